@@ -1,0 +1,27 @@
+// Package ifmatchtest provides an HTTP origin for testing clients that write
+// under preconditions.
+//
+// A [Server] keeps one state per path and evaluates If-Match, If-None-Match,
+// If-Unmodified-Since, If-Modified-Since and If-Range as RFC 9110 says, check
+// and write in one step:
+//
+//	srv := ifmatchtest.NewServer()
+//	defer srv.Close()
+//	etag := srv.Put("/doc", "application/json", []byte(`{"n":1}`))
+//	resp, err := srv.Client().Get(srv.URL + "/doc")
+//
+// [Server.Put] and [Server.Delete] are a second writer, [Server.State] tells
+// what is stored, and [Server.Log] what arrived.
+//
+// Real servers, proxies and links do worse than the RFC. [Server.Inject] adds
+// a [Fault]: answers lost after the write, stale reads, weak or re-coded tags,
+// a writer that is always faster, and more:
+//
+//	srv.Inject(ifmatchtest.LostAnswer(1).On("PUT"))
+//
+// Where time matters, use [NewMemoryServer] within a testing/synctest bubble:
+// it has no sockets, so that waits of hours take no time.
+//
+// Names of methods, paths and header fields are compared exactly. Nothing here
+// is meant to face a network that isn't a test's own.
+package ifmatchtest

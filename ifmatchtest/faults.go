@@ -1,0 +1,142 @@
+package ifmatchtest
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+)
+
+func onWrites(f Fault) Fault {
+	return f.On(http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete)
+}
+
+func onReads(f Fault) Fault { return f.On(http.MethodGet, http.MethodHead) }
+
+// LostRequest is a write fault: the request is read, then the connection (with
+// HTTP/2, the stream) is cut, and nothing is done.
+//
+// net/http by itself repeats GET, HEAD, OPTIONS and what has an
+// Idempotency-Key when a connection that was used before is cut.
+func LostRequest(n int) Fault { return onWrites(Fault{kind: lostRequest, n: n}) }
+
+// LostAnswer is a write fault: the request is performed, then the connection
+// (with HTTP/2, the stream) is cut in place of an answer.
+func LostAnswer(n int) Fault { return onWrites(Fault{kind: lostAnswer, n: n}) }
+
+// FailBefore is a write fault: the request is read and answered with the
+// status, and nothing is done.
+func FailBefore(n, status int) Fault { return onWrites(Fault{kind: failBefore, n: n, status: status}) }
+
+// FailAfter is a write fault: the request is performed, and then answered with
+// the status, without validators.
+func FailAfter(n, status int) Fault { return onWrites(Fault{kind: failAfter, n: n, status: status}) }
+
+// Refuse is a write fault: the answer is 412 whatever the preconditions.
+func Refuse(n int) Fault { return onWrites(Fault{kind: refuse, n: n}) }
+
+// EarlyRefusal is a write fault: the preconditions are evaluated before the
+// body is read, and when they fail the answer is 412 with the body unread.
+// Whether the connection lasts is up to net/http. When they hold, the request
+// goes on as ever, and they are evaluated again.
+func EarlyRefusal(n int) Fault { return onWrites(Fault{kind: earlyRefusal, n: n}) }
+
+// Reply answers with f instead. f gets the body unread and is called without
+// any lock held, so it may use the Server; it may panic with
+// [http.ErrAbortHandler] to cut the connection.
+func Reply(n int, f func(w http.ResponseWriter, r *http.Request)) Fault {
+	return Fault{kind: reply, n: n, reply: f}
+}
+
+// StaleReads is a read fault: the state before the last write is shown, as by
+// a cache or a replica that lags.
+func StaleReads(n int) Fault { return onReads(Fault{kind: staleReads, n: n}) }
+
+// NoHead makes every HEAD fail with the status, such as 405 or 501.
+func NoHead(status int) Fault { return Fault{kind: noHead, status: status}.On(http.MethodHead) }
+
+// HeadWithoutETag leaves the ETag out of answers to HEAD, as RFC 9110 §9.3.2
+// allows.
+func HeadWithoutETag() Fault { return Fault{kind: headWithoutETag}.On(http.MethodHead) }
+
+// WeakTags makes all entity-tags weak, and has If-Match compare them weakly,
+// as OData and FHIR do.
+func WeakTags() Fault { return Fault{kind: weakTags} }
+
+// WeakTagsStrict makes all entity-tags weak, and has If-Match compare them
+// strongly, as RFC 9110 demands: no list ever matches.
+func WeakTagsStrict() Fault { return Fault{kind: weakTagsStrict} }
+
+// WeakFor makes the entity-tag weak for d after each write. Meanwhile neither
+// its weak nor its strong form satisfies If-Match, only an asterisk does:
+// Apache's first second.
+func WeakFor(d time.Duration) Fault { return Fault{kind: weakFor, wait: d} }
+
+// GzipTags compresses answers to a GET or HEAD whose Accept-Encoding contains
+// gzip, and appends -gzip to the opaque part of their entity-tag. As with
+// Apache's mod_deflate, preconditions are compared with the tag that has no
+// suffix, so the other one never satisfies If-Match.
+func GzipTags() Fault { return Fault{kind: gzipTags} }
+
+// ContentTags makes the entity-tag a hash of the content. It returns to an
+// old value when the content does.
+func ContentTags() Fault { return Fault{kind: contentTags} }
+
+// NoETag removes all entity-tags. Last-Modified remains, and If-Match is
+// satisfied by an asterisk only.
+func NoETag() Fault { return Fault{kind: noETag} }
+
+// NoLastModified removes all modification dates; the preconditions that name
+// one are then ignored.
+func NoLastModified() Fault { return Fault{kind: noLastModified} }
+
+// NoETagAfterWrite leaves ETag and Last-Modified out of answers to writes, as
+// a server must that does not store what it was sent (RFC 9110 §9.3.4).
+func NoETagAfterWrite() Fault { return onWrites(Fault{kind: noETagAfterWrite}) }
+
+// TagOnRefusal sends tag as the ETag of every 412. It is sent as it is given.
+func TagOnRefusal(tag string) Fault { return Fault{kind: tagOnRefusal, tag: tag} }
+
+// CompetingWriter is a write fault: another writer stores edit(current) just
+// before the preconditions of the request are evaluated.
+//
+// edit gets a copy of the current state, nil when there is none, and what it
+// returns is stored, or deletes the state when nil. It runs under the Server's
+// lock and must not call the Server. A nil edit appends a line feed.
+func CompetingWriter(n int, edit func(current []byte) []byte) Fault {
+	return onWrites(Fault{kind: competingWriter, n: n, edit: orLineFeed(edit)})
+}
+
+// CompetingAfter is like [CompetingWriter], but the other writer comes right
+// after the request. It doesn't come when the request was not applied.
+func CompetingAfter(n int, edit func(current []byte) []byte) Fault {
+	return onWrites(Fault{kind: competingAfter, n: n, edit: orLineFeed(edit)})
+}
+
+func orLineFeed(edit func([]byte) []byte) func([]byte) []byte {
+	if edit != nil {
+		return edit
+	}
+	return func(current []byte) []byte { return append(bytes.Clone(current), '\n') }
+}
+
+// RequirePrecondition is a write fault that stays: to a state that exists, a
+// write without If-Match, If-None-Match and If-Unmodified-Since is answered
+// 428 (RFC 6585 §3).
+func RequirePrecondition() Fault { return onWrites(Fault{kind: requirePrecondition}) }
+
+// Slow waits d before the request is processed. If the request's context ends
+// first, the request is not performed.
+func Slow(n int, d time.Duration) Fault { return Fault{kind: slow, n: n, wait: d} }
+
+// SlowAnswer waits d after the request is performed, or until the request's
+// context ends, before it is answered.
+func SlowAnswer(n int, d time.Duration) Fault { return Fault{kind: slowAnswer, n: n, wait: d} }
+
+// Replay is a write fault: the request is performed twice, as when a proxy or
+// net/http repeats it, and the second answer is given. The log has both.
+func Replay(n int) Fault { return onWrites(Fault{kind: replay, n: n}) }
+
+// DiscardBodies makes a PUT store only the first 64 bytes of its body, and a
+// text with its SHA-256 and length, for uploads too large to keep. The text is
+// what fmt.Sprintf("\nsha256:%x length:%d\n", sum, n) gives.
+func DiscardBodies() Fault { return Fault{kind: discardBodies}.On(http.MethodPut) }
