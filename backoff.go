@@ -1,0 +1,187 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// The default pace after a lost race. A conflict window is a round trip long, so
+// the waits start from the round trip that the call measured.
+const (
+	minRoundTrip = time.Millisecond
+	maxRoundTrip = 250 * time.Millisecond
+	maxInterval  = time.Second // caps the interval, before jitter
+)
+
+// WithBackoff sets the pace of conflicts: newBackOff is called once for each
+// call that meets a conflict, Reset on what it returns, and then NextBackOff
+// before each refresh that a lost race demands, the first included.
+// backoff.Stop ends the retrying with ErrAttempts; a negative wait is none.
+// newBackOff may be called concurrently; the BackOff belongs to one call, so it
+// may have a state.
+//
+// By default, when newBackOff is nil, and when it returns nil, the first retry
+// is immediate and later waits are fully jittered: uniform between nothing and
+// twice an interval that starts at the round trip r that this call measured (at
+// least 1 ms, at most 250 ms), doubles each time and is capped at 1 s before the
+// jitter. In the worst case:
+//
+//	before attempt   r = 1 ms   r = 20 ms   r = 250 ms and more
+//	2                0          0           0
+//	3                2 ms       40 ms       500 ms
+//	4                4 ms       80 ms       1 s
+//	5                8 ms       160 ms      2 s
+//	6                16 ms      320 ms      2 s
+//	n                at most 2 s
+//
+// With the default of 4 attempts that is at most 1.5 s in all. Retry-After on a
+// refusal and the waits for a strong validator come on top.
+func WithBackoff(newBackOff func() backoff.BackOff) Option {
+	if newBackOff == nil {
+		newBackOff = defaultBackOff
+	}
+	return optionFunc(func(s *settings) { s.newBackOff = newBackOff })
+}
+
+// defaultBackOff stands for the pace that is made from the measured round trip.
+func defaultBackOff() backoff.BackOff { return nil }
+
+// pace says how long to wait after each lost race of one call.
+type pace struct {
+	custom    backoff.BackOff
+	started   bool
+	roundTrip time.Duration
+	full      *backoff.ExponentialBackOff
+}
+
+// next returns the wait before the next refresh, or false when the caller's
+// backoff has had enough.
+func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
+	if !p.started {
+		p.started = true
+		if p.custom = newBackOff(); p.custom != nil {
+			p.custom.Reset()
+		} else {
+			return 0, true
+		}
+	}
+	if p.custom != nil {
+		d := p.custom.NextBackOff()
+		return max(d, 0), d != backoff.Stop
+	}
+	if p.full == nil {
+		p.full = &backoff.ExponentialBackOff{
+			InitialInterval:     min(max(p.roundTrip, minRoundTrip), maxRoundTrip),
+			RandomizationFactor: 1, // uniform in [0, 2 × interval]
+			Multiplier:          2,
+			MaxInterval:         maxInterval,
+			Stop:                backoff.Stop,
+			Clock:               backoff.SystemClock,
+		}
+		p.full.Reset()
+	}
+	return p.full.NextBackOff(), true
+}
+
+// wait ends after d, or with the context. A wait that can't end in time isn't
+// begun: the error then matches ErrElapsed.
+func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
+	if err := c.cancelled(ctx); err != nil {
+		return err
+	}
+	if d <= 0 {
+		return nil
+	}
+	now := time.Now()
+	if deadline, ok := ctx.Deadline(); ok && now.Add(d).After(deadline) {
+		return fmt.Errorf("%w for a wait of %v: %w", ErrElapsed, d, context.DeadlineExceeded)
+	}
+	if now.Add(d).After(c.deadline) {
+		return fmt.Errorf("%w for a wait of %v", ErrElapsed, d)
+	}
+	c.traceWaiting(reason, d)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-c.req.Cancel:
+	}
+	waited := time.Since(now)
+	c.waited += waited
+	c.outcome.Waited += waited
+	return c.cancelled(ctx)
+}
+
+// cancelled returns the error of a cancelled call, nil as long as it isn't.
+func (c *call) cancelled(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fatalError{context.Cause(ctx), err}
+	}
+	select {
+	case <-c.req.Cancel:
+		return fatalError{errRequestCancelled, context.Canceled}
+	default:
+		return nil
+	}
+}
+
+var errRequestCancelled = errors.New("Request.Cancel was closed")
+
+// fatalError ends the call with an error instead of the refusal.
+type fatalError struct{ cause, kind error }
+
+func (e fatalError) Error() string {
+	if e.kind == nil || e.cause == e.kind {
+		return e.cause.Error()
+	}
+	return e.kind.Error() + ": " + e.cause.Error()
+}
+
+func (e fatalError) Unwrap() []error {
+	if e.kind == nil {
+		return []error{e.cause}
+	}
+	return []error{e.cause, e.kind}
+}
+
+// inTime returns the error of a call that has no time for another attempt.
+func (c *call) inTime() error {
+	if time.Now().After(c.deadline) {
+		return ErrElapsed
+	}
+	return nil
+}
+
+// retryAfter reads Retry-After in both forms of RFC 9110 §10.2.3. A number that
+// is too large for a duration is the longest one; a date in the past, a
+// negative number and garbage are no wait.
+func retryAfter(h http.Header) time.Duration {
+	value := trimOWS(h.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
+	const longest = time.Duration(1<<63 - 1)
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		if seconds > uint64(longest/time.Second) {
+			return longest
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	// The server's clock counts where it gives its Date.
+	now, ok := dateOf(h)
+	if !ok {
+		now = time.Now()
+	}
+	return max(at.Sub(now), 0)
+}

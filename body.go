@@ -1,0 +1,185 @@
+package ifmatch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	// keepLimit is how much of a refusal's body is kept, and how much of any
+	// other answer is drained so that its connection can be used again.
+	keepLimit = 64 << 10
+
+	// keepTime is how long reading a refusal's body may take.
+	keepTime = time.Second
+)
+
+// keptBody is what was read of a refusal's body.
+type keptBody struct {
+	data []byte
+	end  error // io.EOF, ErrTooLarge, or what ended the reading
+}
+
+// keep reads the body of a response, at most keepLimit bytes and no longer than
+// within, and closes it.
+func keep(resp *http.Response, within time.Duration) keptBody {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		return keptBody{end: io.EOF}
+	}
+	if within <= 0 {
+		resp.Body.Close()
+		return keptBody{end: errReadingTooLong}
+	}
+	cut := make(chan struct{})
+	timer := time.AfterFunc(within, func() {
+		resp.Body.Close()
+		close(cut)
+	})
+	data, end := readUpTo(resp.Body, keepLimit, resp.ContentLength)
+	if timer.Stop() {
+		resp.Body.Close()
+		return keptBody{data, end}
+	}
+	<-cut
+	if end != io.EOF {
+		end = errReadingTooLong
+	}
+	return keptBody{data, end}
+}
+
+var errReadingTooLong = fmt.Errorf("ifmatch: read refusal: %w", os.ErrDeadlineExceeded)
+
+// readUpTo reads at most limit bytes. The error is never nil: io.EOF at the end
+// of r, ErrTooLarge where r goes on after the limit.
+func readUpTo(r io.Reader, limit, expected int64) ([]byte, error) {
+	size := int64(512)
+	if expected >= 0 {
+		size = expected + 1 // one more, to see the end
+	}
+	buf := make([]byte, 0, min(size, limit+1, 1<<20))
+	for idle := 0; ; idle++ {
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		if n > 0 {
+			idle = 0
+		}
+		if idle == 100 {
+			err = io.ErrNoProgress
+		}
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			return buf[:limit], ErrTooLarge
+		}
+		if err != nil {
+			return buf, err
+		}
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), min(2*int64(cap(buf))+512, limit+1))
+			copy(grown, buf)
+			buf = grown
+		}
+	}
+}
+
+// reader returns a new reader of the kept body.
+func (k keptBody) reader() io.ReadCloser {
+	return io.NopCloser(&keptReader{bytes.NewReader(k.data), k.end})
+}
+
+type keptReader struct {
+	*bytes.Reader
+	end error
+}
+
+func (r *keptReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		err = r.end
+	}
+	return n, err
+}
+
+// WriteTo hides that of bytes.Reader, which knows nothing of the end.
+func (r *keptReader) WriteTo(w io.Writer) (int64, error) {
+	n, err := r.Reader.WriteTo(w)
+	if err == nil && r.end != io.EOF {
+		err = r.end
+	}
+	return n, err
+}
+
+// closeBody closes the request's body: a RoundTripper must, on every path.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// payload is the body that a write was sent with and how to have it again.
+type payload struct {
+	body   func() (io.ReadCloser, error) // nil: can't be sent again
+	length int64
+	empty  bool
+}
+
+// payloadOf returns what the caller's request carries.
+func payloadOf(req *http.Request) payload {
+	if req.Body == nil || req.Body == http.NoBody {
+		return payload{empty: true}
+	}
+	return payload{body: req.GetBody, length: req.ContentLength}
+}
+
+// payloadFrom returns a body that a policy made.
+func payloadFrom(data []byte) payload {
+	if len(data) == 0 {
+		return payload{empty: true}
+	}
+	return payload{
+		body:   func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+		length: int64(len(data)),
+	}
+}
+
+func (p payload) replayable() bool { return p.empty || p.body != nil }
+
+// put opens the body anew and sets it on r.
+func (p payload) put(r *http.Request) error {
+	r.Body, r.GetBody, r.ContentLength = nil, nil, 0
+	if p.empty {
+		return nil
+	}
+	body, err := p.body()
+	if err == nil && body == nil {
+		err = errors.New("GetBody returned nil")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotReplayable, err)
+	}
+	r.Body, r.GetBody, r.ContentLength = body, p.body, p.length
+	return nil
+}
+
+// forgetOldBody removes what described the body that was replaced.
+func forgetOldBody(r *http.Request) {
+	r.TransferEncoding, r.Trailer = nil, nil
+	for name := range r.Header {
+		if describesBody(textproto.CanonicalMIMEHeaderKey(name)) {
+			delete(r.Header, name)
+		}
+	}
+}
+
+func describesBody(key string) bool {
+	switch key {
+	case "Content-Encoding", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "X-Amz-Content-Sha256", "X-Goog-Hash":
+		return true
+	}
+	return strings.HasPrefix(key, "X-Amz-Checksum-")
+}

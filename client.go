@@ -1,0 +1,120 @@
+package ifmatch
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Transport is an http.RoundTripper that handles refused writes: where a server
+// answers a conditional PUT, PATCH, POST or DELETE with 412 Precondition Failed,
+// or one without a precondition with 428, it learns the fresh validator, lets
+// the policy say what to send now, rewrites the precondition on a copy and sends
+// that, a bounded number of times. Everything else goes to the base RoundTripper
+// and comes back untouched.
+//
+// The zero Transport uses http.DefaultTransport as found at each use, and the
+// policy Stop. Most callers use NewClient or NewTransport. A Transport keeps the
+// contract of http.RoundTripper: the request isn't modified, its body is closed,
+// and the error is nil whenever there is a response. When it gives up it returns
+// the last refusal with its body readable, up to 64 KiB unless Stop left it
+// untouched; OutcomeOf tells the rest.
+//
+// A Transport is safe for concurrent use.
+type Transport struct {
+	base     http.RoundTripper // nil: http.DefaultTransport as found
+	settings *settings         // nil: defaults
+}
+
+// NewClient returns an *http.Client whose Transport is
+// NewTransport(nil, onConflict, opts...). Its other fields are zero.
+func NewClient(onConflict Policy, opts ...Option) *http.Client {
+	return &http.Client{Transport: NewTransport(nil, onConflict, opts...)}
+}
+
+// NewTransport returns a Transport above base that handles refusals by the
+// policy onConflict. A nil base is http.DefaultTransport as it is now, so that
+// http.DefaultTransport can then be set to the result. A nil policy acts as
+// Stop.
+//
+// A RoundTripper that signs requests belongs below, as base: what it signs is
+// what is sent.
+func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Transport {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	var s settings
+	OnConflict(onConflict).apply(&s)
+	Options(opts).apply(&s)
+	s = s.over(defaults())
+	return &Transport{base: base, settings: &s}
+}
+
+// RoundTrip sends req and handles its refusal. It returns an error where base
+// did, where the policy failed, and where the context ended while waiting; the
+// last two are a *ConflictError.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	base, err := t.target()
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	s := scopeOf(req.Context())
+	if s != nil && s.outcome != nil {
+		return t.observe(base, req, s)
+	}
+	resp, err := base.RoundTrip(req)
+	if err != nil || !refused(req, resp) {
+		return resp, err
+	}
+	return t.newCall(base, req, s, resp, 0).run(resp)
+}
+
+// CloseIdleConnections closes those of base, where it has the method.
+func (t *Transport) CloseIdleConnections() {
+	type idleCloser interface{ CloseIdleConnections() }
+	base, err := t.target()
+	if closer, ok := base.(idleCloser); ok && err == nil {
+		closer.CloseIdleConnections()
+	}
+}
+
+// target returns the RoundTripper below.
+func (t *Transport) target() (http.RoundTripper, error) {
+	if t.base != nil {
+		return t.base, nil
+	}
+	base := http.DefaultTransport
+	if base == nil {
+		return nil, errors.New("ifmatch: http.DefaultTransport is nil: use NewTransport with a base")
+	}
+	if _, ours := base.(*Transport); ours {
+		return nil, errors.New("ifmatch: http.DefaultTransport is itself a zero Transport's base: use NewTransport")
+	}
+	return base, nil
+}
+
+// observe is RoundTrip for a call whose outcome is asked for.
+func (t *Transport) observe(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
+	*s.outcome = Outcome{}
+	start := time.Now()
+	resp, err := base.RoundTrip(req)
+	took := time.Since(start)
+	if err == nil && refused(req, resp) {
+		return t.newCall(base, req, s, resp, took).run(resp)
+	}
+	if len(s.outcome.Exchanges) > 0 {
+		return resp, err // a Transport of ours below has told it
+	}
+	o := Outcome{Exchanges: []Exchange{exchange(req, resp, err, 0, took)}, Err: err}
+	switch {
+	case safeMethod(req.Method):
+		o.Effect = EffectNotApplied
+	case err == nil:
+		o.Effect, o.Attempts = effectOf(resp.StatusCode), 1
+	default:
+		o.Attempts = 1
+	}
+	*s.outcome = o
+	return resp, err
+}

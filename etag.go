@@ -1,0 +1,147 @@
+package ifmatch
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxTagLen bounds an entity-tag that is taken from a server and sent back in
+// a request header. Longer ones count as no tag at all.
+const maxTagLen = 4 << 10
+
+// validTag reports whether s is one entity-tag of RFC 9110 §8.8.3: an optional,
+// case-sensitive W/ and a double-quoted run of %x21, %x23-7E and bytes from
+// 0x80 up. A comma, a backslash or nothing at all inside the quotes is legal.
+func validTag(s string) bool {
+	if len(s) > maxTagLen {
+		return false
+	}
+	s = strings.TrimPrefix(s, "W/")
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return false
+	}
+	for i := 1; i < len(s)-1; i++ {
+		if !tagByte(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func tagByte(c byte) bool {
+	return c == 0x21 || 0x23 <= c && c <= 0x7E || c >= 0x80
+}
+
+// weakTag reports whether a valid tag is weak (RFC 9110 §8.8.1).
+func weakTag(tag string) bool { return strings.HasPrefix(tag, "W/") }
+
+// parseTags reads the field lines of If-Match or If-None-Match. Several lines
+// are one list (RFC 9110 §5.3), empty elements are skipped (§5.6.1.2), and a
+// comma inside the quotes is part of the tag. The wildcard stands alone.
+func parseTags(lines []string) (tags []string, wildcard, ok bool) {
+	for _, line := range lines {
+		for rest := trimOWS(line); rest != ""; {
+			if rest[0] == ',' {
+				rest = trimOWS(rest[1:])
+				continue
+			}
+			end := elementEnd(rest)
+			element := trimOWS(rest[:end])
+			switch {
+			case element == "*":
+				wildcard = true
+			case validTag(element):
+				tags = append(tags, element)
+			default:
+				return nil, false, false
+			}
+			rest = rest[end:]
+		}
+	}
+	// RFC 9110 §13.1.1: "*" mixed with tags must not be generated.
+	if wildcard == (len(tags) > 0) {
+		return nil, false, false
+	}
+	return tags, wildcard, true
+}
+
+// elementEnd returns where the first list element of s ends: at the comma that
+// is outside of quotes. Backslash is no escape in an entity-tag.
+func elementEnd(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			return i
+		}
+	}
+	return len(s)
+}
+
+func trimOWS(s string) string { return strings.Trim(s, " \t") }
+
+// wildcardTag is read as the wildcard by some APIs (Azure App Configuration),
+// so it is never taken for a guard on one state.
+const wildcardTag = `"*"`
+
+// codings are the suffixes that servers put inside the quotes of the tag of a
+// compressed representation: Apache httpd, lighttpd, Jetty and others.
+var codings = [...]string{"-gzip", "-gunzip", "--gzip", "-br", "-deflate", "-zstd", ";gzip", ";br", ":gzip"}
+
+// withoutCoding returns the opaque part of tag without its content-coding
+// suffix, and whether there was one.
+func withoutCoding(tag string) (string, bool) {
+	opaque := strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
+	for _, c := range codings {
+		if base, found := strings.CutSuffix(opaque, c); found {
+			return base, true
+		}
+	}
+	return opaque, false
+}
+
+// twins reports whether two different tags name the same opaque value but for
+// W/ or a content-coding suffix.
+func twins(a, b string) bool {
+	opaqueA, _ := withoutCoding(a)
+	opaqueB, _ := withoutCoding(b)
+	return a != b && opaqueA == opaqueB
+}
+
+// validatorsOf returns the validators that a response carries. An ETag that is
+// malformed, repeated or too long is none; so is a Last-Modified that is not a
+// date or is later than the Date beside it (RFC 9110 §8.8.2.1).
+func validatorsOf(h http.Header) Validators {
+	var v Validators
+	if tags := h["Etag"]; len(tags) == 1 {
+		if tag := trimOWS(tags[0]); validTag(tag) && tag != wildcardTag {
+			v.ETag = tag
+		}
+	}
+	if dates := h["Last-Modified"]; len(dates) == 1 {
+		modified, err := http.ParseTime(dates[0])
+		date, haveDate := dateOf(h)
+		if err == nil && !(haveDate && modified.After(date)) {
+			v.LastModified = fixedDate(dates[0], modified)
+		}
+	}
+	return v
+}
+
+// fixedDate returns the bytes of a date as received where they are an
+// IMF-fixdate, and that date as one where they are an obsolete form, which a
+// sender must not generate (RFC 9110 §5.6.7).
+func fixedDate(received string, t time.Time) string {
+	if canonical := t.UTC().Format(http.TimeFormat); canonical != received {
+		return canonical
+	}
+	return received
+}
+
+func dateOf(h http.Header) (time.Time, bool) {
+	t, err := http.ParseTime(h.Get("Date"))
+	return t, err == nil
+}

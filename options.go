@@ -1,0 +1,210 @@
+package ifmatch
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// Option sets one thing, for a Transport through NewClient and NewTransport or
+// for one call through WithOptions. Where two set the same thing, the later one
+// wins, and that of the call wins over that of the Transport. An Options value
+// is an Option. A nil Option does nothing.
+type Option interface{ apply(*settings) }
+
+// Options is a bundle that is an Option itself, applied in order.
+type Options []Option
+
+func (o Options) apply(s *settings) {
+	for _, option := range o {
+		if option != nil {
+			option.apply(s)
+		}
+	}
+}
+
+type optionFunc func(*settings)
+
+func (f optionFunc) apply(s *settings) { f(s) }
+
+// Defaults that the options name.
+const (
+	defaultMaxAttempts             = 4
+	defaultMaxElapsed              = 30 * time.Second
+	defaultMaxRepresentation int64 = 10 << 20
+)
+
+// settings is what options set. Zero fields are unset, so that the settings of
+// a call can be laid over those of its Transport.
+type settings struct {
+	policy            Policy
+	maxAttempts       int
+	maxElapsed        time.Duration
+	newBackOff        func() backoff.BackOff
+	refreshRequest    *requestFunc
+	maxRepresentation int64
+	traces            []*Trace
+	logger            *slog.Logger
+}
+
+// over returns s with everything that is unset taken from base. Traces add up.
+func (s settings) over(base settings) settings {
+	if s.policy == nil {
+		s.policy = base.policy
+	}
+	if s.maxAttempts == 0 {
+		s.maxAttempts = base.maxAttempts
+	}
+	if s.maxElapsed == 0 {
+		s.maxElapsed = base.maxElapsed
+	}
+	if s.newBackOff == nil {
+		s.newBackOff = base.newBackOff
+	}
+	if s.refreshRequest == nil {
+		s.refreshRequest = base.refreshRequest
+	}
+	if s.maxRepresentation == 0 {
+		s.maxRepresentation = base.maxRepresentation
+	}
+	if len(base.traces) > 0 {
+		s.traces = append(base.traces[:len(base.traces):len(base.traces)], s.traces...)
+	}
+	if s.logger == nil {
+		s.logger = base.logger
+	}
+	return s
+}
+
+// defaults are the settings of a zero Transport.
+func defaults() settings {
+	return settings{
+		policy:            Stop,
+		maxAttempts:       defaultMaxAttempts,
+		maxElapsed:        defaultMaxElapsed,
+		newBackOff:        defaultBackOff,
+		refreshRequest:    new(requestFunc),
+		maxRepresentation: defaultMaxRepresentation,
+		logger:            slog.New(slog.DiscardHandler),
+	}
+}
+
+// requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
+type requestFunc func(*http.Request) (*http.Request, error)
+
+// scopeKey is the context key of a call's scope.
+type scopeKey struct{}
+
+// scope is what a context says about the calls made with it. It is never
+// changed once it is in a context.
+type scope struct {
+	settings settings
+	outcome  *Outcome
+}
+
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+func (s *scope) copy() *scope {
+	if s == nil {
+		return new(scope)
+	}
+	c := *s
+	c.settings.traces = c.settings.traces[:len(c.settings.traces):len(c.settings.traces)]
+	return &c
+}
+
+// WithOptions returns a context whose calls use these options over those of the
+// Transport and over those that ctx already has.
+func WithOptions(ctx context.Context, opts ...Option) context.Context {
+	s := scopeOf(ctx).copy()
+	Options(opts).apply(&s.settings)
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// OnConflict sets the policy. It overrides the one given to the constructor. A
+// nil policy acts as Stop.
+func OnConflict(p Policy) Option {
+	if p == nil {
+		p = Stop
+	}
+	return optionFunc(func(s *settings) { s.policy = p })
+}
+
+// WithMaxAttempts bounds the writes of one call that may end in a refusal, the
+// first included. A race that is lost while waiting for a strong validator
+// counts too.
+//
+// By default, and when n is zero or negative, it is 4. There is no way to make
+// it unlimited.
+func WithMaxAttempts(n int) Option {
+	if n <= 0 {
+		n = defaultMaxAttempts
+	}
+	return optionFunc(func(s *settings) { s.maxAttempts = n })
+}
+
+// WithMaxElapsed bounds the time from the first refusal to the start of the
+// last attempt. A wait that can't end in time isn't begun, and refreshes are
+// cut off then. A write under way is never interrupted.
+//
+// By default, and when d is zero or negative, it is 30 seconds. The deadline of
+// the request's context bounds the time as well.
+func WithMaxElapsed(d time.Duration) Option {
+	if d <= 0 {
+		d = defaultMaxElapsed
+	}
+	return optionFunc(func(s *settings) { s.maxElapsed = d })
+}
+
+// WithRefreshRequest lets f change the request that asks for the fresh state:
+// the state lives at another URL, or a cache must be passed. f gets a copy of
+// the refresh request, a HEAD or GET without a body, and returns it or another
+// one; it must stay at the origin of the write. A nil request, an error, another
+// method than GET or HEAD, a body or another origin stops the call with
+// CauseRefreshFailed. The write always goes to the URL that was given. f may be
+// called concurrently.
+//
+// By default, and when f is nil, the refresh goes to the URL of the write.
+func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
+	set := requestFunc(f)
+	return optionFunc(func(s *settings) { s.refreshRequest = &set })
+}
+
+// WithMaxRepresentation bounds the bytes of a current state that is read. A
+// larger one stops the call with CauseRefreshFailed and ErrTooLarge.
+//
+// By default, and when n is zero or negative, it is 10 MiB.
+func WithMaxRepresentation(n int64) Option {
+	if n <= 0 {
+		n = defaultMaxRepresentation
+	}
+	return optionFunc(func(s *settings) { s.maxRepresentation = n })
+}
+
+// WithTrace observes refused writes through the functions of t. Several traces
+// may be set; each is called. A nil t does nothing.
+func WithTrace(t *Trace) Option {
+	return optionFunc(func(s *settings) {
+		if t != nil {
+			s.traces = append(s.traces, t)
+		}
+	})
+}
+
+// WithLogger logs refused writes to l: each step at debug level, the end of the
+// call at info level when the write went through and at warn level when not.
+// URLs are logged without user information and query values.
+//
+// By default, and when l is nil, nothing is logged.
+func WithLogger(l *slog.Logger) Option {
+	if l == nil {
+		l = slog.New(slog.DiscardHandler)
+	}
+	return optionFunc(func(s *settings) { s.logger = l })
+}

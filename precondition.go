@@ -1,0 +1,260 @@
+package ifmatch
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// guardKind says what kind of precondition a write carried.
+type guardKind int
+
+const (
+	guardNone        guardKind = iota // no precondition at all
+	guardTags                         // If-Match with tags, perhaps with If-Unmodified-Since beside it
+	guardDate                         // If-Unmodified-Since alone
+	guardExists                       // If-Match: *
+	guardCreate                       // If-None-Match: *
+	guardMovedOn                      // If-None-Match with tags
+	guardConflicting                  // conditions that contradict each other, or hide which one failed
+	guardForeign                      // a condition, or a form of one, that RFC 9110 doesn't define
+)
+
+// guard is the precondition of a write, as it was sent.
+type guard struct {
+	kind  guardKind
+	tags  []string // of guardTags and guardMovedOn
+	date  string   // of guardDate; of guardTags where one stands beside
+	field string   // of guardForeign: the field that isn't understood
+}
+
+// foreignConditions are fields that make a server answer 412 for another reason
+// than an entity-tag, besides the vendor prefixes below.
+var foreignConditions = [...]string{
+	"If", "If-Schedule-Tag-Match", "Lock-Token", "Isolation", "Odata-Isolation", "If-None-Exist", "X-Ms-Lease-Id",
+}
+
+var foreignPrefixes = [...]string{
+	"X-Ms-If-", "X-Ms-Blob-Condition-", "X-Ms-Source-If-", "X-Goog-If-", "X-Goog-Copy-Source-If-",
+	"X-Amz-If-", "X-Amz-Copy-Source-If-",
+}
+
+// guardOf reads the precondition of a request.
+func guardOf(h http.Header) guard {
+	match, noneMatch, since := fieldLines(h, "If-Match"), fieldLines(h, "If-None-Match"), fieldLines(h, "If-Unmodified-Since")
+	if field := foreignCondition(h); field != "" {
+		return guard{kind: guardForeign, field: field}
+	}
+	switch {
+	case match != nil && noneMatch != nil:
+		return guard{kind: guardConflicting}
+	case match != nil:
+		return matchGuard(match, since)
+	case noneMatch != nil:
+		return noneMatchGuard(noneMatch, since)
+	case since != nil:
+		// RFC 9110 §13.1.4: an invalid date, or several, is ignored.
+		if date, ok := oneDate(since); ok {
+			return guard{kind: guardDate, date: date}
+		}
+		return guard{kind: guardForeign, field: "If-Unmodified-Since"}
+	}
+	return guard{}
+}
+
+func matchGuard(match, since []string) guard {
+	tags, wildcard, ok := parseTags(match)
+	switch {
+	case !ok:
+		return guard{kind: guardForeign, field: "If-Match"}
+	case wildcard, len(tags) == 1 && tags[0] == wildcardTag:
+		return guard{kind: guardExists}
+	}
+	g := guard{kind: guardTags, tags: tags}
+	if since == nil {
+		return g
+	}
+	// RFC 9110 §13.1.4 has it ignored beside If-Match, but nginx, Apache
+	// httpd and others evaluate both.
+	if g.date, ok = oneDate(since); !ok {
+		return guard{kind: guardForeign, field: "If-Unmodified-Since"}
+	}
+	return g
+}
+
+func noneMatchGuard(noneMatch, since []string) guard {
+	tags, wildcard, ok := parseTags(noneMatch)
+	switch {
+	case !ok:
+		return guard{kind: guardForeign, field: "If-None-Match"}
+	case wildcard:
+		return guard{kind: guardCreate}
+	case since != nil:
+		return guard{kind: guardConflicting}
+	}
+	return guard{kind: guardMovedOn, tags: tags}
+}
+
+func oneDate(lines []string) (string, bool) {
+	if len(lines) != 1 {
+		return "", false
+	}
+	t, err := http.ParseTime(lines[0])
+	if err != nil {
+		return "", false
+	}
+	return fixedDate(lines[0], t), true
+}
+
+func foreignCondition(h http.Header) string {
+	for name, values := range h {
+		key := textproto.CanonicalMIMEHeaderKey(name)
+		for _, f := range foreignConditions {
+			if key == f {
+				return key
+			}
+		}
+		for _, p := range foreignPrefixes {
+			if strings.HasPrefix(key, p) {
+				return key
+			}
+		}
+		// RFC 4918 §10.6: Overwrite: F makes an existing destination a 412.
+		if key == "Overwrite" && len(values) == 1 && strings.EqualFold(values[0], "F") {
+			return key
+		}
+	}
+	return ""
+}
+
+// names reports whether the guard lists the tag, byte for byte.
+func (g guard) names(tag string) bool {
+	for _, t := range g.tags {
+		if t == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// strong reports whether a strong tag is among those that were sent.
+func (g guard) strong() bool {
+	for _, t := range g.tags {
+		if !weakTag(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// weaklyNames is the weak comparison of RFC 9110 §8.8.3.2.
+func (g guard) weaklyNames(tag string) bool {
+	for _, t := range g.tags {
+		if strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// sent returns the validators that the guard named, for the record of an
+// exchange.
+func (g guard) sent() Validators {
+	v := Validators{LastModified: g.date}
+	if g.kind == guardTags {
+		v.ETag = strings.Join(g.tags, ", ")
+	}
+	return v
+}
+
+// satisfiable reports whether v holds all that the guard must name.
+func (g guard) satisfiable(v Validators) bool {
+	switch g.kind {
+	case guardDate:
+		return v.LastModified != ""
+	case guardTags, guardMovedOn:
+		return v.ETag != "" && (g.date == "" || v.LastModified != "")
+	}
+	return v != Validators{}
+}
+
+// usesTag reports whether the next precondition is the tag of v.
+func (g guard) usesTag(v Validators) bool { return g.kind != guardDate && v.ETag != "" }
+
+// twinCause tells why a tag was refused whose only difference to the fresh one is
+// W/ or a content-coding suffix.
+func (g guard) twinCause(fresh string) (Cause, bool) {
+	for _, refused := range g.tags {
+		if !twins(refused, fresh) {
+			continue
+		}
+		if weakTag(refused) && !weakTag(fresh) {
+			return CauseWeakValidator, true
+		}
+		return CauseCodedValidator, true
+	}
+	return CauseNone, false
+}
+
+// rewrite puts the fresh validators in place of those that g named: the whole
+// list by the one tag, the date by the date. Where there was no precondition
+// (428) the strongest validator at hand becomes one.
+func (g guard) rewrite(h http.Header, v Validators) {
+	switch {
+	case g.kind == guardDate, g.kind == guardNone && v.ETag == "":
+		setField(h, "If-Unmodified-Since", v.LastModified)
+	default:
+		setField(h, "If-Match", v.ETag)
+		if g.date != "" {
+			setField(h, "If-Unmodified-Since", v.LastModified)
+		}
+	}
+}
+
+// restorePreconditions puts the preconditions of from in place of those in h.
+func restorePreconditions(h, from http.Header) {
+	dropPreconditions(h)
+	for _, name := range preconditions {
+		if lines := fieldLines(from, name); lines != nil {
+			h[name] = lines
+		}
+	}
+}
+
+// preconditions are the fields of RFC 9110 §13.1 that guard a write.
+var preconditions = [...]string{"If-Match", "If-None-Match", "If-Unmodified-Since"}
+
+func dropPreconditions(h http.Header) {
+	for _, name := range preconditions {
+		dropField(h, name)
+	}
+}
+
+// fieldLines returns the lines of a field, however its name is spelled in the
+// map: net/http sends what it finds there.
+func fieldLines(h http.Header, canonical string) []string {
+	lines := h[canonical]
+	for name, more := range h {
+		if name != canonical && strings.EqualFold(name, canonical) {
+			lines = append(lines[:len(lines):len(lines)], more...)
+		}
+	}
+	if len(lines) == 0 {
+		return nil // a name without a value isn't sent
+	}
+	return lines
+}
+
+func setField(h http.Header, canonical, value string) {
+	dropField(h, canonical)
+	h[canonical] = []string{value}
+}
+
+func dropField(h http.Header, canonical string) {
+	delete(h, canonical)
+	for name := range h {
+		if strings.EqualFold(name, canonical) {
+			delete(h, name)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package ifmatch
+
+const raceEnabled = false

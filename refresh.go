@@ -1,0 +1,346 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// maxRefreshes bounds the refresh requests for one refusal. A race that is lost
+// while waiting begins a new count, and counts as an attempt.
+const maxRefreshes = 4
+
+// settleTime is how long a state must be old before its weak tag or its date can
+// be trusted: HTTP's dates have a resolution of one second (RFC 9110 §8.8.2.2),
+// and Apache httpd answers with a weak tag for as long after each write.
+const settleTime = time.Second
+
+// refresh learns the current validators, and the state where that is asked for,
+// once for each conflict.
+type refresh struct {
+	fresh     Validators
+	state     *Representation
+	known     bool  // fresh is set
+	unchanged bool  // fresh is what was refused, also when asked again
+	err       error // why nothing could be learnt
+
+	asked    int        // requests sent in this count
+	awaited  Validators // what a wait of settleTime was for
+	doubted  bool       // the refused validator was seen, and asked for again
+	reread   bool       // an answer that is no state was asked for again
+	prefer   bool       // Vary names Prefer, so the refresh carries it too
+	identity bool       // Vary names Accept-Encoding, so the write asks for identity too
+	failures int        // answers in a row that were none
+}
+
+// step is what follows an answer to a refresh request.
+type step int
+
+const (
+	stepDone   step = iota // the validators are known
+	stepStop               // nothing can be learnt
+	stepUseGet             // HEAD can't say: ask by GET, at once
+	stepAgain              // ask the same again, at once
+	stepRepeat             // the server is sick: wait, ask the same again
+	stepSettle             // the state is too new: wait for settleTime, ask the same again
+	stepDoubt              // the refused validator: wait, ask by GET
+)
+
+// answer is what a refresh request gave.
+type answer struct {
+	method string
+	status int
+	header http.Header
+	body   []byte
+	err    error // of the connection, or of reading the body
+}
+
+// learn refreshes unless that was done before.
+func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error {
+	if r.err != nil || r.known && (!needState || r.state != nil) {
+		return r.err
+	}
+	if r.err = r.start(ctx, c); r.err == nil {
+		r.err = r.run(ctx, c, needState)
+	}
+	if r.err != nil {
+		r.fresh, r.state, r.known = Validators{}, nil, false
+	}
+	return r.err
+}
+
+// start waits as the pace and the refusal demand: before the refresh, never
+// between refresh and write.
+func (r *refresh) start(ctx context.Context, c *Conflict) error {
+	if r.known {
+		return nil
+	}
+	d, more := c.call.pace.next(c.call.newBackOff)
+	if !more {
+		return fmt.Errorf("%w: the backoff stopped", ErrAttempts)
+	}
+	reason := "pace"
+	if demanded := retryAfter(c.call.refusal.Header); demanded > d {
+		d, reason = demanded, "Retry-After"
+	}
+	return c.call.wait(ctx, d, reason)
+}
+
+// run asks until the validators are known or can't be.
+func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
+	method := http.MethodHead
+	if needState {
+		method = http.MethodGet
+	}
+	for {
+		if r.asked == maxRefreshes {
+			return c.call.stop(CauseRefreshFailed, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", publicURL(c.call.write.URL), maxRefreshes))
+		}
+		r.asked++
+		a := c.call.ask(ctx, r, method, needState)
+		step, err := r.read(c, a, needState)
+		switch step {
+		case stepDone:
+			return nil
+		case stepStop:
+			return err
+		case stepUseGet:
+			method = http.MethodGet
+		case stepRepeat:
+			if err = c.call.wait(ctx, r.sickPace(a), "the refresh failed"); err != nil {
+				c.call.outcome.Cause = CauseRefreshFailed
+			}
+		case stepSettle:
+			err = c.call.wait(ctx, settleTime, "validator of the last second")
+		case stepDoubt:
+			method = http.MethodGet
+			d, _ := c.call.pace.next(c.call.newBackOff)
+			err = c.call.wait(ctx, d, "the refused validator again")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// sickPace is how long to wait before a failed refresh is repeated.
+func (r *refresh) sickPace(a answer) time.Duration {
+	r.failures++
+	return max(retryAfter(a.header), time.Duration(r.failures*r.failures)*50*time.Millisecond)
+}
+
+// read says what follows from an answer.
+func (r *refresh) read(c *Conflict, a answer, needState bool) (step, error) {
+	if a.err != nil {
+		return r.readError(c, a)
+	}
+	r.failures = 0
+	head := a.method == http.MethodHead
+	switch a.status {
+	case http.StatusOK:
+		return r.readState(c, a, needState)
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return stepStop, c.call.stop(CauseRefreshDenied, refreshError(c, a, nil))
+	case http.StatusGone:
+		return stepStop, c.call.stop(CauseGone, refreshError(c, a, nil))
+	case http.StatusNotFound:
+		if head {
+			return stepUseGet, nil
+		}
+		return stepStop, c.call.stop(CauseGone, refreshError(c, a, nil))
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusNoContent:
+		if head {
+			return stepUseGet, nil
+		}
+	case http.StatusNonAuthoritativeInfo, http.StatusPartialContent, http.StatusNotModified:
+		// Never a state to build on. A 203 was changed by a proxy on the way
+		// (RFC 9110 §15.3.4): its validators aren't taken either.
+		if !r.reread {
+			r.reread = true
+			return stepUseGet, nil
+		}
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return stepRepeat, nil
+	default:
+		if a.status >= 500 {
+			return stepRepeat, nil
+		}
+	}
+	return stepStop, c.call.stop(CauseRefreshFailed, refreshError(c, a, nil))
+}
+
+// readError says what follows from a refresh whose connection or body failed.
+func (r *refresh) readError(c *Conflict, a answer) (step, error) {
+	err := refreshError(c, a, a.err)
+	if cancelled := c.call.cancelled(c.call.req.Context()); cancelled != nil {
+		return stepStop, cancelled
+	}
+	if late := c.call.inTime(); late != nil {
+		return stepStop, c.call.stop(CauseRefreshFailed, fmt.Errorf("%w: %w", late, err))
+	}
+	// The policies of go-retryablehttp classify an *url.Error only.
+	again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, &url.Error{Op: a.method, URL: "", Err: a.err})
+	if !again || errors.Is(a.err, ErrTooLarge) || errors.Is(a.err, errRefreshRequest) {
+		return stepStop, c.call.stop(CauseRefreshFailed, err)
+	}
+	return stepRepeat, nil
+}
+
+// readState says what follows from a 200.
+func (r *refresh) readState(c *Conflict, a answer, needState bool) (step, error) {
+	if next, err := r.readVary(c, a, needState); next != stepDone {
+		return next, err
+	}
+	v := validatorsOf(a.header)
+	if !c.guard.satisfiable(v) {
+		if a.method == http.MethodHead {
+			return stepUseGet, nil
+		}
+		return stepStop, c.call.stop(CauseNoValidator, refreshError(c, a, ErrNoValidator))
+	}
+	if c.guard.usesTag(v) {
+		if next, err := r.readTag(c, a, v); next != stepDone {
+			return next, err
+		}
+	} else if next, err := r.readDate(c, a, v); next != stepDone {
+		return next, err
+	}
+	r.fresh, r.known = v, true
+	if needState {
+		r.state = &Representation{Validators: v, Header: a.header, Body: a.body}
+	}
+	return stepDone, nil
+}
+
+// readTag says whether a tag can guard the write.
+func (r *refresh) readTag(c *Conflict, a answer, v Validators) (step, error) {
+	if weakTag(v.ETag) {
+		if age, ok := ageOf(v, a.header); ok && age <= settleTime && v.ETag != r.awaited.ETag {
+			return r.settle(c, v)
+		}
+		// It stays weak, and If-Match compares strongly (RFC 9110 §13.1.1).
+		if c.guard.strong() {
+			return stepStop, c.call.stop(CauseWeakValidator, refreshError(c, a, fmt.Errorf("only the weak tag %s", v.ETag)))
+		}
+	}
+	if c.guard.names(v.ETag) && c.guard.kind == guardTags {
+		return r.doubt()
+	}
+	if cause, twin := c.guard.twinCause(v.ETag); twin && c.guard.kind == guardTags {
+		c.call.outcome.Cause = cause
+	}
+	return stepDone, nil
+}
+
+// readDate says whether a date can guard the write.
+func (r *refresh) readDate(c *Conflict, a answer, v Validators) (step, error) {
+	// RFC 9110 §8.8.2.2: two writes within its second look alike.
+	age, ok := ageOf(v, a.header)
+	if (!ok || age < settleTime) && v.LastModified != r.awaited.LastModified && c.call.policy != Policy(Resend) {
+		return r.settle(c, v)
+	}
+	if v.LastModified == c.guard.date {
+		return r.doubt()
+	}
+	return stepDone, nil
+}
+
+// settle waits for a state that is too new. Another one than the one that was
+// waited for is a lost race.
+func (r *refresh) settle(c *Conflict, v Validators) (step, error) {
+	if r.awaited != (Validators{}) {
+		c.call.lost++
+		if c.call.outcome.Attempts+c.call.lost >= c.call.maxAttempts {
+			return stepStop, ErrAttempts
+		}
+		r.asked = 0
+	}
+	r.awaited = v
+	return stepSettle, nil
+}
+
+// doubt asks once more where the refresh gave what was refused.
+func (r *refresh) doubt() (step, error) {
+	if !r.doubted {
+		r.doubted = true
+		return stepDoubt, nil
+	}
+	r.unchanged = true
+	return stepDone, nil
+}
+
+// readVary makes sure that refresh and write select the same representation
+// (RFC 9110 §12.5.5).
+func (r *refresh) readVary(c *Conflict, a answer, needState bool) (step, error) {
+	for _, line := range a.header["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			switch name = textproto.CanonicalMIMEHeaderKey(trimOWS(name)); {
+			case name == "" || name == "Cache-Control" || name == "Pragma":
+			case name == "*":
+				if !needState {
+					return stepStop, c.call.stop(CauseNoValidator, refreshError(c, a, fmt.Errorf("%w: Vary: *", ErrNoValidator)))
+				}
+			case name == "Accept-Encoding":
+				r.identity = true
+			case name == "Prefer" && fieldLines(c.call.write.Header, name) != nil:
+				if !r.prefer {
+					r.prefer = true
+					return stepAgain, nil
+				}
+			case keptForRefresh(name) || fieldLines(c.call.write.Header, name) == nil:
+			default:
+				return stepStop, c.call.stop(CauseNoValidator, refreshError(c, a, fmt.Errorf("%w: Vary names %s, which a refresh can't carry", ErrNoValidator, name)))
+			}
+		}
+	}
+	return stepDone, nil
+}
+
+// ageOf is how old the state was when the answer was made, by the server's own
+// clock.
+func ageOf(v Validators, h http.Header) (time.Duration, bool) {
+	modified, err := http.ParseTime(v.LastModified)
+	date, ok := dateOf(h)
+	if err != nil || !ok {
+		return 0, false
+	}
+	return date.Sub(modified), true
+}
+
+// refreshError names the refresh and what was wrong with its answer.
+func refreshError(c *Conflict, a answer, cause error) error {
+	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.method, publicURL(c.call.write.URL))
+	switch {
+	case a.status == 0 || a.status == http.StatusOK:
+		return fmt.Errorf("%s: %w", text, cause)
+	case cause != nil:
+		return fmt.Errorf("%s: %d %s: %w", text, a.status, http.StatusText(a.status), cause)
+	}
+	return fmt.Errorf("%s: %d %s", text, a.status, http.StatusText(a.status))
+}
+
+// ready makes sure that the validators which the decision needs are known.
+func (c *Conflict) ready(ctx context.Context, d Decision) error {
+	if d.kind != decideUnconditional {
+		return c.refresh.learn(ctx, c, d.kind == decideReplace)
+	}
+	return c.refresh.start(ctx, c) // nothing to ask, but the pace counts
+}
+
+// rewrite puts the fresh validators into the header of the next write.
+func (c *Conflict) rewrite(h http.Header) {
+	restorePreconditions(h, c.call.write.Header)
+	c.guard.rewrite(h, c.refresh.fresh)
+	if c.refresh.identity && fieldLines(h, "Accept-Encoding") == nil {
+		// net/http would ask for gzip, and the server might then compare with
+		// the tag of the compressed representation.
+		h["Accept-Encoding"] = []string{"identity"}
+	}
+}

@@ -1,0 +1,194 @@
+package ifmatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+)
+
+// errRefreshRequest says that WithRefreshRequest made no request that can be
+// sent.
+var errRefreshRequest = errors.New("ifmatch: WithRefreshRequest")
+
+// ask sends one refresh request and reads as much of its answer as is needed:
+// the state, or just the header.
+func (c *call) ask(ctx context.Context, r *refresh, method string, needState bool) answer {
+	if ours, ok := ctx.Deadline(); !ok || c.deadline.Before(ours) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		defer cancel()
+	}
+	a := answer{method: method}
+	req, err := c.newRefreshRequest(ctx, r, method)
+	if err != nil {
+		a.err = err
+		return a
+	}
+	a.method = req.Method
+	c.traceRefreshing(req.Method, publicURL(req.URL))
+	resp, err := c.exchange(req)
+	if err != nil {
+		a.err = err
+		return a
+	}
+	c.pace.roundTrip = c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
+	a.status, a.header = resp.StatusCode, resp.Header
+	if !needState || a.method == http.MethodHead || a.status != http.StatusOK {
+		c.skip(resp)
+		return a
+	}
+	a.body, a.err = c.readState(resp)
+	return a
+}
+
+// readState reads a representation of at most maxRepresentation bytes.
+func (c *call) readState(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+	if resp.ContentLength > c.maxRepresentation {
+		return nil, fmt.Errorf("%w: %d bytes, and WithMaxRepresentation is %d", ErrTooLarge, resp.ContentLength, c.maxRepresentation)
+	}
+	body, err := readUpTo(resp.Body, c.maxRepresentation, resp.ContentLength)
+	if errors.Is(err, ErrTooLarge) {
+		return nil, fmt.Errorf("%w: more than the %d bytes of WithMaxRepresentation", ErrTooLarge, c.maxRepresentation)
+	}
+	if err != io.EOF {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	return body, nil
+}
+
+// skip closes an answer whose body isn't needed, after reading what little there
+// is, so that the connection can be used again.
+func (c *call) skip(resp *http.Response) {
+	if resp.ContentLength > keepLimit {
+		resp.Body.Close()
+		return
+	}
+	keep(resp, min(keepTime, c.left()))
+}
+
+// newRefreshRequest returns a request for the state that write is about: the
+// same URL, credentials and negotiation, but no body and no condition.
+func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string) (*http.Request, error) {
+	write := c.write
+	req := (&http.Request{
+		Method: method, URL: write.URL, Host: write.Host, Close: write.Close, Cancel: write.Cancel,
+		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
+		Header: refreshHeader(write.Header, r.prefer),
+	}).WithContext(ctx)
+	change := *c.refreshRequest
+	if change == nil {
+		return req, nil
+	}
+	changed, err := change(req.Clone(ctx))
+	if err == nil {
+		err = checkRefreshRequest(write, changed)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
+	}
+	changed = changed.WithContext(ctx) // the limits hold for it too
+	changed.Method = cmp.Or(changed.Method, http.MethodGet)
+	return changed, nil
+}
+
+// checkRefreshRequest returns the error of a request that can't be a refresh.
+func checkRefreshRequest(write, req *http.Request) error {
+	switch {
+	case req == nil || req.URL == nil:
+		return errors.New("it returned no request")
+	case req.Body != nil && req.Body != http.NoBody:
+		req.Body.Close()
+		return errors.New("the request has a body")
+	case req.Method != http.MethodHead && req.Method != http.MethodGet && req.Method != "":
+		return fmt.Errorf("method %q: only HEAD and GET ask for a state", req.Method)
+	case !sameOrigin(write, req):
+		return fmt.Errorf("%q is another origin, and credentials stay with theirs", publicURL(req.URL))
+	}
+	return nil
+}
+
+// sameOrigin reports whether two requests go to the same scheme, host and port,
+// and name the same Host (RFC 9110 §4.3.1).
+func sameOrigin(a, b *http.Request) bool {
+	return strings.EqualFold(a.URL.Scheme, b.URL.Scheme) &&
+		strings.EqualFold(hostPort(a.URL), hostPort(b.URL)) &&
+		strings.EqualFold(effectiveHost(a), effectiveHost(b))
+}
+
+func effectiveHost(r *http.Request) string {
+	if r.Host != "" {
+		return r.Host
+	}
+	return r.URL.Host
+}
+
+func hostPort(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return net.JoinHostPort(u.Hostname(), port)
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		return net.JoinHostPort(u.Hostname(), "443")
+	}
+	return net.JoinHostPort(u.Hostname(), "80")
+}
+
+// refreshHeader copies what selects and authorizes the representation, and asks
+// for it past compression and caches.
+func refreshHeader(write http.Header, prefer bool) http.Header {
+	h := make(http.Header, len(write)+3)
+	for name, values := range write {
+		key := textproto.CanonicalMIMEHeaderKey(name)
+		if keptForRefresh(key) || prefer && key == "Prefer" {
+			h[name] = values[:len(values):len(values)]
+		}
+	}
+	// A compressed representation has another tag (RFC 9110 §8.8.3.3), and
+	// net/http asks for gzip by itself on GET, though never on HEAD.
+	setField(h, "Accept-Encoding", "identity")
+	// RFC 9111 §5.2.1.4: no stored response without validation at the origin.
+	setField(h, "Cache-Control", "no-cache")
+	setField(h, "Pragma", "no-cache")
+	return h
+}
+
+// refreshDrops are fields of a write that don't belong on a refresh: conditions,
+// what describes or digests the body, and what asks for something to be done.
+var refreshDrops = [...]string{
+	"Range", "Expect", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Digest", "Repr-Digest",
+	"Idempotency-Key", "X-Idempotency-Key", "Prefer", "Overwrite", "Destination", "Depth", "Timeout", "Lock-Token",
+	"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "Isolation", "Odata-Isolation",
+	"X-Goog-Hash", "X-Amz-Content-Sha256", "X-Amz-Decoded-Content-Length", "X-Amz-Trailer", "X-Amz-Sdk-Checksum-Algorithm",
+	"Accept-Encoding", "Cache-Control", "Pragma",
+}
+
+var refreshDropPrefixes = [...]string{
+	"If-", "Content-", "X-Goog-If-", "X-Goog-Copy-Source", "X-Goog-Meta-",
+	"X-Ms-If-", "X-Ms-Lease-", "X-Ms-Blob-", "X-Ms-Source-", "X-Ms-Copy-", "X-Ms-Content-", "X-Ms-Meta-",
+	"X-Amz-If-", "X-Amz-Copy-Source", "X-Amz-Checksum-", "X-Amz-Meta-",
+}
+
+// keptForRefresh reports whether a refresh carries this field of the write.
+func keptForRefresh(key string) bool {
+	if key == "If" {
+		return false
+	}
+	for _, dropped := range refreshDrops {
+		if key == dropped {
+			return false
+		}
+	}
+	for _, prefix := range refreshDropPrefixes {
+		if strings.HasPrefix(key, prefix) {
+			return false
+		}
+	}
+	return true
+}

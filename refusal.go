@@ -1,0 +1,137 @@
+package ifmatch
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// refused reports whether resp refuses a write and nobody below has dealt with
+// that yet. Safe methods and requests with Content-Range pass through: their
+// 412 is no lost update.
+func refused(req *http.Request, resp *http.Response) bool {
+	if resp == nil || resp.StatusCode != http.StatusPreconditionFailed && resp.StatusCode != http.StatusPreconditionRequired {
+		return false
+	}
+	if req.URL == nil || safeMethod(req.Method) || fieldLines(req.Header, "Content-Range") != nil {
+		return false
+	}
+	// A final refusal of a Transport of ours below stays one, so that the
+	// retries of two don't multiply.
+	r := recordOf(resp)
+	return r == nil || !r.final
+}
+
+// safeMethod reports whether the method changes nothing (RFC 9110 §9.2.1). The
+// empty method is GET.
+func safeMethod(method string) bool {
+	switch method {
+	case "", "GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH", "QUERY":
+		return true
+	}
+	return false
+}
+
+// judge reads from the exchange alone why the write was refused. An error says
+// that there is nothing for a policy to handle.
+func judge(write *http.Request, g guard, status int) (Cause, error) {
+	if status == http.StatusPreconditionRequired {
+		if g.kind == guardNone {
+			return CausePreconditionRequired, nil
+		}
+		return CausePreconditionRequired, errors.New("ifmatch: the server demands another precondition than the one that was sent")
+	}
+	switch g.kind {
+	case guardTags, guardDate:
+		return CauseChanged, nil
+	case guardMovedOn:
+		return CauseExists, nil
+	case guardCreate:
+		return CauseExists, errors.New("ifmatch: create only: the resource exists")
+	case guardExists:
+		// RFC 9110 §13.1.1: If-Match: * is false without a current representation.
+		return CauseGone, errors.New("ifmatch: If-Match: * was refused: there is no current representation")
+	case guardConflicting:
+		return CauseConflictingPreconditions, errors.New("ifmatch: several preconditions: can't tell which one failed; send one")
+	case guardForeign:
+		return foreignCause(write.Header, g.field), fmt.Errorf("ifmatch: the condition in %s is not understood, so it is left alone", g.field)
+	}
+	return CauseUnattributed, errors.New("ifmatch: refused without a precondition")
+}
+
+// foreignCause is the cause of a refusal that carried a condition in this field.
+func foreignCause(h http.Header, field string) Cause {
+	if fieldLines(h, "If-Match") != nil {
+		return CauseUnattributed // either can have failed
+	}
+	switch field {
+	case "Overwrite":
+		return CauseExists
+	case "If", "Lock-Token", "X-Ms-Lease-Id":
+		return CauseLocked
+	}
+	return CauseUnattributed
+}
+
+// signedSchemes are Authorization schemes whose credentials cover the method,
+// the URL or the header fields of one request.
+var signedSchemes = [...]string{
+	"AWS4-", "AWS ", "GOOG4-", "GOOG1 ", "SharedKey", "Signature ", "HMAC-", "DPoP ", "Digest ", "Hawk ",
+}
+
+// signedQueries are query parameters of presigned URLs that cover the method or
+// header fields. A shared access signature of Azure ("sig") covers neither.
+var signedQueries = [...]string{"X-Amz-Signature", "X-Goog-Signature", "Signature", "X-Oss-Signature"}
+
+// signedAbove returns what shows that the request was signed before it came
+// here, empty if nothing does.
+func signedAbove(req *http.Request) string {
+	for _, name := range [...]string{"Signature-Input", "Signature", "Dpop"} {
+		if fieldLines(req.Header, name) != nil {
+			return "the " + name + " field"
+		}
+	}
+	for _, credentials := range fieldLines(req.Header, "Authorization") {
+		for _, scheme := range signedSchemes {
+			if len(credentials) >= len(scheme) && strings.EqualFold(credentials[:len(scheme)], scheme) {
+				return "the Authorization scheme " + strings.TrimRight(scheme, "- ")
+			}
+		}
+		if strings.Contains(credentials, "oauth_signature=") {
+			return "the Authorization scheme OAuth 1.0"
+		}
+	}
+	if req.URL.RawQuery == "" {
+		return ""
+	}
+	query, _ := url.ParseQuery(req.URL.RawQuery)
+	for name := range query {
+		for _, signed := range signedQueries {
+			if strings.EqualFold(name, signed) {
+				return "the query parameter " + signed
+			}
+		}
+	}
+	return ""
+}
+
+// fixedKey reports whether the next write would carry the Idempotency-Key of
+// the refused one: the server may replay the stored refusal.
+func fixedKey(refused, next http.Header) bool {
+	for _, name := range idempotencyKeys {
+		old := fieldLines(refused, name)
+		if old != nil && strings.Join(old, ",") == strings.Join(fieldLines(next, name), ",") {
+			return true
+		}
+	}
+	return false
+}
+
+// idempotencyKeys make net/http itself repeat a request of any method.
+var idempotencyKeys = [...]string{"Idempotency-Key", "X-Idempotency-Key"}
+
+func hasIdempotencyKey(h http.Header) bool {
+	return fieldLines(h, idempotencyKeys[0]) != nil || fieldLines(h, idempotencyKeys[1]) != nil
+}

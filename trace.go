@@ -1,0 +1,105 @@
+package ifmatch
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Trace is a set of functions that observe a refused write. Any of them may be
+// nil. They run on the caller's goroutine, one after another for one call and
+// concurrently for several, and should return soon: the call waits for them.
+type Trace struct {
+	// Refused is called for each refusal that is looked at.
+	Refused func(RefusedInfo)
+
+	// Refreshing is called before each refresh request.
+	Refreshing func(RefreshInfo)
+
+	// Waiting is called before each wait.
+	Waiting func(WaitInfo)
+
+	// Done is called when a call ends that met a refusal, with the same
+	// Outcome that the caller can have.
+	Done func(Outcome)
+}
+
+// RefusedInfo describes a refusal.
+type RefusedInfo struct {
+	Method     string
+	URL        string // without user information and query values
+	StatusCode int
+	Attempt    int        // writes sent so far
+	Sent       Validators // what the precondition named
+}
+
+// RefreshInfo describes a refresh request that is about to be sent.
+type RefreshInfo struct {
+	Method  string
+	URL     string // without user information and query values
+	Attempt int    // writes sent so far
+}
+
+// WaitInfo describes a wait that is about to begin.
+type WaitInfo struct {
+	Reason   string // such as "pace", "Retry-After" or "weak tag of the last second"
+	Duration time.Duration
+	Attempt  int // writes sent so far
+}
+
+func (c *call) traceRefused(g guard, status int) {
+	for _, t := range c.traces {
+		if t.Refused != nil {
+			t.Refused(RefusedInfo{c.write.Method, publicURL(c.write.URL), status, c.outcome.Attempts, g.sent()})
+		}
+	}
+	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))
+}
+
+func (c *call) traceRefreshing(method, url string) {
+	for _, t := range c.traces {
+		if t.Refreshing != nil {
+			t.Refreshing(RefreshInfo{method, url, c.outcome.Attempts})
+		}
+	}
+	c.log(slog.LevelDebug, "ifmatch: refreshing", slog.String("with", method))
+}
+
+func (c *call) traceWaiting(reason string, d time.Duration) {
+	for _, t := range c.traces {
+		if t.Waiting != nil {
+			t.Waiting(WaitInfo{reason, d, c.outcome.Attempts})
+		}
+	}
+	c.log(slog.LevelDebug, "ifmatch: waiting", slog.String("reason", reason), slog.Duration("wait", d))
+}
+
+func (c *call) traceDone() {
+	for _, t := range c.traces {
+		if t.Done != nil {
+			t.Done(c.outcome)
+		}
+	}
+	level, message := slog.LevelInfo, "ifmatch: conflict resolved"
+	if c.outcome.Err != nil {
+		level, message = slog.LevelWarn, "ifmatch: conflict not resolved"
+	}
+	c.log(level, message,
+		slog.String("effect", c.outcome.Effect.String()),
+		slog.String("cause", c.outcome.Cause.String()),
+		slog.Int("requests", len(c.outcome.Exchanges)),
+		slog.Duration("waited", c.outcome.Waited))
+}
+
+// log asks the handler first, so that nothing is put together in vain.
+func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {
+	ctx := c.req.Context()
+	if !c.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs = append([]slog.Attr{
+		slog.String("method", c.write.Method),
+		slog.String("url", publicURL(c.write.URL)),
+		slog.Int("attempt", c.outcome.Attempts),
+	}, attrs...)
+	c.logger.LogAttrs(ctx, level, message, attrs...)
+}
