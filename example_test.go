@@ -150,8 +150,8 @@ func ExamplePolicyFunc() {
 	defer ledger.Close()
 	settings.Put("/doc", "text/plain", []byte("theirs"))
 
+	policies := map[string]ifmatch.BuiltinPolicy{settings.URL: ifmatch.Resend} // others: Stop, the zero value
 	client := ifmatch.NewClient(ifmatch.PolicyFunc(func(ctx context.Context, c *ifmatch.Conflict) (ifmatch.Decision, error) {
-		policies := map[string]ifmatch.BuiltinPolicy{settings.URL: ifmatch.Resend} // others: Stop, the zero value
 		return policies["http://"+c.Request.URL.Host].Resolve(ctx, c)
 	}))
 	for _, origin := range []string{settings.URL, ledger.URL} {
