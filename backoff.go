@@ -52,13 +52,21 @@ func WithBackoff(newBackOff func() backoff.BackOff) Option {
 // defaultBackOff stands for the pace that is made from the measured round trip.
 func defaultBackOff() backoff.BackOff { return nil }
 
-// pace says how long to wait after each lost race of one call.
+// pace says how long to wait after each lost race of one call, or after each
+// failure of a sick server.
 type pace struct {
+	sick      bool
 	custom    backoff.BackOff
 	started   bool
 	roundTrip time.Duration
 	full      *backoff.ExponentialBackOff
 }
+
+// The default pace after a failure: a server in trouble needs longer than a race.
+const (
+	sickInterval    = 100 * time.Millisecond
+	maxSickInterval = 5 * time.Second
+)
 
 // next returns the wait before the next refresh, or false when the caller's
 // backoff has had enough.
@@ -67,8 +75,8 @@ func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 		p.started = true
 		if p.custom = newBackOff(); p.custom != nil {
 			p.custom.Reset()
-		} else {
-			return 0, true
+		} else if !p.sick {
+			return 0, true // the first race was lost to somebody who is done
 		}
 	}
 	if p.custom != nil {
@@ -76,17 +84,54 @@ func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 		return max(d, 0), d != backoff.Stop
 	}
 	if p.full == nil {
-		p.full = &backoff.ExponentialBackOff{
-			InitialInterval:     min(max(p.roundTrip, minRoundTrip), maxRoundTrip),
-			RandomizationFactor: 1, // uniform in [0, 2 × interval]
-			Multiplier:          2,
-			MaxInterval:         maxInterval,
-			Stop:                backoff.Stop,
-			Clock:               backoff.SystemClock,
+		p.full = fullJitter(min(max(p.roundTrip, minRoundTrip), maxRoundTrip), maxInterval)
+		if p.sick {
+			p.full = fullJitter(sickInterval, maxSickInterval)
 		}
-		p.full.Reset()
 	}
 	return p.full.NextBackOff(), true
+}
+
+// nextSick returns the wait after a failure that is no refusal.
+func (c *call) nextSick() (time.Duration, bool) {
+	if c.sickPace == nil {
+		c.sickPace = &pace{sick: true}
+	}
+	return c.sickPace.next(c.newTransientBackOff)
+}
+
+// fullJitter returns waits that are uniform between nothing and twice an interval
+// that doubles up to a cap.
+func fullJitter(interval, cap time.Duration) *backoff.ExponentialBackOff {
+	b := &backoff.ExponentialBackOff{
+		InitialInterval:     interval,
+		RandomizationFactor: 1,
+		Multiplier:          2,
+		MaxInterval:         cap,
+		Stop:                backoff.Stop,
+		Clock:               backoff.SystemClock,
+	}
+	b.Reset()
+	return b
+}
+
+// Reasons of waits that lengthen the lease of a lane: they are imposed.
+const (
+	waitRetryAfter = "Retry-After"
+	waitSettle     = "validator of the last second"
+)
+
+// timeFor returns the error of a wait that can't end in time; it then isn't
+// begun.
+func (c *call) timeFor(ctx context.Context, d time.Duration) error {
+	now := time.Now()
+	if deadline, ok := ctx.Deadline(); ok && d > deadline.Sub(now) {
+		return fmt.Errorf("%w for a wait of %v: %w", ErrElapsed, d, context.DeadlineExceeded)
+	}
+	if d > c.deadline.Sub(now) {
+		return fmt.Errorf("%w for a wait of %v", ErrElapsed, d)
+	}
+	return nil
 }
 
 // wait ends after d, or with the context. A wait that can't end in time isn't
@@ -98,14 +143,14 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 	if d <= 0 {
 		return nil
 	}
-	now := time.Now()
-	if deadline, ok := ctx.Deadline(); ok && now.Add(d).After(deadline) {
-		return fmt.Errorf("%w for a wait of %v: %w", ErrElapsed, d, context.DeadlineExceeded)
+	if err := c.timeFor(ctx, d); err != nil {
+		return err
 	}
-	if now.Add(d).After(c.deadline) {
-		return fmt.Errorf("%w for a wait of %v", ErrElapsed, d)
+	if reason == waitRetryAfter || reason == waitSettle {
+		c.pass.extend(d)
 	}
 	c.traceWaiting(reason, d)
+	start := time.Now()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -113,7 +158,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 	case <-ctx.Done():
 	case <-c.req.Cancel:
 	}
-	waited := time.Since(now)
+	waited := time.Since(start)
 	c.waited += waited
 	c.outcome.Waited += waited
 	return c.cancelled(ctx)

@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,27 +28,29 @@ type keptBody struct {
 	end  error // io.EOF, ErrTooLarge, or what ended the reading
 }
 
-// keep reads the body of a response, at most keepLimit bytes and no longer than
-// within, and closes it.
-func keep(resp *http.Response, within time.Duration) keptBody {
+// keep reads the body of an answer, at most keepLimit bytes and no longer than
+// keepTime and the limits allow, and closes it.
+func (c *call) keep(resp *http.Response) keptBody {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		return keptBody{end: io.EOF}
 	}
+	within := min(keepTime, c.left())
 	if within <= 0 {
-		resp.Body.Close()
+		c.closeAnswer(resp.Body)
 		return keptBody{end: errReadingTooLong}
 	}
-	cut := make(chan struct{})
+	var cut sync.WaitGroup
+	cut.Add(1)
 	timer := time.AfterFunc(within, func() {
-		resp.Body.Close()
-		close(cut)
+		defer cut.Done()
+		c.closeAnswer(resp.Body)
 	})
 	data, end := readUpTo(resp.Body, keepLimit, resp.ContentLength)
 	if timer.Stop() {
-		resp.Body.Close()
+		c.closeAnswer(resp.Body)
 		return keptBody{data, end}
 	}
-	<-cut
+	cut.Wait()
 	if end != io.EOF {
 		end = errReadingTooLong
 	}
@@ -114,6 +117,24 @@ func (r *keptReader) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
+// closeAnswer closes the body of an answer. On HTTP/2 that waits for the request
+// body to be read no more: a source that hangs is closed when the time is up.
+func (c *call) closeAnswer(body io.Closer) {
+	if c.payload.spool == nil {
+		body.Close()
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		body.Close()
+		close(closed)
+	}()
+	if c.await(closed, -1) != nil {
+		c.payload.spool.abandon()
+		<-closed
+	}
+}
+
 // closeBody closes the request's body: a RoundTripper must, on every path.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
@@ -123,7 +144,8 @@ func closeBody(req *http.Request) {
 
 // payload is the body that a write was sent with and how to have it again.
 type payload struct {
-	body   func() (io.ReadCloser, error) // nil: can't be sent again
+	body   func() (io.ReadCloser, error) // GetBody, or one of our own
+	spool  *spool                        // where there is no GetBody; nil: it can't be had again
 	length int64
 	empty  bool
 }
@@ -147,23 +169,48 @@ func payloadFrom(data []byte) payload {
 	}
 }
 
-func (p payload) replayable() bool { return p.empty || p.body != nil }
+func (p payload) replayable() bool { return p.reason() == nil }
+
+// reason is why the body can't be had again, nil if it can.
+func (p payload) reason() error {
+	switch {
+	case p.empty || p.body != nil:
+		return nil
+	case p.spool == nil:
+		return fmt.Errorf("%w: its body has no GetBody", ErrNotReplayable)
+	}
+	return p.spool.unusable()
+}
 
 // put opens the body anew and sets it on r.
-func (p payload) put(r *http.Request) error {
-	r.Body, r.GetBody, r.ContentLength = nil, nil, 0
+func (p payload) put(c *call, r *http.Request) error {
+	r.Body, r.GetBody, r.ContentLength = nil, p.body, p.length
 	if p.empty {
+		r.ContentLength = 0
 		return nil
 	}
-	body, err := p.body()
+	body, err := p.open(c)
 	if err == nil && body == nil {
 		err = errors.New("GetBody returned nil")
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotReplayable, err)
 	}
-	r.Body, r.GetBody, r.ContentLength = body, p.body, p.length
+	r.Body = body
 	return nil
+}
+
+// open opens the body anew. A copy is only read on when the base has done with
+// the reader before: it may still be sending after an early answer.
+func (p payload) open(c *call) (io.ReadCloser, error) {
+	if p.spool == nil {
+		return p.body()
+	}
+	if err := c.await(p.spool.idle(), -1); err != nil {
+		p.spool.abandon()
+		return nil, err
+	}
+	return p.spool.open()
 }
 
 // forgetOldBody removes what described the body that was replaced.

@@ -1,32 +1,50 @@
 package ifmatch
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 )
 
-// call is one RoundTrip that met a refusal.
+// call is one RoundTrip that needs more than handing on.
 type call struct {
-	settings
-	base     http.RoundTripper
-	req      *http.Request // the caller's; never modified
-	result   *Outcome      // of WithOutcome; may be nil
-	deadline time.Time     // of the last attempt's start
-	outcome  Outcome
+	*settings // shared with the Transport where the call has none of its own
+	transport *Transport
+	base      http.RoundTripper
+	req       *http.Request   // the caller's; never modified
+	ctx       context.Context // of the writes after the first: req's, with the record
+	rec       *record         // what OutcomeOf finds; nil as long as there is one attempt
+	result    *Outcome        // of WithOutcome; may be nil
+	deadline  time.Time       // of the last attempt's start; zero until the first refusal or failure
+	outcome   Outcome
+	named     *url.URL // whose publicURL the last exchange has
+	handled   bool     // the first answer wasn't the last
 
-	write   *http.Request // as sent last: at first the caller's own
+	write   *http.Request // as sent last: at first the caller's own, or a copy of it
+	guard   guard         // of write
 	payload payload       // of write
 	manner  manner        // how write came about
+	trying  bool          // write carries a tag that was handed over in the lane
+	expects bool          // we put Expect: 100-continue on it
 
-	refusal *http.Response // of write
-	kept    *keptBody      // of refusal; nil: its body is untouched
+	refusal  *http.Response // of a write; the last one
+	kept     *keptBody      // of refusal; nil: its body is untouched
+	aside    *http.Response // the last failure that was followed by a repeat
+	asideErr error
+	first    *ambiguity // nil as long as every attempt's effect is known
+	why      error      // why a failure wasn't followed by a repeat
 
-	pace   pace
-	waited time.Duration // since the last exchange
-	lost   int           // races lost while waiting for a strong validator
+	pace       pace
+	sickPace   *pace         // nil until something failed
+	waited     time.Duration // since the last exchange
+	refusals   int
+	transients int // repeats after failures
+	lost       int // races lost while waiting for a strong validator
+	free       int // attempts under a tag that was handed over
+	pass       *pass
 }
 
 // manner says how a write came about.
@@ -40,174 +58,61 @@ const (
 	onceMoreSame               // as it was refused, since the refresh gave the same validator
 )
 
-func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope, resp *http.Response, took time.Duration) *call {
-	set := defaults()
-	if t.settings != nil {
-		set = *t.settings
+func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
+	c := &call{settings: t.settings, transport: t, base: base, req: req, write: req, payload: payloadOf(req)}
+	c.outcome.Exchanges = make([]Exchange, 0, 3)
+	if c.settings == nil {
+		set := defaults()
+		c.settings = &set
 	}
-	c := &call{base: base, req: req, write: req, payload: payloadOf(req)}
 	if s != nil {
-		set, c.result = s.settings.over(set), s.outcome
+		set := s.settings.over(*c.settings)
+		c.settings, c.result = &set, s.outcome
 	}
-	c.settings = set
-	c.deadline = time.Now().Add(c.maxElapsed)
-	c.outcome.Attempts = 1
-	c.outcome.Exchanges = append(make([]Exchange, 0, 3), exchange(req, resp, nil, 0, took))
 	return c
 }
 
-// run handles refusals until a write is answered otherwise or there is nothing
-// left to send.
-func (c *call) run(resp *http.Response) (*http.Response, error) {
+// run sends until an answer is the last one.
+func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
+	defer c.release()
 	for {
-		next, err := c.resolve(resp)
-		if next == nil {
-			return c.giveUp(err)
+		c.note(resp, err)
+		var next *http.Request
+		var why error
+		switch {
+		case err == nil && refused(c.write, resp):
+			if next, why = c.resolve(resp); next == nil {
+				return c.end(why)
+			}
+		case c.expectationFailed(resp, err):
+			next, why = c.withoutExpect(resp)
+		case c.repeatable(resp, err):
+			next, why = c.repeat(resp, err)
 		}
-		resp, err = c.send(next)
-		if err != nil || !refused(c.write, resp) {
+		if why != nil {
+			return c.interrupted(why)
+		}
+		if next == nil {
 			return c.finish(resp, err)
 		}
+		resp, err = c.send(next)
 	}
 }
 
-// resolve returns the next write, or nil and why there is none.
-func (c *call) resolve(resp *http.Response) (*http.Request, error) {
-	g := guardOf(c.write.Header)
-	c.refusal, c.kept = resp, nil
-	cause, why := judge(c.write, g, resp.StatusCode)
-	c.outcome.Cause = cause
-	c.traceRefused(g, resp.StatusCode)
-	if c.policy == Policy(Stop) {
-		return nil, cmp.Or(why, ErrConflict)
+// release lets go of what a call holds, on every path.
+func (c *call) release() {
+	c.pass.leave()
+	if c.payload.spool != nil {
+		c.payload.spool.release()
 	}
-	if cause == CauseUnattributed && g.kind == guardNone {
-		return nil, why
-	}
-	c.keepRefusal()
-	if why != nil {
-		return nil, why
-	}
-	if scheme := signedAbove(c.req); scheme != "" {
-		return nil, c.stop(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
-	}
-	if err := c.persists(g); err != nil {
-		return nil, err
-	}
-	if c.outcome.Attempts+c.lost >= c.maxAttempts {
-		return nil, ErrAttempts
-	}
-	conflict := c.newConflict(g)
-	if g.kind == guardMovedOn {
-		return c.retryMovedOn(conflict)
-	}
-	decision, err := c.policy.Resolve(c.req.Context(), conflict)
-	if err == nil {
-		err = decision.check(conflict)
-	}
-	if err == nil {
-		return c.next(conflict, decision)
-	}
-	if ours := conflict.refresh.err; ours != nil && errors.Is(err, ours) {
-		return nil, err
-	}
-	return nil, fatalError{cause: err}
-}
-
-// persists returns an error when this refusal shows that another refresh can't
-// help.
-func (c *call) persists(g guard) error {
-	switch {
-	case c.manner == onceMoreSame:
-		return c.stop(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
-	case c.manner != asGiven && c.manner != unguarded && g.kind == guardDate:
-		return c.stop(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
-	}
-	return nil
-}
-
-// persistentCause is why a validator is refused that the refresh confirmed.
-func persistentCause(g guard) Cause {
-	if g.date != "" {
-		return CauseStaleDate
-	}
-	for _, tag := range g.tags {
-		if weakTag(tag) {
-			return CauseWeakValidator
-		}
-		if _, coded := withoutCoding(tag); coded {
-			return CauseCodedValidator
-		}
-	}
-	return CauseStaleCache
-}
-
-// retryMovedOn handles If-None-Match with tags: the caller's own request goes
-// out once more if the current tag isn't listed any more; a fresh tag put in
-// would be refused for certain.
-func (c *call) retryMovedOn(conflict *Conflict) (*http.Request, error) {
-	fresh, err := conflict.Validators(c.req.Context())
-	if err != nil {
-		return nil, err
-	}
-	if conflict.guard.weaklyNames(fresh.ETag) {
-		return nil, errors.New("ifmatch: If-None-Match still names the current state")
-	}
-	conflict.refresh.unchanged = true
-	return c.next(conflict, conflict.Resend())
-}
-
-// next builds the write that was decided for.
-func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
-	if d.kind == decideStop {
-		return nil, ErrConflict
-	}
-	if d.kind != decideReplace && !c.payload.replayable() {
-		return nil, c.stop(CauseNotReplayable, fmt.Errorf("%w: its body has no GetBody", ErrNotReplayable))
-	}
-	if d.kind == decideUnconditional && conflict.guard.kind == guardNone {
-		return nil, ErrConflict // there is nothing to leave out
-	}
-	header := conflict.Header()
-	if fixedKey(c.write.Header, header) {
-		return nil, c.stop(CauseNotReplayable, fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable))
-	}
-	if err := conflict.ready(c.req.Context(), d); err != nil {
-		return nil, err
-	}
-	if err := c.inTime(); err != nil {
-		return nil, err
-	}
-	next := c.write.WithContext(c.req.Context())
-	next.Header = header
-	payload := c.payload
-	switch fresh := &conflict.refresh; {
-	case fresh.unchanged && payload.replayable() && d.kind != decideUnconditional:
-		restorePreconditions(header, c.write.Header)
-		c.manner = onceMoreSame
-	case d.kind == decideUnconditional:
-		dropPreconditions(header)
-		c.manner = unguarded
-	case d.kind == decideReplace:
-		payload = payloadFrom(d.body)
-		forgetOldBody(next)
-		conflict.rewrite(header)
-		c.manner = rebuilt
-	default:
-		conflict.rewrite(header)
-		c.manner = underFresh
-	}
-	if err := payload.put(next); err != nil {
-		return nil, c.stop(CauseNotReplayable, err)
-	}
-	c.payload = payload
-	return next, nil
 }
 
 // send sends the next write.
 func (c *call) send(write *http.Request) (*http.Response, error) {
 	c.write = write
-	c.outcome.Attempts++
+	if !safeMethod(write.Method) {
+		c.outcome.Attempts++
+	}
 	return c.exchange(write)
 }
 
@@ -218,76 +123,47 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 	if resp == nil && err == nil {
 		err = errors.New("ifmatch: the base RoundTripper returned neither response nor error")
 	}
-	took := time.Since(start)
-	c.outcome.Exchanges = append(c.outcome.Exchanges, exchange(req, resp, err, c.waited, took))
-	c.waited = 0
+	c.record(req, resp, err, time.Since(start))
 	return resp, err
 }
 
-// exchange describes one request and its answer.
-func exchange(req *http.Request, resp *http.Response, err error, wait, took time.Duration) Exchange {
-	e := Exchange{Method: req.Method, URL: publicURL(req.URL), Err: err, Sent: guardOf(req.Header).sent(), Wait: wait, Duration: took}
+// record adds one request and its answer to the outcome.
+func (c *call) record(req *http.Request, resp *http.Response, err error, took time.Duration) {
+	e := Exchange{Method: req.Method, URL: c.publicURL(req.URL), Err: err, Wait: c.waited, Duration: took}
+	if !safeMethod(req.Method) {
+		c.guard = guardOf(req.Header)
+		e.Sent = c.guard.sent()
+	}
 	if e.Method == "" {
 		e.Method = http.MethodGet
 	}
 	if err == nil {
 		e.StatusCode, e.Received = resp.StatusCode, validatorsOf(resp.Header)
 	}
-	return e
+	c.outcome.Exchanges = append(c.outcome.Exchanges, e)
+	c.waited = 0
 }
 
-// finish ends the call with an answer to the last write that is no refusal.
-func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
-	if err != nil {
-		c.outcome.Err = err
-		c.done()
-		return nil, err
+// publicURL makes the text once for requests that go to one URL.
+func (c *call) publicURL(u *url.URL) string {
+	if n := len(c.outcome.Exchanges); n > 0 && c.named == u {
+		return c.outcome.Exchanges[n-1].URL
 	}
-	c.outcome.Effect = effectOf(resp.StatusCode)
-	switch {
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		c.outcome.Err = &StatusError{Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
-	case c.manner == onceMoreSame:
-		c.outcome.Cause = CauseFalseConflict
-	case c.manner == underFresh, c.manner == unguarded:
-		c.outcome.Overwrote = true
-	}
-	c.done()
-	(&record{outcome: c.outcome, final: true}).attach(resp, c.write)
-	return resp, nil
+	c.named = u
+	return publicURL(u)
 }
 
-// giveUp ends the call with the last refusal, or with an error where the
-// caller's side is why.
-func (c *call) giveUp(why error) (*http.Response, error) {
-	c.outcome.Err = why
-	if !hasIdempotencyKey(c.write.Header) {
-		c.outcome.Effect = EffectNotApplied // RFC 9110 §13.1.1: a false condition performs nothing
+// startClock starts the limits with the first refusal or failure.
+func (c *call) startClock() {
+	if c.deadline.IsZero() {
+		c.deadline = time.Now().Add(c.maxElapsed)
 	}
-	if fatal := (fatalError{}); errors.As(why, &fatal) {
-		if c.kept == nil {
-			c.keepRefusal()
-		}
-		c.outcome.Err = why
-		c.done()
-		return nil, &ConflictError{
-			Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: c.refusal.StatusCode,
-			Header: c.refusal.Header, Body: c.kept.data, Outcome: c.outcome, Err: why,
-		}
-	}
-	c.done()
-	resp := *c.refusal
-	if c.kept != nil {
-		resp.Body = c.kept.reader()
-	}
-	(&record{outcome: c.outcome, final: c.kept != nil || c.outcome.Attempts > 1}).attach(&resp, c.write)
-	return &resp, nil
+	c.handled = true
 }
 
-// keepRefusal buffers the refusal's body and closes it.
-func (c *call) keepRefusal() {
-	kept := keep(c.refusal, min(keepTime, c.left()))
-	c.kept = &kept
+// exhausted reports whether no attempt is left that may end in a refusal.
+func (c *call) exhausted() bool {
+	return c.outcome.Attempts-c.transients-c.free+c.lost >= c.maxAttempts
 }
 
 // left is the time until the limits or the context's deadline.
@@ -299,31 +175,208 @@ func (c *call) left() time.Duration {
 	return left
 }
 
-// done reports the outcome to everybody who asked for it.
-func (c *call) done() {
-	c.traceDone()
-	if c.result != nil {
-		*c.result = c.outcome
-	}
-}
-
 // stop sets the cause that ends the call and returns err.
 func (c *call) stop(cause Cause, err error) error {
 	c.outcome.Cause = cause
 	return err
 }
 
-// newConflict describes the refusal to the policy.
-func (c *call) newConflict(g guard) *Conflict {
-	conflict := &Conflict{Attempt: c.outcome.Attempts, Ambiguous: hasIdempotencyKey(c.write.Header), call: c, guard: g}
-	switch c.policy.(type) {
-	case BuiltinPolicy, rebuild:
-		return conflict // they look at neither
+// setAside keeps an answer that is followed by a repeat: the call may have to
+// end with it.
+func (c *call) setAside(resp *http.Response, err error) {
+	c.aside, c.asideErr = nil, err
+	if resp == nil {
+		return
 	}
-	request := c.write.Clone(c.write.Context())
-	request.Body = nil
-	response := *c.refusal
-	response.Header, response.Body = cloneHeader(c.refusal.Header), c.kept.reader()
-	conflict.Request, conflict.Response = request, &response
-	return conflict
+	kept := c.keep(resp)
+	if c.first != nil && c.first.resp == resp {
+		c.first.kept = &kept
+	}
+	aside := *resp
+	aside.Body = kept.reader()
+	c.aside = &aside
+}
+
+// finish ends the call with an answer that is no refusal.
+func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		return c.finishError(err)
+	}
+	if c.deletedEarlier(resp) {
+		return c.endDelete(resp)
+	}
+	if !sick(resp, nil) {
+		c.transport.budget.refund()
+	}
+	c.outcome.Effect = c.effect(resp)
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	switch {
+	case !c.handled:
+		c.report()
+		return resp, nil
+	case !success:
+		c.outcome.Err = &StatusError{Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
+		if c.why != nil {
+			c.outcome.Err = fmt.Errorf("%w: %w", c.why, c.outcome.Err)
+		}
+	case c.manner == onceMoreSame:
+		c.outcome.Cause = CauseFalseConflict
+	case c.manner == underFresh, c.manner == unguarded:
+		c.outcome.Overwrote = true
+	}
+	if success {
+		c.handOver(resp)
+	}
+	c.done()
+	return c.returned(resp, true), nil
+}
+
+// again returns a copy of the last write to send next. Its context has the
+// record that OutcomeOf finds, and nothing else that the caller's hasn't.
+func (c *call) again() *http.Request {
+	if c.rec == nil {
+		c.rec = new(record)
+		c.ctx = context.WithValue(c.req.Context(), recordKey{}, c.rec)
+	}
+	return c.write.WithContext(c.ctx)
+}
+
+// returned puts the outcome on the response that the caller gets. A final one
+// isn't handled again by a Transport above.
+func (c *call) returned(resp *http.Response, final bool) *http.Response {
+	if resp.Request == nil {
+		resp.Request = c.write
+	}
+	if c.rec == nil || resp.Request.Context() != c.ctx {
+		c.rec = new(record)
+		resp.Request = resp.Request.WithContext(context.WithValue(resp.Request.Context(), recordKey{}, c.rec))
+	}
+	*c.rec = record{c.outcome, resp.Request, final}
+	return resp
+}
+
+// effect is what became of a write that was answered so in the end.
+func (c *call) effect(resp *http.Response) Effect {
+	effect := effectOf(resp.StatusCode)
+	switch {
+	case safeMethod(c.write.Method):
+		return EffectNotApplied
+	case effect == EffectNotApplied && c.first != nil:
+		return EffectUnknown // an earlier attempt may have been applied
+	}
+	return effect
+}
+
+// finishError ends the call with an error of the base.
+func (c *call) finishError(err error) (*http.Response, error) {
+	if safeMethod(c.write.Method) || c.first == nil {
+		c.outcome.Effect = EffectNotApplied
+	} else if c.handled || guardedWrite(c.write, c.refusals > 0) {
+		if !settledBelow(nil, err) {
+			err = c.unknownError(err)
+		}
+	}
+	c.outcome.Err = err
+	if c.why != nil {
+		c.outcome.Err = fmt.Errorf("%w: %w", c.why, err)
+	}
+	if c.handled {
+		c.done()
+	} else {
+		c.report()
+	}
+	return nil, err
+}
+
+// end ends the call after a refusal.
+func (c *call) end(why error) (*http.Response, error) {
+	if own := (ownWrite{}); errors.As(why, &own) {
+		return c.applied(own.conflict)
+	}
+	if fatal := (fatalError{}); errors.As(why, &fatal) {
+		return c.fail(why)
+	}
+	if c.first != nil {
+		return c.unknown(why)
+	}
+	return c.giveUp(why)
+}
+
+// giveUp ends the call with the last refusal.
+func (c *call) giveUp(why error) (*http.Response, error) {
+	c.outcome.Err, c.outcome.Effect = why, c.refusedEffect()
+	c.done()
+	resp := *c.refusal
+	if c.kept != nil {
+		resp.Body = c.kept.reader()
+	}
+	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1), nil
+}
+
+// refusedEffect is that of a call that ends with a refusal: a false condition
+// performs nothing (RFC 9110 §13.1.1), but an Idempotency-Key lets net/http
+// repeat the request on its own.
+func (c *call) refusedEffect() Effect {
+	if c.first != nil || hasIdempotencyKey(c.write.Header) {
+		return EffectUnknown
+	}
+	return EffectNotApplied
+}
+
+// fail ends the call with an error that carries the refusal: the policy failed,
+// or the context ended.
+func (c *call) fail(why error) (*http.Response, error) {
+	if c.kept == nil {
+		c.keepRefusal()
+	}
+	if c.first != nil {
+		why = fmt.Errorf("%w: %w", why, c.firstError())
+	}
+	c.outcome.Err, c.outcome.Effect = why, c.refusedEffect()
+	c.done()
+	return nil, &ConflictError{
+		Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: c.refusal.StatusCode,
+		Header: c.refusal.Header, Body: c.kept.data, Outcome: c.outcome, Err: why,
+	}
+}
+
+// interrupted ends a call whose repeat after a failure couldn't be sent.
+func (c *call) interrupted(why error) (*http.Response, error) {
+	if fatal := (fatalError{}); !errors.As(why, &fatal) {
+		c.why = why
+		return c.finish(c.aside, c.asideErr)
+	}
+	last := c.asideErr
+	if c.aside != nil {
+		last = &StatusError{Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: c.aside.StatusCode, Header: c.aside.Header}
+	}
+	err := error(&interruptedError{why, last})
+	c.outcome.Effect = EffectNotApplied
+	if c.first != nil {
+		c.outcome.Effect, err = EffectUnknown, c.unknownError(err)
+	}
+	c.outcome.Err = err
+	c.done()
+	return nil, err
+}
+
+// keepRefusal buffers the refusal's body and closes it.
+func (c *call) keepRefusal() {
+	kept := c.keep(c.refusal)
+	c.kept = &kept
+}
+
+// done reports the outcome of a call that was more than one request, or refused.
+func (c *call) done() {
+	c.traceDone()
+	c.report()
+}
+
+// report fills what WithOutcome was given, unless a Transport of ours below has
+// told more.
+func (c *call) report() {
+	if c.result == nil || !c.handled && len(c.result.Exchanges) > 0 {
+		return
+	}
+	*c.result = c.outcome
 }

@@ -3,7 +3,6 @@ package ifmatch
 import (
 	"errors"
 	"net/http"
-	"time"
 )
 
 // Transport is an http.RoundTripper that handles refused writes: where a server
@@ -20,10 +19,12 @@ import (
 // the last refusal with its body readable, up to 64 KiB unless Stop left it
 // untouched; OutcomeOf tells the rest.
 //
-// A Transport is safe for concurrent use.
+// A Transport is safe for concurrent use and must not be copied after first use.
 type Transport struct {
 	base     http.RoundTripper // nil: http.DefaultTransport as found
 	settings *settings         // nil: defaults
+	budget   budget            // of repeats after failures, for all calls
+	lanes    lanes             // of writers that lost a race
 }
 
 // NewClient returns an *http.Client whose Transport is
@@ -47,7 +48,10 @@ func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Tr
 	OnConflict(onConflict).apply(&s)
 	Options(opts).apply(&s)
 	s = s.over(defaults())
-	return &Transport{base: base, settings: &s}
+	return &Transport{
+		base: base, settings: &s,
+		budget: budget{tokens: int64(s.budgetTokens), cost: int64(s.budgetCost)},
+	}
 }
 
 // RoundTrip sends req and handles its refusal. It returns an error where base
@@ -60,14 +64,42 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	s := scopeOf(req.Context())
-	if s != nil && s.outcome != nil {
-		return t.observe(base, req, s)
+	if !t.plain(req, s) {
+		return t.newCall(base, req, s).begin()
 	}
 	resp, err := base.RoundTrip(req)
-	if err != nil || !refused(req, resp) {
+	if settled(req, resp, err) {
+		t.budget.refund()
 		return resp, err
 	}
-	return t.newCall(base, req, s, resp, 0).run(resp)
+	c := t.newCall(base, req, s)
+	c.outcome.Attempts = 1
+	c.record(req, resp, err, 0)
+	return c.run(resp, err)
+}
+
+// plain reports whether the first attempt can be the caller's own request, with
+// nothing made before: no copy of the body, no field added, nobody asking for
+// the outcome of an answer that comes through.
+func (t *Transport) plain(req *http.Request, s *scope) bool {
+	if s != nil && (s.outcome != nil || s.settings.repeats != nil || s.settings.expectContinue != nil) {
+		return false
+	}
+	if t.settings != nil && (t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
+		return false
+	}
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil || guardOf(req.Header).kind == guardNone
+}
+
+// settled reports whether an answer to the first attempt is the last one.
+func settled(req *http.Request, resp *http.Response, err error) bool {
+	if err == nil && resp != nil && resp.StatusCode < http.StatusBadRequest {
+		return true
+	}
+	if req.URL == nil || req.URL.Host == "" {
+		return true // it was never sent
+	}
+	return !(err == nil && refused(req, resp)) && !guardedWrite(req, false)
 }
 
 // CloseIdleConnections closes those of base, where it has the method.
@@ -92,29 +124,4 @@ func (t *Transport) target() (http.RoundTripper, error) {
 		return nil, errors.New("ifmatch: http.DefaultTransport is itself a zero Transport's base: use NewTransport")
 	}
 	return base, nil
-}
-
-// observe is RoundTrip for a call whose outcome is asked for.
-func (t *Transport) observe(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
-	*s.outcome = Outcome{}
-	start := time.Now()
-	resp, err := base.RoundTrip(req)
-	took := time.Since(start)
-	if err == nil && refused(req, resp) {
-		return t.newCall(base, req, s, resp, took).run(resp)
-	}
-	if len(s.outcome.Exchanges) > 0 {
-		return resp, err // a Transport of ours below has told it
-	}
-	o := Outcome{Exchanges: []Exchange{exchange(req, resp, err, 0, took)}, Err: err}
-	switch {
-	case safeMethod(req.Method):
-		o.Effect = EffectNotApplied
-	case err == nil:
-		o.Effect, o.Attempts = effectOf(resp.StatusCode), 1
-	default:
-		o.Attempts = 1
-	}
-	*s.outcome = o
-	return resp, err
 }

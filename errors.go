@@ -14,9 +14,13 @@ var (
 	// a policy chose to hand the refusal to the caller.
 	ErrConflict = errors.New("ifmatch: the precondition was refused")
 
-	// ErrNotReplayable says that the write can't be sent again: its body has no
-	// GetBody, GetBody failed, or its Idempotency-Key would bring back the
-	// stored answer.
+	// ErrOutcomeUnknown says that the write may have been applied or not: its
+	// answer was lost, and nothing that could be learnt since decides it.
+	ErrOutcomeUnknown = errors.New("ifmatch: outcome unknown")
+
+	// ErrNotReplayable says that the write can't be sent again: there is no copy of its
+	// body, GetBody failed, or its Idempotency-Key would bring back the stored
+	// answer.
 	ErrNotReplayable = errors.New("ifmatch: the write can't be sent again")
 
 	// ErrNoValidator says that the server gave no validator that can guard
@@ -60,6 +64,12 @@ func (e *ConflictError) Error() string {
 
 // Unwrap returns Err.
 func (e *ConflictError) Unwrap() error { return e.Err }
+
+// Timeout reports whether Err is a timeout, as *url.Error asks.
+func (e *ConflictError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.Err, &t) && t.Timeout()
+}
 
 // Is reports whether target is ErrConflict.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }

@@ -35,19 +35,27 @@ const (
 	defaultMaxAttempts             = 4
 	defaultMaxElapsed              = 30 * time.Second
 	defaultMaxRepresentation int64 = 10 << 20
+	defaultMaxBuffer         int64 = 1 << 20
 )
 
 // settings is what options set. Zero fields are unset, so that the settings of
 // a call can be laid over those of its Transport.
 type settings struct {
-	policy            Policy
-	maxAttempts       int
-	maxElapsed        time.Duration
-	newBackOff        func() backoff.BackOff
-	refreshRequest    *requestFunc
-	maxRepresentation int64
-	traces            []*Trace
-	logger            *slog.Logger
+	policy                   Policy
+	maxAttempts              int
+	maxElapsed               time.Duration
+	newBackOff               func() backoff.BackOff
+	refreshRequest           *requestFunc
+	maxRepresentation        int64
+	maxBuffer                int64
+	repeats                  *repeats
+	newTransientBackOff      func() backoff.BackOff
+	budgetTokens, budgetCost int // of the constructors only
+	expectContinue           *int64
+	uniqueBody               bool
+	appliedResponse          appliedFunc
+	traces                   []*Trace
+	logger                   *slog.Logger
 }
 
 // over returns s with everything that is unset taken from base. Traces add up.
@@ -70,6 +78,22 @@ func (s settings) over(base settings) settings {
 	if s.maxRepresentation == 0 {
 		s.maxRepresentation = base.maxRepresentation
 	}
+	if s.maxBuffer == 0 {
+		s.maxBuffer = base.maxBuffer
+	}
+	if s.repeats == nil {
+		s.repeats = base.repeats
+	}
+	if s.newTransientBackOff == nil {
+		s.newTransientBackOff = base.newTransientBackOff
+	}
+	if s.expectContinue == nil {
+		s.expectContinue = base.expectContinue
+	}
+	if s.appliedResponse == nil {
+		s.appliedResponse = base.appliedResponse
+	}
+	s.uniqueBody = s.uniqueBody || base.uniqueBody
 	if len(base.traces) > 0 {
 		s.traces = append(base.traces[:len(base.traces):len(base.traces)], s.traces...)
 	}
@@ -82,13 +106,17 @@ func (s settings) over(base settings) settings {
 // defaults are the settings of a zero Transport.
 func defaults() settings {
 	return settings{
-		policy:            Stop,
-		maxAttempts:       defaultMaxAttempts,
-		maxElapsed:        defaultMaxElapsed,
-		newBackOff:        defaultBackOff,
-		refreshRequest:    new(requestFunc),
-		maxRepresentation: defaultMaxRepresentation,
-		logger:            slog.New(slog.DiscardHandler),
+		policy:              Stop,
+		maxAttempts:         defaultMaxAttempts,
+		maxElapsed:          defaultMaxElapsed,
+		newBackOff:          defaultBackOff,
+		refreshRequest:      new(requestFunc),
+		maxRepresentation:   defaultMaxRepresentation,
+		maxBuffer:           defaultMaxBuffer,
+		repeats:             new(repeats),
+		newTransientBackOff: defaultBackOff,
+		expectContinue:      new(int64),
+		logger:              slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -185,6 +213,55 @@ func WithMaxRepresentation(n int64) Option {
 		n = defaultMaxRepresentation
 	}
 	return optionFunc(func(s *settings) { s.maxRepresentation = n })
+}
+
+// WithMaxBuffer bounds the bytes of a request body that are kept in memory. A
+// body without GetBody is copied as it is first sent, where sending it again may
+// be needed; what exceeds n goes to a temporary file, which nobody else can see
+// and which is gone when the call ends. A body with GetBody is never copied.
+//
+// By default, and when n is zero or negative, it is 1 MiB.
+func WithMaxBuffer(n int64) Option {
+	if n <= 0 {
+		n = defaultMaxBuffer
+	}
+	return optionFunc(func(s *settings) { s.maxBuffer = n })
+}
+
+// WithExpectContinue sends conditional writes whose body has n bytes and more,
+// or an unknown length, with Expect: 100-continue (RFC 9110 §10.1.1), so that a
+// server can refuse them before the body is sent. The base needs an
+// ExpectContinueTimeout, as http.DefaultTransport has. An answer of 417 is
+// followed by the same request without it.
+//
+// By default, and when n is zero or negative, the field is left to the caller.
+func WithExpectContinue(n int64) Option {
+	return optionFunc(func(s *settings) { s.expectContinue = &n })
+}
+
+// WithUniqueBody vouches that nobody else ever sends these bytes to this URL,
+// because they hold an id, say. Then finding them after an answer was lost proves
+// that the write was applied, under any policy and for create-only too.
+//
+// By default equal content counts only under Resend, where it makes no
+// difference who wrote it.
+func WithUniqueBody() Option { return optionFunc(func(s *settings) { s.uniqueBody = true }) }
+
+// appliedFunc is the f of WithAppliedResponse.
+type appliedFunc func(*Conflict) *http.Response
+
+// WithAppliedResponse makes the response to a write that was found to have been
+// applied by an earlier attempt, whose answer was lost. f may ask the Conflict
+// for the current state. The response's body belongs to the caller of
+// RoundTrip. f may be called concurrently.
+//
+// By default, when f is nil and when it returns nil, the response is 204 with the
+// current validators.
+func WithAppliedResponse(f func(*Conflict) *http.Response) Option {
+	if f == nil {
+		f = func(*Conflict) *http.Response { return nil }
+	}
+	return optionFunc(func(s *settings) { s.appliedResponse = f })
 }
 
 // WithTrace observes refused writes through the functions of t. Several traces

@@ -86,7 +86,7 @@ type Exchange struct {
 	Received   Validators // what the answer carried
 	Wait       time.Duration
 	// Duration lasts from the request to the header of its answer. That of
-	// the first request is only measured under WithOutcome or WithTrace.
+	// the first request is measured only where WithOutcome asks for it.
 	Duration time.Duration
 }
 
@@ -127,6 +127,9 @@ type recordKey struct{}
 // record is what a Transport leaves on a response that it handled.
 type record struct {
 	outcome Outcome
+	// request is the one whose response has the record: a context may be
+	// used again for other calls.
+	request *http.Request
 	// final keeps a Transport above from handling the same refusal again.
 	// A refusal that Stop hands on untouched isn't final.
 	final bool
@@ -137,15 +140,10 @@ func recordOf(resp *http.Response) *record {
 		return nil
 	}
 	r, _ := resp.Request.Context().Value(recordKey{}).(*record)
-	return r
-}
-
-// attach puts the record on the response.
-func (r *record) attach(resp *http.Response, req *http.Request) {
-	if resp.Request != nil {
-		req = resp.Request
+	if r == nil || r.request != resp.Request {
+		return nil
 	}
-	resp.Request = req.WithContext(context.WithValue(req.Context(), recordKey{}, r))
+	return r
 }
 
 // effectOf reads the effect of a write from the status of its answer.
@@ -155,7 +153,8 @@ func effectOf(status int) Effect {
 		// RFC 9110 §15.3.3: it might or might not be acted upon later.
 		// RFC 4918 §11.1: each member has a status of its own.
 		return EffectUnknown
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	}
+	if ambiguousStatus(status) {
 		return EffectUnknown
 	}
 	if status >= 200 && status < 300 {

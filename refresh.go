@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // maxRefreshes bounds the refresh requests for one refusal. A race that is lost
@@ -37,7 +34,6 @@ type refresh struct {
 	reread   bool       // an answer that is no state was asked for again
 	prefer   bool       // Vary names Prefer, so the refresh carries it too
 	identity bool       // Vary names Accept-Encoding, so the write asks for identity too
-	failures int        // answers in a row that were none
 }
 
 // step is what follows an answer to a refresh request.
@@ -67,7 +63,7 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 	if r.err != nil || r.known && (!needState || r.state != nil) {
 		return r.err
 	}
-	if r.err = r.start(ctx, c); r.err == nil {
+	if r.err = r.start(ctx, c, needState); r.err == nil && (!r.known || needState) {
 		r.err = r.run(ctx, c, needState)
 	}
 	if r.err != nil {
@@ -78,8 +74,13 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 
 // start waits as the pace and the refusal demand: before the refresh, never
 // between refresh and write.
-func (r *refresh) start(ctx context.Context, c *Conflict) error {
+func (r *refresh) start(ctx context.Context, c *Conflict, needState bool) error {
 	if r.known {
+		return nil
+	}
+	if tag := c.call.handedTag(c.guard); tag != "" && !needState {
+		r.fresh, r.known = Validators{ETag: tag}, true
+		c.call.trying = true
 		return nil
 	}
 	d, more := c.call.pace.next(c.call.newBackOff)
@@ -88,7 +89,7 @@ func (r *refresh) start(ctx context.Context, c *Conflict) error {
 	}
 	reason := "pace"
 	if demanded := retryAfter(c.call.refusal.Header); demanded > d {
-		d, reason = demanded, "Retry-After"
+		d, reason = demanded, waitRetryAfter
 	}
 	return c.call.wait(ctx, d, reason)
 }
@@ -114,11 +115,11 @@ func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 		case stepUseGet:
 			method = http.MethodGet
 		case stepRepeat:
-			if err = c.call.wait(ctx, r.sickPace(a), "the refresh failed"); err != nil {
+			if err = c.call.repeatRefresh(ctx, a); err != nil {
 				c.call.outcome.Cause = CauseRefreshFailed
 			}
 		case stepSettle:
-			err = c.call.wait(ctx, settleTime, "validator of the last second")
+			err = c.call.wait(ctx, settleTime, waitSettle)
 		case stepDoubt:
 			method = http.MethodGet
 			d, _ := c.call.pace.next(c.call.newBackOff)
@@ -130,10 +131,20 @@ func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 	}
 }
 
-// sickPace is how long to wait before a failed refresh is repeated.
-func (r *refresh) sickPace(a answer) time.Duration {
-	r.failures++
-	return max(retryAfter(a.header), time.Duration(r.failures*r.failures)*50*time.Millisecond)
+// repeatRefresh waits until a failed refresh may be repeated.
+func (c *call) repeatRefresh(ctx context.Context, a answer) error {
+	if c.repeats.none {
+		return fmt.Errorf("%w: WithTransientRetry(nil)", ErrAttempts)
+	}
+	d, more := c.nextSick()
+	reason := "the refresh failed"
+	if demanded := retryAfter(a.header); demanded > d {
+		d, reason = demanded, waitRetryAfter
+	}
+	if !more || !c.transport.budget.take() {
+		return fmt.Errorf("%w: no repeat of the refresh", ErrAttempts)
+	}
+	return c.wait(ctx, d, reason)
 }
 
 // read says what follows from an answer.
@@ -141,7 +152,6 @@ func (r *refresh) read(c *Conflict, a answer, needState bool) (step, error) {
 	if a.err != nil {
 		return r.readError(c, a)
 	}
-	r.failures = 0
 	head := a.method == http.MethodHead
 	switch a.status {
 	case http.StatusOK:
@@ -185,9 +195,7 @@ func (r *refresh) readError(c *Conflict, a answer) (step, error) {
 	if late := c.call.inTime(); late != nil {
 		return stepStop, c.call.stop(CauseRefreshFailed, fmt.Errorf("%w: %w", late, err))
 	}
-	// The policies of go-retryablehttp classify an *url.Error only.
-	again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, &url.Error{Op: a.method, URL: "", Err: a.err})
-	if !again || errors.Is(a.err, ErrTooLarge) || errors.Is(a.err, errRefreshRequest) {
+	if !sick(nil, a.err) || errors.Is(a.err, ErrTooLarge) || errors.Is(a.err, errRefreshRequest) {
 		return stepStop, c.call.stop(CauseRefreshFailed, err)
 	}
 	return stepRepeat, nil
@@ -257,7 +265,7 @@ func (r *refresh) readDate(c *Conflict, a answer, v Validators) (step, error) {
 func (r *refresh) settle(c *Conflict, v Validators) (step, error) {
 	if r.awaited != (Validators{}) {
 		c.call.lost++
-		if c.call.outcome.Attempts+c.call.lost >= c.call.maxAttempts {
+		if c.call.exhausted() {
 			return stepStop, ErrAttempts
 		}
 		r.asked = 0
@@ -331,7 +339,7 @@ func (c *Conflict) ready(ctx context.Context, d Decision) error {
 	if d.kind != decideUnconditional {
 		return c.refresh.learn(ctx, c, d.kind == decideReplace)
 	}
-	return c.refresh.start(ctx, c) // nothing to ask, but the pace counts
+	return c.refresh.start(ctx, c, true) // nothing to ask, but the pace counts
 }
 
 // rewrite puts the fresh validators into the header of the next write.

@@ -71,7 +71,7 @@ func (c *call) skip(resp *http.Response) {
 		resp.Body.Close()
 		return
 	}
-	keep(resp, min(keepTime, c.left()))
+	c.keep(resp)
 }
 
 // newRefreshRequest returns a request for the state that write is about: the

@@ -21,6 +21,7 @@ import (
 
 // TestContract runs the public suite, also where every refusal is sent again.
 func TestContract(t *testing.T) {
+	soon := WithTransientBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Millisecond) })
 	own := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
 		if _, err := c.Current(ctx); err != nil {
 			return Decision{}, err
@@ -30,13 +31,13 @@ func TestContract(t *testing.T) {
 	for name, policy := range map[string]Policy{"Stop": Stop, "Resend": Resend, "own": own, "Unconditional": Unconditional} {
 		t.Run(name, func(t *testing.T) {
 			ifmatchtest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
-				return NewTransport(base, policy)
+				return NewTransport(base, policy, soon)
 			})
 		})
 	}
 	t.Run("two", func(t *testing.T) {
 		ifmatchtest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
-			return NewTransport(NewTransport(base, Stop), Resend)
+			return NewTransport(NewTransport(base, Stop, soon), Resend, soon)
 		})
 	})
 }
@@ -239,10 +240,9 @@ func TestDrippingRefusal(t *testing.T) {
 	})
 }
 
-// TestNotReplayable: without GetBody nothing is sent again.
+// TestNotReplayable: a body that can't be had again isn't sent again.
 func TestNotReplayable(t *testing.T) {
 	for name, getBody := range map[string]func() (io.ReadCloser, error){
-		"none":  nil,
 		"fails": func() (io.ReadCloser, error) { return nil, io.ErrClosedPipe },
 		"nil":   func() (io.ReadCloser, error) { return nil, nil },
 	} {
@@ -267,6 +267,16 @@ func TestNotReplayable(t *testing.T) {
 			}
 		})
 	}
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		// Nothing was copied: a 428 to a write without a precondition is rare.
+		origin.Inject(ifmatchtest.RequirePrecondition())
+		req := newWrite(t, context.Background(), origin, http.MethodPut, nil)
+		req.GetBody = nil
+		got := sendVia(t, NewTransport(origin.Client().Transport, Resend), req)
+		if got.err != nil || got.resp.StatusCode != 428 || got.outcome.Cause != CauseNotReplayable || got.body == "" {
+			t.Errorf("%s, %v", got.summary(), got.outcome.Err)
+		}
+	})
 }
 
 // TestGetBodyOfAnotherLength: net/http notices and the call ends.

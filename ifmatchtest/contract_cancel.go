@@ -55,7 +55,7 @@ func contractCancel(t *testing.T, wrap contractWrap) {
 		origin, arrived := newContractSilent(t)
 		upload := &contractUpload{data: "the new state"}
 		req := upload.request(t.Context(), http.MethodPut, origin.URL, true)
-		req.Cancel = arrived // deprecated, and yet a field of each request
+		req.Cancel = arrived //nolint:staticcheck // deprecated, and yet a field of each request
 		if _, err := contractDo(t, wrap(newContractTransport(t)), req); err == nil {
 			t.Error("RoundTrip returned no error")
 		}

@@ -1,0 +1,280 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+)
+
+// ambiguity is the first attempt whose effect is unknown: what the call ends
+// with where nothing decides it.
+type ambiguity struct {
+	err   error
+	resp  *http.Response
+	kept  *keptBody // of resp, once it was set aside
+	blind bool      // that attempt was sent over a state that the caller had not seen
+}
+
+// note remembers the first attempt that may have been applied although its
+// answer doesn't say so.
+func (c *call) note(resp *http.Response, err error) {
+	if c.first != nil || safeMethod(c.write.Method) {
+		return
+	}
+	if err != nil && !neverSent(err) || err == nil && ambiguousStatus(resp.StatusCode) {
+		c.first = &ambiguity{err: err, resp: resp, blind: c.manner == underFresh || c.manner == unguarded}
+	}
+}
+
+// ambiguousStatus reports whether a server may have applied the write before it
+// answered so.
+func ambiguousStatus(status int) bool {
+	switch status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// neverSent reports whether the request surely didn't reach the server: dialing,
+// resolving, connecting to the proxy or the TLS handshake failed.
+func neverSent(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") {
+		return true
+	}
+	var (
+		dns         *net.DNSError
+		record      tls.RecordHeaderError
+		certificate *tls.CertificateVerificationError
+		authority   x509.UnknownAuthorityError
+		hostname    x509.HostnameError
+		invalid     x509.CertificateInvalidError
+	)
+	return errors.As(err, &dns) || errors.As(err, &record) || errors.As(err, &certificate) ||
+		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// resolveAmbiguous handles a refusal after an attempt that may have been
+// applied: it may be our own write that the refusal speaks of. It returns the
+// next write, or nil and how the call ends.
+func (c *call) resolveAmbiguous(conflict *Conflict, why error) (*http.Request, error) {
+	c.outcome.Cause = CauseUnattributed
+	if (c.uniqueBody || c.policy == Policy(Resend)) && c.isOwn(conflict) {
+		return nil, ownWrite{conflict}
+	}
+	if why != nil {
+		return nil, why
+	}
+	switch c.policy.(type) {
+	case BuiltinPolicy, rebuild:
+		if c.policy != Policy(Resend) {
+			return nil, errAmbiguousPolicy // it could apply the write twice
+		}
+	}
+	decision, err := c.decide(conflict)
+	if err != nil {
+		return nil, err
+	}
+	if decision.kind != decideResend {
+		return nil, errAmbiguousPolicy
+	}
+	if c.policy != Policy(Resend) && !c.uniqueBody && c.isOwn(conflict) {
+		return nil, ownWrite{conflict}
+	}
+	if c.write.Method != http.MethodPut {
+		return nil, errAmbiguousPolicy
+	}
+	// The last writer wins anyway.
+	c.outcome.Cause = CauseChanged
+	return c.next(conflict, decision)
+}
+
+var errAmbiguousPolicy = errors.New("ifmatch: sending again could apply the write twice")
+
+// ownWrite ends a call whose write was found to have been applied.
+type ownWrite struct{ conflict *Conflict }
+
+func (ownWrite) Error() string { return "ifmatch: applied by an earlier attempt" }
+
+// isOwn reports whether the current state is what this call wanted: the body
+// that was sent, or nothing after DELETE. It shows that the state is as wanted,
+// not who made it so. A read that carries the refused tag is stale and shows
+// nothing.
+func (c *call) isOwn(conflict *Conflict) bool {
+	ctx := c.policyContext()
+	cause := c.outcome.Cause
+	defer func() { c.outcome.Cause = cause }()
+	switch c.write.Method {
+	case http.MethodDelete:
+		_, err := conflict.Validators(ctx)
+		return err != nil && c.outcome.Cause == CauseGone
+	case http.MethodPut:
+		if c.payload.length > c.maxRepresentation || !c.payload.replayable() {
+			return false
+		}
+		current, err := conflict.Current(ctx)
+		if errors.Is(err, ErrTooLarge) {
+			conflict.refresh = refresh{asked: conflict.refresh.asked} // HEAD may still say
+		}
+		return err == nil && !conflict.refresh.unchanged && c.sent(current)
+	}
+	return false
+}
+
+// sent reports whether the representation is the body that was sent.
+func (c *call) sent(current *Representation) bool {
+	if !slices.Equal(fieldLines(c.write.Header, "Content-Encoding"), fieldLines(current.Header, "Content-Encoding")) {
+		return false
+	}
+	if c.payload.empty {
+		return len(current.Body) == 0
+	}
+	body, err := c.payload.open(c)
+	if err != nil || body == nil {
+		return false
+	}
+	defer body.Close()
+	theirs := bytes.NewReader(current.Body)
+	mine := io.LimitReader(body, int64(len(current.Body))+1)
+	return equalStreams(mine, theirs)
+}
+
+// equalStreams compares without holding either whole.
+func equalStreams(a, b io.Reader) bool {
+	one, two := make([]byte, 16<<10), make([]byte, 16<<10)
+	for {
+		n, errA := io.ReadFull(a, one)
+		m, errB := io.ReadFull(b, two)
+		if !bytes.Equal(one[:n], two[:m]) {
+			return false
+		}
+		endA, endB := errA == io.EOF || errA == io.ErrUnexpectedEOF, errB == io.EOF || errB == io.ErrUnexpectedEOF
+		if endA || endB {
+			return endA && endB
+		}
+		if errA != nil || errB != nil {
+			return false
+		}
+	}
+}
+
+// applied ends the call with the response to a write that was found applied.
+func (c *call) applied(conflict *Conflict) (*http.Response, error) {
+	c.outcome.Effect, c.outcome.Cause, c.outcome.Err = EffectApplied, CauseOwnEarlierWrite, nil
+	c.outcome.Overwrote = c.first != nil && c.first.blind
+	resp := c.appliedResponse(conflict)
+	if resp == nil {
+		resp = &http.Response{
+			Status: "204 No Content", StatusCode: http.StatusNoContent,
+			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{}, Body: http.NoBody, Request: c.write,
+		}
+		if v := conflict.refresh.fresh; v.ETag != "" {
+			resp.Header["Etag"] = []string{v.ETag}
+		}
+		if v := conflict.refresh.fresh; v.LastModified != "" {
+			resp.Header["Last-Modified"] = []string{v.LastModified}
+		}
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	c.done()
+	return c.returned(resp, true), nil
+}
+
+// deletedEarlier reports whether a repeated DELETE found nothing.
+func (c *call) deletedEarlier(resp *http.Response) bool {
+	return c.first != nil && c.first.resp != resp && c.write.Method == http.MethodDelete &&
+		(resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone)
+}
+
+// endDelete ends the call of a repeated DELETE that found nothing: that the
+// resource is gone doesn't show who deleted it.
+func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
+	c.refusal = resp
+	c.keepRefusal()
+	if c.uniqueBody || c.policy == Policy(Resend) {
+		return c.applied(c.newConflict(guardOf(c.write.Header)))
+	}
+	c.outcome.Cause = CauseUnattributed
+	return c.unknown(errAmbiguousPolicy)
+}
+
+// unknown ends the call as if it had not been repeated: with the first answer
+// that leaves its effect open.
+func (c *call) unknown(why error) (*http.Response, error) {
+	c.outcome.Effect = EffectUnknown
+	err := c.firstError()
+	c.outcome.Err = err
+	if why != nil {
+		c.outcome.Err = fmt.Errorf("%w (%w)", err, why)
+	}
+	c.done()
+	if c.first.err != nil {
+		return nil, err
+	}
+	resp := *c.first.resp
+	if c.first.kept != nil {
+		resp.Body = c.first.kept.reader()
+	}
+	return c.returned(&resp, true), nil
+}
+
+// outcomeUnknownError is the connection error of a write that may have been
+// applied. It matches ErrOutcomeUnknown and that error.
+type outcomeUnknownError struct {
+	method, url string
+	cause       error
+}
+
+func (c *call) unknownError(cause error) error {
+	return &outcomeUnknownError{c.write.Method, publicURL(c.write.URL), cause}
+}
+
+func (e *outcomeUnknownError) Error() string {
+	return fmt.Sprintf("ifmatch: %s %q: outcome unknown: %v", e.method, e.url, e.cause)
+}
+
+func (e *outcomeUnknownError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.cause} }
+
+// Timeout keeps what *url.Error asks the error for.
+func (e *outcomeUnknownError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.cause, &t) && t.Timeout()
+}
+
+// firstError is the first ambiguous attempt as an error.
+func (c *call) firstError() error {
+	if c.first.err != nil {
+		return c.unknownError(c.first.err)
+	}
+	return fmt.Errorf("%w: %d %s", ErrOutcomeUnknown, c.first.resp.StatusCode, http.StatusText(c.first.resp.StatusCode))
+}
+
+// interruptedError is the error of a call whose context ended while it waited
+// for a repeat. It matches the context's error and the last failure.
+type interruptedError struct{ why, last error }
+
+func (e *interruptedError) Error() string {
+	return fmt.Sprintf("ifmatch: wait for a repeat: %v; last: %v", e.why, e.last)
+}
+
+func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }
+
+// policyContext is the context that policies are called with. Those of ours
+// make no calls.
+func (c *call) policyContext() context.Context {
+	if _, ours := c.policy.(BuiltinPolicy); ours {
+		return c.req.Context()
+	}
+	return c.pass.within(c.req.Context())
+}

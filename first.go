@@ -1,0 +1,80 @@
+package ifmatch
+
+import "net/http"
+
+// begin sends the first attempt of a call that isn't plain: the caller's own
+// request, or a copy of it with a body that is copied as it is sent, or with an
+// Expect field.
+func (c *call) begin() (*http.Response, error) {
+	if c.result != nil {
+		*c.result = Outcome{}
+	}
+	first := c.req
+	if c.copiesBody() {
+		c.payload.spool = newSpool(c.req.Body, c.maxBuffer)
+		first = c.req.WithContext(c.req.Context())
+		first.Body, _ = c.payload.spool.open()
+	}
+	if c.addsExpect() {
+		header := cloneHeader(c.req.Header)
+		header["Expect"] = []string{"100-continue"}
+		first = first.WithContext(first.Context())
+		first.Header = header
+		c.expects = true
+	}
+	resp, err := c.send(first)
+	return c.run(resp, err)
+}
+
+// copiesBody reports whether sending the body again may be needed, and it can't
+// be had again otherwise.
+func (c *call) copiesBody() bool {
+	if c.payload.empty || c.payload.body != nil {
+		return false
+	}
+	if guardedWrite(c.req, false) && !c.repeats.none || c.repeats.check != nil && idempotent(c.req.Method) {
+		return true
+	}
+	if safeMethod(c.req.Method) || c.policy == Policy(Stop) || signedAboveURL(c.req) {
+		return false
+	}
+	switch guardOf(c.req.Header).kind {
+	case guardTags, guardDate, guardMovedOn:
+		return !hasIdempotencyKey(c.req.Header)
+	}
+	return false
+}
+
+// signedAboveURL is signedAbove for a request that may have no URL.
+func signedAboveURL(req *http.Request) bool { return req.URL != nil && signedAbove(req) != "" }
+
+// addsExpect reports whether the write goes out with Expect: 100-continue.
+func (c *call) addsExpect() bool {
+	n := *c.expectContinue
+	if n <= 0 || c.payload.empty || safeMethod(c.req.Method) || fieldLines(c.req.Header, "Expect") != nil {
+		return false
+	}
+	unknown := c.req.ContentLength <= 0
+	return (unknown || c.req.ContentLength >= n) && guardOf(c.req.Header).kind != guardNone
+}
+
+// expectationFailed reports whether the server doesn't know the Expect that we
+// added (RFC 9110 §15.5.18).
+func (c *call) expectationFailed(resp *http.Response, err error) bool {
+	return err == nil && c.expects && resp.StatusCode == http.StatusExpectationFailed && c.payload.replayable()
+}
+
+// withoutExpect returns the same request without the Expect field.
+func (c *call) withoutExpect(resp *http.Response) (*http.Request, error) {
+	c.expects = false
+	c.startClock()
+	c.setAside(resp, nil)
+	next := c.again()
+	next.Header = cloneHeader(c.write.Header)
+	dropField(next.Header, "Expect")
+	if err := c.payload.put(c, next); err != nil {
+		return nil, err
+	}
+	c.transients++
+	return next, nil
+}

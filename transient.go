@@ -1,0 +1,221 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// repeats says which requests are repeated although nothing was refused.
+type repeats struct {
+	check retryablehttp.CheckRetry // nil: only guarded writes, by their status and error
+	none  bool
+}
+
+// WithTransientRetry widens what is repeated after a failure that isn't a
+// refusal to all idempotent methods (RFC 9110 §9.2.2) for which check says yes:
+// retryablehttp.ErrorPropagatedRetryPolicy, or any CheckRetry there is. Of its
+// two results the bool decides. An error is put into an *url.Error first, as the
+// policies of go-retryablehttp expect. check must not read or close the
+// response's body, and may be called concurrently. POST is never repeated; PATCH
+// only under one strong tag, once this call was refused.
+//
+// By default only guarded writes are repeated (PUT or DELETE under exactly one
+// strong tag in If-Match, or under If-None-Match: *), after 429, 502, 503, 504
+// and connection errors, and so are refreshes. A nil check turns all of that
+// off.
+func WithTransientRetry(check retryablehttp.CheckRetry) Option {
+	rule := &repeats{check: check, none: check == nil}
+	return optionFunc(func(s *settings) { s.repeats = rule })
+}
+
+// WithTransientBackoff sets the pace of repeats after a failure that isn't a
+// refusal: newBackOff is called once for each call that needs it, Reset on what
+// it returns, and then NextBackOff before each repeat; backoff.Stop ends the
+// repeating. A longer Retry-After is honoured instead. newBackOff may be called
+// concurrently; the BackOff belongs to one call.
+//
+// By default, when newBackOff is nil, and when it returns nil, waits are fully
+// jittered: at most 200 ms, 400 ms, 800 ms and so on up to 10 s.
+func WithTransientBackoff(newBackOff func() backoff.BackOff) Option {
+	if newBackOff == nil {
+		newBackOff = defaultBackOff
+	}
+	return optionFunc(func(s *settings) { s.newTransientBackOff = newBackOff })
+}
+
+// WithRetryBudget bounds the repeats after failures over all calls of a
+// Transport, so that a server that is down isn't stormed: each repeat takes cost
+// from tokens, each success gives one back. Without tokens nothing is repeated.
+// It counts only in NewClient and NewTransport.
+//
+// By default, and where a number is zero or negative, tokens is 500 and cost 5.
+func WithRetryBudget(tokens, cost int) Option {
+	return optionFunc(func(s *settings) { s.budgetTokens, s.budgetCost = tokens, cost })
+}
+
+const (
+	defaultBudgetTokens = 500
+	defaultBudgetCost   = 5
+)
+
+// budget is the tokens of WithRetryBudget. The zero value has the defaults.
+type budget struct {
+	spent        atomic.Int64
+	tokens, cost int64
+}
+
+// take spends what a repeat costs, if there is as much.
+func (b *budget) take() bool {
+	tokens, cost := b.tokens, b.cost
+	if tokens <= 0 {
+		tokens = defaultBudgetTokens
+	}
+	if cost <= 0 {
+		cost = defaultBudgetCost
+	}
+	for {
+		spent := b.spent.Load()
+		if spent+cost > tokens {
+			return false
+		}
+		if b.spent.CompareAndSwap(spent, spent+cost) {
+			return true
+		}
+	}
+}
+
+// refund gives one token back. On the happy path it only looks.
+func (b *budget) refund() {
+	for {
+		spent := b.spent.Load()
+		if spent == 0 || b.spent.CompareAndSwap(spent, spent-1) {
+			return
+		}
+	}
+}
+
+// guardedWrite reports whether repeating the request can't apply it twice: a
+// PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
+// this call's first refusal a PATCH under one strong tag counts too.
+func guardedWrite(req *http.Request, afterRefusal bool) bool {
+	switch {
+	case req.Method == http.MethodPut || req.Method == http.MethodDelete:
+	case req.Method == http.MethodPatch && afterRefusal:
+	default:
+		return false
+	}
+	if fieldLines(req.Header, "Content-Range") != nil {
+		return false
+	}
+	g := guardOf(req.Header)
+	return g.kind == guardTags && len(g.tags) == 1 && !weakTag(g.tags[0]) ||
+		g.kind == guardCreate && req.Method != http.MethodPatch
+}
+
+// idempotent reports whether sending the method twice has the effect of once
+// (RFC 9110 §9.2.2).
+func idempotent(method string) bool {
+	return safeMethod(method) && method != http.MethodConnect || method == http.MethodPut || method == http.MethodDelete
+}
+
+// sick reports whether an answer says that the server, or the way to it, is in
+// trouble that may pass.
+func sick(resp *http.Response, err error) bool {
+	if err != nil {
+		again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, &url.Error{Op: "", Err: err})
+		return again
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// repeatable reports whether an answer that is no refusal calls for the same
+// request again.
+func (c *call) repeatable(resp *http.Response, err error) bool {
+	ctx := c.req.Context()
+	if c.repeats.none || c.cancelled(ctx) != nil || settledBelow(resp, err) {
+		return false
+	}
+	if c.payload.spool != nil && c.payload.spool.failed(c.payload.length) {
+		return false // the caller's body is at fault
+	}
+	guarded := guardedWrite(c.write, c.refusals > 0)
+	if !guarded && (c.repeats.check == nil || !idempotent(c.write.Method)) {
+		return false
+	}
+	if c.repeats.check == nil {
+		return sick(resp, err)
+	}
+	if err != nil {
+		err = &url.Error{Op: c.write.Method, URL: publicURL(c.write.URL), Err: err}
+	}
+	again, _ := c.repeats.check(ctx, resp, err)
+	return again
+}
+
+// settledBelow reports whether a Transport of ours below has done what could be
+// done.
+func settledBelow(resp *http.Response, err error) bool {
+	if err != nil {
+		var unknown *outcomeUnknownError
+		return errors.Is(err, ErrConflict) || errors.As(err, &unknown)
+	}
+	r := recordOf(resp)
+	return r != nil && r.final
+}
+
+// repeat returns the same request once more, after a wait; nil where the answer
+// at hand is the last one.
+func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
+	if c.deadline.IsZero() {
+		c.deadline = time.Now().Add(c.maxElapsed)
+	}
+	if c.transients+1 >= c.maxAttempts {
+		c.why = ErrAttempts
+		return nil, nil
+	}
+	if c.why = c.payload.reason(); c.why != nil {
+		return nil, nil
+	}
+	d, more := c.nextSick()
+	reason := "the server is sick"
+	if resp != nil {
+		if demanded := retryAfter(resp.Header); demanded > d {
+			d, reason = demanded, waitRetryAfter
+		}
+	}
+	if !more {
+		c.why = ErrAttempts
+		return nil, nil
+	}
+	if late := c.timeFor(c.req.Context(), d); late != nil {
+		c.why = late
+		return nil, nil
+	}
+	if !c.transport.budget.take() {
+		c.why = fmt.Errorf("%w: the retry budget is spent", ErrAttempts)
+		return nil, nil
+	}
+	c.transients++
+	c.handled = true
+	c.setAside(resp, err)
+	if err := c.wait(c.req.Context(), d, reason); err != nil {
+		return nil, err
+	}
+	next := c.again()
+	if err := c.payload.put(c, next); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
