@@ -92,6 +92,18 @@ func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 	return p.full.NextBackOff(), true
 }
 
+// waitPace waits as the pace of conflicts and the refusal demand.
+func (c *call) waitPace(ctx context.Context, reason string) error {
+	d, more := c.pace.next(c.newBackOff)
+	if !more {
+		return fmt.Errorf("%w: the backoff stopped", ErrAttempts)
+	}
+	if demanded := retryAfter(c.refusal.Header); demanded > d && reason == "pace" {
+		d, reason = demanded, waitRetryAfter
+	}
+	return c.wait(ctx, d, reason)
+}
+
 // nextSick returns the wait after a failure that is no refusal.
 func (c *call) nextSick() (time.Duration, bool) {
 	if c.sickPace == nil {
@@ -125,8 +137,10 @@ const (
 // begun.
 func (c *call) timeFor(ctx context.Context, d time.Duration) error {
 	now := time.Now()
-	if deadline, ok := ctx.Deadline(); ok && d > deadline.Sub(now) {
-		return fmt.Errorf("%w for a wait of %v: %w", ErrElapsed, d, context.DeadlineExceeded)
+	for _, ctx := range [...]context.Context{ctx, c.req.Context()} {
+		if deadline, ok := ctx.Deadline(); ok && d > deadline.Sub(now) {
+			return fmt.Errorf("%w for a wait of %v: %w", ErrElapsed, d, context.DeadlineExceeded)
+		}
 	}
 	if d > c.deadline.Sub(now) {
 		return fmt.Errorf("%w for a wait of %v", ErrElapsed, d)
@@ -134,7 +148,7 @@ func (c *call) timeFor(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// wait ends after d, or with the context. A wait that can't end in time isn't
+// wait ends after d, or with the contexts of the policy and of the call. A wait that can't end in time isn't
 // begun: the error then matches ErrElapsed.
 func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 	if err := c.cancelled(ctx); err != nil {
@@ -156,6 +170,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-c.req.Context().Done():
 	case <-c.req.Cancel:
 	}
 	waited := time.Since(start)
@@ -166,14 +181,14 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 
 // cancelled returns the error of a cancelled call, nil as long as it isn't.
 func (c *call) cancelled(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fatalError{context.Cause(ctx), err}
+	if err := c.req.Context().Err(); err != nil {
+		return &fatalError{context.Cause(c.req.Context()), err}
 	}
 	select {
 	case <-c.req.Cancel:
-		return fatalError{errRequestCancelled, context.Canceled}
+		return &fatalError{errRequestCancelled, context.Canceled}
 	default:
-		return nil
+		return ctx.Err() // of the policy's own context, which isn't fatal
 	}
 }
 
@@ -182,14 +197,14 @@ var errRequestCancelled = errors.New("Request.Cancel was closed")
 // fatalError ends the call with an error instead of the refusal.
 type fatalError struct{ cause, kind error }
 
-func (e fatalError) Error() string {
-	if e.kind == nil || e.cause == e.kind {
+func (e *fatalError) Error() string {
+	if e.kind == nil || e.cause.Error() == e.kind.Error() {
 		return e.cause.Error()
 	}
 	return e.kind.Error() + ": " + e.cause.Error()
 }
 
-func (e fatalError) Unwrap() []error {
+func (e *fatalError) Unwrap() []error {
 	if e.kind == nil {
 		return []error{e.cause}
 	}

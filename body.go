@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +64,7 @@ var errReadingTooLong = fmt.Errorf("ifmatch: read refusal: %w", os.ErrDeadlineEx
 // of r, ErrTooLarge where r goes on after the limit.
 func readUpTo(r io.Reader, limit, expected int64) ([]byte, error) {
 	size := int64(512)
-	if expected >= 0 {
+	if expected >= 0 && expected < limit {
 		size = expected + 1 // one more, to see the end
 	}
 	buf := make([]byte, 0, min(size, limit+1, 1<<20))
@@ -213,11 +214,12 @@ func (p payload) open(c *call) (io.ReadCloser, error) {
 	return p.spool.open()
 }
 
-// forgetOldBody removes what described the body that was replaced.
-func forgetOldBody(r *http.Request) {
+// forgetOldBody removes what described the body that was replaced, and leaves
+// what the policy set for the new one.
+func forgetOldBody(r *http.Request, old http.Header) {
 	r.TransferEncoding, r.Trailer = nil, nil
-	for name := range r.Header {
-		if describesBody(textproto.CanonicalMIMEHeaderKey(name)) {
+	for name, values := range r.Header {
+		if describesBody(textproto.CanonicalMIMEHeaderKey(name)) && slices.Equal(values, old[name]) {
 			delete(r.Header, name)
 		}
 	}

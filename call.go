@@ -23,12 +23,13 @@ type call struct {
 	named     *url.URL // whose publicURL the last exchange has
 	handled   bool     // the first answer wasn't the last
 
-	write   *http.Request // as sent last: at first the caller's own, or a copy of it
-	guard   guard         // of write
-	payload payload       // of write
-	manner  manner        // how write came about
-	trying  bool          // write carries a tag that was handed over in the lane
-	expects bool          // we put Expect: 100-continue on it
+	write    *http.Request // as sent last: at first the caller's own, or a copy of it
+	guard    guard         // of write
+	payload  payload       // of write
+	manner   manner        // how write came about
+	onceMore bool          // write is what was refused before, since the refresh gave the same validator
+	trying   bool          // write carries a tag that was handed over in the lane
+	expects  bool          // we put Expect: 100-continue on it
 
 	refusal  *http.Response // of a write; the last one
 	kept     *keptBody      // of refusal; nil: its body is untouched
@@ -51,11 +52,10 @@ type call struct {
 type manner int
 
 const (
-	asGiven      manner = iota // the caller's own
-	underFresh                 // this caller's body under a validator that it hadn't seen
-	rebuilt                    // a body made from the state whose validator guards it
-	unguarded                  // without a precondition
-	onceMoreSame               // as it was refused, since the refresh gave the same validator
+	asGiven    manner = iota // the caller's own
+	underFresh               // this caller's body under a validator that it hadn't seen
+	rebuilt                  // a body made from the state whose validator guards it
+	unguarded                // without a precondition
 )
 
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
@@ -74,29 +74,37 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 
 // run sends until an answer is the last one.
 func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
-	defer c.release()
+	panicking := true
+	defer func() {
+		if panicking && resp != nil && resp.Body != nil {
+			resp.Body.Close() // the caller won't get it
+		}
+		c.release()
+	}()
 	for {
 		c.note(resp, err)
-		var next *http.Request
-		var why error
-		switch {
-		case err == nil && refused(c.write, resp):
-			if next, why = c.resolve(resp); next == nil {
-				return c.end(why)
-			}
-		case c.expectationFailed(resp, err):
-			next, why = c.withoutExpect(resp)
-		case c.repeatable(resp, err):
-			next, why = c.repeat(resp, err)
-		}
-		if why != nil {
-			return c.interrupted(why)
-		}
+		next, why := c.follow(resp, err)
 		if next == nil {
-			return c.finish(resp, err)
+			last, lastErr := c.end(resp, err, why)
+			panicking = false
+			return last, lastErr
 		}
 		resp, err = c.send(next)
 	}
+}
+
+// follow returns the request that follows an answer, or nil and why there is
+// none; no reason where the answer is final as it is.
+func (c *call) follow(resp *http.Response, err error) (*http.Request, error) {
+	switch {
+	case err == nil && refused(c.write, resp):
+		return c.resolve(resp)
+	case c.expectationFailed(resp, err):
+		return c.withoutExpect(resp)
+	case c.repeatable(resp, err):
+		return c.repeat(resp, err)
+	}
+	return nil, nil
 }
 
 // release lets go of what a call holds, on every path.
@@ -219,10 +227,10 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 		if c.why != nil {
 			c.outcome.Err = fmt.Errorf("%w: %w", c.why, c.outcome.Err)
 		}
-	case c.manner == onceMoreSame:
-		c.outcome.Cause = CauseFalseConflict
 	case c.manner == underFresh, c.manner == unguarded:
 		c.outcome.Overwrote = true
+	case c.onceMore && c.manner == asGiven && c.guard.kind != guardMovedOn:
+		c.outcome.Cause = CauseFalseConflict
 	}
 	if success {
 		c.handOver(resp)
@@ -288,12 +296,18 @@ func (c *call) finishError(err error) (*http.Response, error) {
 	return nil, err
 }
 
-// end ends the call after a refusal.
-func (c *call) end(why error) (*http.Response, error) {
-	if own := (ownWrite{}); errors.As(why, &own) {
+// end ends the call with an answer that nothing follows.
+func (c *call) end(resp *http.Response, err, why error) (*http.Response, error) {
+	if c.refusal == nil || c.refusal != resp {
+		if why != nil {
+			return c.interrupted(why)
+		}
+		return c.finish(resp, err)
+	}
+	if own, ok := why.(ownWrite); ok {
 		return c.applied(own.conflict)
 	}
-	if fatal := (fatalError{}); errors.As(why, &fatal) {
+	if _, fatal := why.(*fatalError); fatal {
 		return c.fail(why)
 	}
 	if c.first != nil {
@@ -326,9 +340,6 @@ func (c *call) refusedEffect() Effect {
 // fail ends the call with an error that carries the refusal: the policy failed,
 // or the context ended.
 func (c *call) fail(why error) (*http.Response, error) {
-	if c.kept == nil {
-		c.keepRefusal()
-	}
 	if c.first != nil {
 		why = fmt.Errorf("%w: %w", why, c.firstError())
 	}
@@ -342,7 +353,7 @@ func (c *call) fail(why error) (*http.Response, error) {
 
 // interrupted ends a call whose repeat after a failure couldn't be sent.
 func (c *call) interrupted(why error) (*http.Response, error) {
-	if fatal := (fatalError{}); !errors.As(why, &fatal) {
+	if fatal := (*fatalError)(nil); !errors.As(why, &fatal) {
 		c.why = why
 		return c.finish(c.aside, c.asideErr)
 	}

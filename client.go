@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"context"
 	"errors"
 	"net/http"
 )
@@ -93,7 +94,7 @@ func (t *Transport) plain(req *http.Request, s *scope) bool {
 
 // settled reports whether an answer to the first attempt is the last one.
 func settled(req *http.Request, resp *http.Response, err error) bool {
-	if err == nil && resp != nil && resp.StatusCode < http.StatusBadRequest {
+	if err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest) {
 		return true
 	}
 	if req.URL == nil || req.URL.Host == "" {
@@ -102,7 +103,8 @@ func settled(req *http.Request, resp *http.Response, err error) bool {
 	return !(err == nil && refused(req, resp)) && !guardedWrite(req, false)
 }
 
-// CloseIdleConnections closes those of base, where it has the method.
+// CloseIdleConnections closes those of base, where it has the method. That of a
+// zero Transport does so where http.DefaultTransport is an *http.Transport.
 func (t *Transport) CloseIdleConnections() {
 	type idleCloser interface{ CloseIdleConnections() }
 	base, err := t.target()
@@ -120,8 +122,27 @@ func (t *Transport) target() (http.RoundTripper, error) {
 	if base == nil {
 		return nil, errors.New("ifmatch: http.DefaultTransport is nil: use NewTransport with a base")
 	}
-	if _, ours := base.(*Transport); ours {
-		return nil, errors.New("ifmatch: http.DefaultTransport is itself a zero Transport's base: use NewTransport")
+	switch base.(type) {
+	case *http.Transport:
+		return base, nil
+	case *Transport:
+		return nil, errZeroTransport
 	}
-	return base, nil
+	return foreignDefault{base}, nil
+}
+
+var errZeroTransport = errors.New("ifmatch: a zero Transport uses http.DefaultTransport, which is a Transport itself: use NewTransport")
+
+// foreignDefault is an http.DefaultTransport that somebody made. Where a zero
+// Transport hides in it the call would never end.
+type foreignDefault struct{ base http.RoundTripper }
+
+type zeroKey struct{}
+
+func (f foreignDefault) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Context().Value(zeroKey{}) != nil {
+		closeBody(req)
+		return nil, errZeroTransport
+	}
+	return f.base.RoundTrip(req.WithContext(context.WithValue(req.Context(), zeroKey{}, true)))
 }

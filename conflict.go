@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // resolve returns the write that follows a refusal, or nil and why there is none.
@@ -34,9 +35,6 @@ func (c *call) resolve(resp *http.Response) (*http.Request, error) {
 	if why != nil {
 		return nil, why
 	}
-	if g.kind == guardMovedOn {
-		return c.retryMovedOn(conflict)
-	}
 	decision, err := c.decide(conflict)
 	if err != nil {
 		return nil, err
@@ -58,6 +56,7 @@ func (c *call) meet(resp *http.Response) {
 // decide asks the policy.
 func (c *call) decide(conflict *Conflict) (Decision, error) {
 	decision, err := c.policy.Resolve(c.policyContext(), conflict)
+	conflict.ended = true
 	if err == nil {
 		err = decision.check(conflict)
 	}
@@ -65,9 +64,11 @@ func (c *call) decide(conflict *Conflict) (Decision, error) {
 		return decision, nil
 	}
 	if ours := conflict.refresh.err; ours != nil && errors.Is(err, ours) {
-		return Decision{}, err
+		if _, fatal := ours.(*fatalError); !fatal {
+			return Decision{}, err
+		}
 	}
-	return Decision{}, fatalError{cause: err}
+	return Decision{}, &fatalError{cause: err}
 }
 
 // hopeless returns an error when this refusal shows that nothing of ours can
@@ -77,7 +78,7 @@ func (c *call) hopeless(g guard) error {
 	switch {
 	case scheme != "":
 		return c.stop(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
-	case c.manner == onceMoreSame:
+	case c.onceMore:
 		return c.stop(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
 	case c.manner != asGiven && c.manner != unguarded && g.kind == guardDate:
 		return c.stop(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
@@ -103,19 +104,17 @@ func persistentCause(g guard) Cause {
 	return CauseStaleCache
 }
 
-// retryMovedOn handles If-None-Match with tags: the caller's own request goes
-// out once more if the current tag isn't listed any more; a fresh tag put in
-// would be refused for certain.
-func (c *call) retryMovedOn(conflict *Conflict) (*http.Request, error) {
-	fresh, err := conflict.Validators(c.req.Context())
-	if err != nil {
-		return nil, err
+// sameHeader is the header of a write that is sent once more as it was refused;
+// only an Idempotency-Key is the policy's new one.
+func sameHeader(refused, policys http.Header) http.Header {
+	h := cloneHeader(refused)
+	for _, name := range idempotencyKeys {
+		if values := fieldLines(policys, name); values != nil {
+			dropField(h, name)
+			h[name] = slices.Clone(values)
+		}
 	}
-	if conflict.guard.weaklyNames(fresh.ETag) {
-		return nil, errors.New("ifmatch: If-None-Match still names the current state")
-	}
-	conflict.refresh.unchanged = true
-	return c.next(conflict, conflict.Resend())
+	return h
 }
 
 // next builds the write that was decided for.
@@ -136,19 +135,25 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	if err := c.inTime(); err != nil {
 		return nil, err
 	}
+	if conflict.guard.kind == guardMovedOn && d.kind != decideUnconditional {
+		if conflict.guard.weaklyNames(conflict.refresh.fresh.ETag) {
+			return nil, errors.New("ifmatch: If-None-Match still names the current state")
+		}
+		conflict.refresh.unchanged = true // a fresh tag put in would be refused for certain
+	}
 	next := c.again()
 	next.Header = header
 	payload := c.payload
+	c.onceMore = conflict.refresh.unchanged && d.kind != decideUnconditional
 	switch {
 	case d.kind == decideUnconditional:
 		dropPreconditions(header)
 		c.manner = unguarded
-	case conflict.refresh.unchanged && payload.replayable():
-		restorePreconditions(header, c.write.Header)
-		c.manner = onceMoreSame
+	case c.onceMore && payload.replayable():
+		next.Header = sameHeader(c.write.Header, header)
 	case d.kind == decideReplace:
 		payload = payloadFrom(d.body)
-		forgetOldBody(next)
+		forgetOldBody(next, c.write.Header)
 		conflict.rewrite(header)
 		c.manner = rebuilt
 	default:
@@ -184,7 +189,10 @@ func (c *call) newConflict(g guard) *Conflict {
 	request := c.write.Clone(c.req.Context())
 	request.Body = nil
 	response := *c.refusal
-	response.Header, response.Body = cloneHeader(c.refusal.Header), c.kept.reader()
+	response.Request = request
+	response.Header, response.Trailer = cloneHeader(c.refusal.Header), c.refusal.Trailer.Clone()
+	response.TransferEncoding = slices.Clone(c.refusal.TransferEncoding)
+	response.Body = c.kept.reader()
 	conflict.Request, conflict.Response = request, &response
 	return conflict
 }

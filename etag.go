@@ -89,7 +89,7 @@ const wildcardTag = `"*"`
 
 // codings are the suffixes that servers put inside the quotes of the tag of a
 // compressed representation: Apache httpd, lighttpd, Jetty and others.
-var codings = [...]string{"-gzip", "-gunzip", "--gzip", "-br", "-deflate", "-zstd", ";gzip", ";br", ":gzip"}
+var codings = [...]string{"--gzip", "-gzip", "-gunzip", "-br", "-deflate", "-zstd", ";gzip", ";br", ":gzip"}
 
 // withoutCoding returns the opaque part of tag without its content-coding
 // suffix, and whether there was one.

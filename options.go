@@ -3,6 +3,7 @@ package ifmatch
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net/http"
 	"time"
 
@@ -33,6 +34,7 @@ func (f optionFunc) apply(s *settings) { f(s) }
 // Defaults that the options name.
 const (
 	defaultMaxAttempts             = 4
+	mostAttempts                   = 1000
 	defaultMaxElapsed              = 30 * time.Second
 	defaultMaxRepresentation int64 = 10 << 20
 	defaultMaxBuffer         int64 = 1 << 20
@@ -158,7 +160,7 @@ func WithOptions(ctx context.Context, opts ...Option) context.Context {
 // OnConflict sets the policy. It overrides the one given to the constructor. A
 // nil policy acts as Stop.
 func OnConflict(p Policy) Option {
-	if p == nil {
+	if f, ok := p.(PolicyFunc); p == nil || ok && f == nil {
 		p = Stop
 	}
 	return optionFunc(func(s *settings) { s.policy = p })
@@ -168,12 +170,13 @@ func OnConflict(p Policy) Option {
 // first included. A race that is lost while waiting for a strong validator
 // counts too.
 //
-// By default, and when n is zero or negative, it is 4. There is no way to make
-// it unlimited.
+// By default, and when n is zero or negative, it is 4. It is never unlimited:
+// more than 1000 are 1000.
 func WithMaxAttempts(n int) Option {
 	if n <= 0 {
 		n = defaultMaxAttempts
 	}
+	n = min(n, mostAttempts)
 	return optionFunc(func(s *settings) { s.maxAttempts = n })
 }
 
@@ -212,6 +215,7 @@ func WithMaxRepresentation(n int64) Option {
 	if n <= 0 {
 		n = defaultMaxRepresentation
 	}
+	n = min(n, math.MaxInt64-1)
 	return optionFunc(func(s *settings) { s.maxRepresentation = n })
 }
 

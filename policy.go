@@ -131,6 +131,7 @@ type Conflict struct {
 	call    *call
 	guard   guard
 	header  http.Header // of the next write; nil until asked for
+	ended   bool        // Resolve has returned
 	refresh refresh
 }
 
@@ -138,22 +139,40 @@ type Conflict struct {
 // say. There is one refresh for each conflict: it is remembered, and Current
 // answers Validators too. The wait that the pace demands comes before it.
 func (c *Conflict) Validators(ctx context.Context) (Validators, error) {
-	err := c.refresh.learn(ctx, c, false)
+	err := c.ask(ctx, false)
 	return c.refresh.fresh, err
 }
 
 // Current returns the current state, by GET. It is remembered; the
 // Representation belongs to the caller, but each call returns the same one.
 func (c *Conflict) Current(ctx context.Context) (*Representation, error) {
-	if err := c.refresh.learn(ctx, c, true); err != nil {
+	if err := c.ask(ctx, true); err != nil {
 		return nil, err
 	}
 	return c.refresh.state, nil
 }
 
+// ask refreshes for a policy, with its context and the call's.
+func (c *Conflict) ask(ctx context.Context, needState bool) error {
+	if c.call == nil || c.ended {
+		return errors.New("ifmatch: a Conflict was used outside of Resolve")
+	}
+	if _, ours := c.call.policy.(BuiltinPolicy); !ours {
+		outer := c.call.req.Context()
+		merged, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(outer, func() { cancel(context.Cause(outer)) })()
+		ctx = merged
+	}
+	return c.refresh.learn(ctx, c, needState)
+}
+
 // Header returns the header of the next write, which the policy may change. The
 // precondition fields in it are ignored: they are set after Resolve.
 func (c *Conflict) Header() http.Header {
+	if c.call == nil {
+		return http.Header{}
+	}
 	if c.header == nil {
 		c.header = cloneHeader(c.call.write.Header)
 	}
@@ -166,8 +185,13 @@ func (c *Conflict) Resend() Decision { return Decision{conflict: c, kind: decide
 
 // Replace decides for this body, under the validator of the Current that was
 // read; without one it is an error. Header fields that described the old body
-// are removed: Content-Encoding, Content-MD5 and digests. The body belongs to
-// the Transport until the call ends; an empty one is sent as none.
+// are removed unless the policy set them anew: Content-Encoding, Content-MD5 and
+// digests. The body belongs to the Transport until the call ends; an empty one is
+// sent as none.
+//
+// Where the refresh gave the very validator that was refused, the state is the
+// one that the caller's own body was made for: that body is sent once more
+// instead.
 func (c *Conflict) Replace(body []byte) Decision {
 	return Decision{conflict: c, kind: decideReplace, body: body}
 }

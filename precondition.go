@@ -3,6 +3,7 @@ package ifmatch
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -108,6 +109,9 @@ func oneDate(lines []string) (string, bool) {
 
 func foreignCondition(h http.Header) string {
 	for name, values := range h {
+		if len(values) == 0 {
+			continue // it isn't sent
+		}
 		key := textproto.CanonicalMIMEHeaderKey(name)
 		for _, f := range foreignConditions {
 			if key == f {
@@ -216,7 +220,7 @@ func restorePreconditions(h, from http.Header) {
 	dropPreconditions(h)
 	for _, name := range preconditions {
 		if lines := fieldLines(from, name); lines != nil {
-			h[name] = lines
+			h[name] = slices.Clone(lines)
 		}
 	}
 }

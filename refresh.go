@@ -25,6 +25,7 @@ type refresh struct {
 	fresh     Validators
 	state     *Representation
 	known     bool  // fresh is set
+	resend    bool  // the decision is Resend
 	unchanged bool  // fresh is what was refused, also when asked again
 	err       error // why nothing could be learnt
 
@@ -66,9 +67,6 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 	if r.err = r.start(ctx, c, needState); r.err == nil && (!r.known || needState) {
 		r.err = r.run(ctx, c, needState)
 	}
-	if r.err != nil {
-		r.fresh, r.state, r.known = Validators{}, nil, false
-	}
 	return r.err
 }
 
@@ -83,19 +81,12 @@ func (r *refresh) start(ctx context.Context, c *Conflict, needState bool) error 
 		c.call.trying = true
 		return nil
 	}
-	d, more := c.call.pace.next(c.call.newBackOff)
-	if !more {
-		return fmt.Errorf("%w: the backoff stopped", ErrAttempts)
-	}
-	reason := "pace"
-	if demanded := retryAfter(c.call.refusal.Header); demanded > d {
-		d, reason = demanded, waitRetryAfter
-	}
-	return c.call.wait(ctx, d, reason)
+	return c.call.waitPace(ctx, "pace")
 }
 
 // run asks until the validators are known or can't be.
 func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
+	r.unchanged, r.doubted = false, false
 	method := http.MethodHead
 	if needState {
 		method = http.MethodGet
@@ -107,6 +98,9 @@ func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 		r.asked++
 		a := c.call.ask(ctx, r, method, needState)
 		step, err := r.read(c, a, needState)
+		if r.asked == maxRefreshes && (step == stepRepeat || step == stepSettle || step == stepDoubt) {
+			continue // no wait in vain
+		}
 		switch step {
 		case stepDone:
 			return nil
@@ -122,8 +116,7 @@ func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 			err = c.call.wait(ctx, settleTime, waitSettle)
 		case stepDoubt:
 			method = http.MethodGet
-			d, _ := c.call.pace.next(c.call.newBackOff)
-			err = c.call.wait(ctx, d, "the refused validator again")
+			err = c.call.waitPace(ctx, "the refused validator again")
 		}
 		if err != nil {
 			return err
@@ -229,8 +222,11 @@ func (r *refresh) readState(c *Conflict, a answer, needState bool) (step, error)
 
 // readTag says whether a tag can guard the write.
 func (r *refresh) readTag(c *Conflict, a answer, v Validators) (step, error) {
+	if c.guard.kind == guardMovedOn {
+		return stepDone, nil // it is compared weakly, and never sent
+	}
 	if weakTag(v.ETag) {
-		if age, ok := ageOf(v, a.header); ok && age <= settleTime && v.ETag != r.awaited.ETag {
+		if r.tooNew(v, a.header) {
 			return r.settle(c, v)
 		}
 		// It stays weak, and If-Match compares strongly (RFC 9110 §13.1.1).
@@ -238,20 +234,28 @@ func (r *refresh) readTag(c *Conflict, a answer, v Validators) (step, error) {
 			return stepStop, c.call.stop(CauseWeakValidator, refreshError(c, a, fmt.Errorf("only the weak tag %s", v.ETag)))
 		}
 	}
-	if c.guard.names(v.ETag) && c.guard.kind == guardTags {
+	if c.guard.names(v.ETag) {
 		return r.doubt()
 	}
-	if cause, twin := c.guard.twinCause(v.ETag); twin && c.guard.kind == guardTags {
+	if cause, twin := c.guard.twinCause(v.ETag); twin {
 		c.call.outcome.Cause = cause
 	}
 	return stepDone, nil
 }
 
+// tooNew reports whether a weak tag may be one only for its first second, and
+// hasn't been waited for.
+func (r *refresh) tooNew(v Validators, h http.Header) bool {
+	age, ok := ageOf(h)
+	return ok && age <= settleTime && age >= -settleTime && v.ETag != r.awaited.ETag
+}
+
 // readDate says whether a date can guard the write.
 func (r *refresh) readDate(c *Conflict, a answer, v Validators) (step, error) {
 	// RFC 9110 §8.8.2.2: two writes within its second look alike.
-	age, ok := ageOf(v, a.header)
-	if (!ok || age < settleTime) && v.LastModified != r.awaited.LastModified && c.call.policy != Policy(Resend) {
+	age, ok := ageOf(a.header)
+	young := (!ok || age < settleTime) && v.LastModified != r.awaited.LastModified
+	if young && c.call.policy != Policy(Resend) && !r.resend || weakTag(v.ETag) && r.tooNew(v, a.header) {
 		return r.settle(c, v)
 	}
 	if v.LastModified == c.guard.date {
@@ -313,8 +317,8 @@ func (r *refresh) readVary(c *Conflict, a answer, needState bool) (step, error) 
 
 // ageOf is how old the state was when the answer was made, by the server's own
 // clock.
-func ageOf(v Validators, h http.Header) (time.Duration, bool) {
-	modified, err := http.ParseTime(v.LastModified)
+func ageOf(h http.Header) (time.Duration, bool) {
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
 	date, ok := dateOf(h)
 	if err != nil || !ok {
 		return 0, false
@@ -337,6 +341,7 @@ func refreshError(c *Conflict, a answer, cause error) error {
 // ready makes sure that the validators which the decision needs are known.
 func (c *Conflict) ready(ctx context.Context, d Decision) error {
 	if d.kind != decideUnconditional {
+		c.refresh.resend = d.kind == decideResend
 		return c.refresh.learn(ctx, c, d.kind == decideReplace)
 	}
 	return c.refresh.start(ctx, c, true) // nothing to ask, but the pace counts

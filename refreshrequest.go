@@ -26,7 +26,7 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 		defer cancel()
 	}
 	a := answer{method: method}
-	req, err := c.newRefreshRequest(ctx, r, method)
+	req, err := c.newRefreshRequest(ctx, r, method, needState)
 	if err != nil {
 		a.err = err
 		return a
@@ -76,7 +76,7 @@ func (c *call) skip(resp *http.Response) {
 
 // newRefreshRequest returns a request for the state that write is about: the
 // same URL, credentials and negotiation, but no body and no condition.
-func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string) (*http.Request, error) {
+func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string, needState bool) (*http.Request, error) {
 	write := c.write
 	req := (&http.Request{
 		Method: method, URL: write.URL, Host: write.Host, Close: write.Close, Cancel: write.Cancel,
@@ -89,18 +89,19 @@ func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string)
 	}
 	changed, err := change(req.Clone(ctx))
 	if err == nil {
-		err = checkRefreshRequest(write, changed)
+		err = checkRefreshRequest(write, changed, needState)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
 	}
 	changed = changed.WithContext(ctx) // the limits hold for it too
 	changed.Method = cmp.Or(changed.Method, http.MethodGet)
+	changed.Cancel = write.Cancel
 	return changed, nil
 }
 
 // checkRefreshRequest returns the error of a request that can't be a refresh.
-func checkRefreshRequest(write, req *http.Request) error {
+func checkRefreshRequest(write, req *http.Request, needState bool) error {
 	switch {
 	case req == nil || req.URL == nil:
 		return errors.New("it returned no request")
@@ -109,6 +110,8 @@ func checkRefreshRequest(write, req *http.Request) error {
 		return errors.New("the request has a body")
 	case req.Method != http.MethodHead && req.Method != http.MethodGet && req.Method != "":
 		return fmt.Errorf("method %q: only HEAD and GET ask for a state", req.Method)
+	case needState && req.Method == http.MethodHead:
+		return errors.New("HEAD has no state, and this refresh needs it")
 	case !sameOrigin(write, req):
 		return fmt.Errorf("%q is another origin, and credentials stay with theirs", publicURL(req.URL))
 	}
@@ -119,6 +122,7 @@ func checkRefreshRequest(write, req *http.Request) error {
 // and name the same Host (RFC 9110 §4.3.1).
 func sameOrigin(a, b *http.Request) bool {
 	return strings.EqualFold(a.URL.Scheme, b.URL.Scheme) &&
+		a.URL.Opaque == b.URL.Opaque && // it is sent in place of host and path
 		strings.EqualFold(hostPort(a.URL), hostPort(b.URL)) &&
 		strings.EqualFold(effectiveHost(a), effectiveHost(b))
 }
@@ -162,7 +166,7 @@ func refreshHeader(write http.Header, prefer bool) http.Header {
 // refreshDrops are fields of a write that don't belong on a refresh: conditions,
 // what describes or digests the body, and what asks for something to be done.
 var refreshDrops = [...]string{
-	"Range", "Expect", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Digest", "Repr-Digest",
+	"If", "Range", "Expect", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Digest", "Repr-Digest",
 	"Idempotency-Key", "X-Idempotency-Key", "Prefer", "Overwrite", "Destination", "Depth", "Timeout", "Lock-Token",
 	"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "Isolation", "Odata-Isolation",
 	"X-Goog-Hash", "X-Amz-Content-Sha256", "X-Amz-Decoded-Content-Length", "X-Amz-Trailer", "X-Amz-Sdk-Checksum-Algorithm",
@@ -177,9 +181,6 @@ var refreshDropPrefixes = [...]string{
 
 // keptForRefresh reports whether a refresh carries this field of the write.
 func keptForRefresh(key string) bool {
-	if key == "If" {
-		return false
-	}
 	for _, dropped := range refreshDrops {
 		if key == dropped {
 			return false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -78,7 +79,7 @@ func foreignCause(h http.Header, field string) Cause {
 // signedSchemes are Authorization schemes whose credentials cover the method,
 // the URL or the header fields of one request.
 var signedSchemes = [...]string{
-	"AWS4-", "AWS ", "GOOG4-", "GOOG1 ", "SharedKey", "Signature ", "HMAC-", "DPoP ", "Digest ", "Hawk ",
+	"AWS4-", "AWS ", "GOOG4-", "GOOG1 ", "SharedKey", "Signature ", "HMAC-", "HMAC ", "DPoP ", "Digest ", "Hawk ", "OSS4-", "OSS ",
 }
 
 // signedQueries are query parameters of presigned URLs that cover the method or
@@ -96,7 +97,8 @@ func signedAbove(req *http.Request) string {
 	for _, credentials := range fieldLines(req.Header, "Authorization") {
 		for _, scheme := range signedSchemes {
 			if len(credentials) >= len(scheme) && strings.EqualFold(credentials[:len(scheme)], scheme) {
-				return "the Authorization scheme " + strings.TrimRight(scheme, "- ")
+				name, _, _ := strings.Cut(credentials, " ")
+				return "the Authorization scheme " + name
 			}
 		}
 		if strings.Contains(credentials, "oauth_signature=") {
@@ -117,12 +119,13 @@ func signedAbove(req *http.Request) string {
 	return ""
 }
 
-// fixedKey reports whether the next write would carry the Idempotency-Key of
-// the refused one: the server may replay the stored refusal.
+// fixedKey reports whether the next write has no Idempotency-Key of its own where
+// the refused one had one: the server may replay the stored refusal.
 func fixedKey(refused, next http.Header) bool {
 	for _, name := range idempotencyKeys {
 		old := fieldLines(refused, name)
-		if old != nil && strings.Join(old, ",") == strings.Join(fieldLines(next, name), ",") {
+		fresh := fieldLines(next, name)
+		if old != nil && (fresh == nil || slices.Equal(old, fresh)) {
 			return true
 		}
 	}

@@ -221,7 +221,7 @@ func TestDrippingRefusal(t *testing.T) {
 		}).On("PUT"))
 		start := time.Now()
 		got := send(t, origin, Resend, http.MethodPut, []string{stale})
-		if got.summary() != "PUT 412, HEAD 200, PUT 412, HEAD 200, GET 200, PUT 204 | 204 | applied, false conflict" {
+		if got.summary() != "PUT 412, HEAD 200, PUT 412, HEAD 200, GET 200, PUT 204 | 204 | applied, changed, overwrote" {
 			t.Error(got.summary())
 		}
 		if took := time.Since(start); took < 2*time.Second || took > 3*time.Second {

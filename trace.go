@@ -41,7 +41,7 @@ type RefreshInfo struct {
 
 // WaitInfo describes a wait that is about to begin.
 type WaitInfo struct {
-	Reason   string // such as "pace", "Retry-After" or "weak tag of the last second"
+	Reason   string // such as "pace", "Retry-After" or "validator of the last second"
 	Duration time.Duration
 	Attempt  int // writes sent so far
 }

@@ -1,0 +1,404 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+)
+
+// laneSize is how many lanes a Transport has at the moment.
+func laneSize(t *Transport) int {
+	t.lanes.mu.Lock()
+	defer t.lanes.mu.Unlock()
+	return len(t.lanes.byURL)
+}
+
+// crowd sends one stale PUT from each of n goroutines and returns the results.
+func crowd(t *testing.T, rt http.RoundTripper, origin *ifmatchtest.Server, n int, change func(i int, req *http.Request)) []result {
+	t.Helper()
+	results := make([]result, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			req := newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})
+			if change != nil {
+				change(i, req)
+			}
+			results[i] = sendVia(t, rt, req)
+		})
+	}
+	all.Wait()
+	return results
+}
+
+// TestCrowd: 64 writers with the same stale tag are all accepted, at 3 requests
+// each, 2 where the answers carry the tag for the next one.
+func TestCrowd(t *testing.T) {
+	for name, test := range map[string]struct {
+		faults []ifmatchtest.Fault
+		most   float64
+	}{
+		"with a tag on the answers": {nil, 2.2},
+		"without":                   {[]ifmatchtest.Fault{ifmatchtest.NoETagAfterWrite()}, 3.1},
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			const n = 64
+			origin.Inject(append(test.faults, ifmatchtest.Slow(0, 5*time.Millisecond))...)
+			rt := NewTransport(origin.Client().Transport, Resend)
+			start := time.Now()
+			for _, r := range crowd(t, rt, origin, n, nil) {
+				if r.outcome.Effect != EffectApplied {
+					t.Errorf("%s: %s, %v, %v", name, r.summary(), r.err, r.outcome.Err)
+				}
+			}
+			each := float64(len(origin.Log())) / n
+			t.Logf("%s: %.2f requests each, %v in all", name, each, time.Since(start))
+			if each > test.most {
+				t.Errorf("%s: %.2f requests each, at most %.1f", name, each, test.most)
+			}
+			if laneSize(rt) != 0 {
+				t.Errorf("%s: %d lanes left", name, laneSize(rt))
+			}
+		})
+	}
+}
+
+// TestHandedTagNeedsEqualCredentials: what one user got isn't another's.
+func TestHandedTagNeedsEqualCredentials(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		results := crowd(t, rt, origin, 8, func(i int, req *http.Request) {
+			req.Header.Set("Authorization", fmt.Sprint("Bearer ", i))
+		})
+		for _, r := range results {
+			if r.exchanges() != "PUT 412, HEAD 200, PUT 204" {
+				t.Error(r.summary(), r.outcome.Err)
+			}
+		}
+		results = crowd(t, rt, origin, 8, func(i int, req *http.Request) {
+			req.Header.Set("Accept-Language", []string{"de", "fr"}[i%2])
+		})
+		refreshed := 0
+		for _, r := range results {
+			refreshed += strings.Count(r.exchanges(), "HEAD")
+		}
+		if refreshed < 2 {
+			t.Errorf("%d refreshes for two languages", refreshed)
+		}
+	})
+}
+
+// TestWrongHandedTag: a server that answers PUT with a hash of the page costs a
+// request more, no attempt.
+func TestWrongHandedTag(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.NoETagAfterWrite(), ifmatchtest.Slow(0, 5*time.Millisecond))
+		base := origin.Client().Transport
+		lying := roundTripper(func(req *http.Request) (*http.Response, error) {
+			resp, err := base.RoundTrip(req)
+			if err == nil && req.Method == http.MethodPut && resp.StatusCode == http.StatusNoContent {
+				resp.Header.Set("ETag", `"page"`)
+			}
+			return resp, err
+		})
+		rt := NewTransport(lying, Resend, WithMaxAttempts(2))
+		for _, r := range crowd(t, rt, origin, 16, nil) {
+			if r.outcome.Effect != EffectApplied {
+				t.Error(r.summary(), r.outcome.Err)
+			}
+		}
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// TestLeaseOfTheSlow: whoever is slow holds up the next for a second, not more.
+func TestLeaseOfTheSlow(t *testing.T) {
+	for name, hold := range map[string]func(ctx context.Context, c *Conflict){
+		"policy":  func(ctx context.Context, c *Conflict) { time.Sleep(5 * time.Second) },
+		"refresh": func(ctx context.Context, c *Conflict) { c.Validators(ctx); time.Sleep(5 * time.Second) },
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			var calls atomic.Int32
+			policy := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+				if calls.Add(1) == 1 {
+					hold(ctx, c)
+				}
+				return c.Resend(), nil
+			})
+			rt := NewTransport(origin.Client().Transport, policy)
+			var all sync.WaitGroup
+			for i := range 5 {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * time.Millisecond)
+					start := time.Now()
+					got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+					if took := time.Since(start); got.outcome.Effect != EffectApplied || i > 0 && took > 1100*time.Millisecond {
+						t.Errorf("%s: writer %d took %v: %s, %v", name, i, took, got.summary(), got.outcome.Err)
+					}
+				})
+			}
+			all.Wait()
+			if laneSize(rt) != 0 {
+				t.Errorf("%d lanes left", laneSize(rt))
+			}
+		})
+	}
+}
+
+// TestSlowUpload: an upload under way holds nobody up beyond the lease.
+func TestSlowUpload(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.Slow(1, 8*time.Second).On("PUT").After(2))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		longest := time.Duration(0)
+		for _, r := range crowd(t, rt, origin, 2, nil) {
+			total := r.outcome.Waited
+			for _, e := range r.outcome.Exchanges {
+				total += e.Duration
+			}
+			if r.outcome.Effect != EffectApplied {
+				t.Error(r.summary(), r.outcome.Err)
+			}
+			if total < 8*time.Second {
+				longest = max(longest, total)
+			}
+		}
+		if longest > 1100*time.Millisecond {
+			t.Errorf("the other took %v", longest)
+		}
+	})
+}
+
+// TestImposedWaitsExtendTheLease: waiting for Apache's second isn't slowness.
+func TestImposedWaitsExtendTheLease(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.WeakFor(time.Second))
+		rt := NewTransport(origin.Client().Transport, Resend, WithMaxElapsed(time.Hour))
+		results := crowd(t, rt, origin, 6, nil)
+		for _, r := range results {
+			if r.exchanges() != "PUT 412, HEAD 200, HEAD 200, PUT 204" {
+				t.Error(r.summary(), r.outcome.Err)
+			}
+		}
+	})
+}
+
+// TestNestedCall: a policy may write to the same URL with the context it got.
+func TestNestedCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		var rt *Transport
+		start := time.Now()
+		depth := 0
+		rt = NewTransport(origin.Client().Transport, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			if depth++; depth < 4 {
+				if got := sendVia(t, rt, newWrite(t, ctx, origin, http.MethodPut, []string{stale})); got.outcome.Effect != EffectApplied {
+					t.Error(got.summary(), got.outcome.Err)
+				}
+			}
+			return c.Resend(), nil
+		}))
+		got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+		if got.outcome.Effect != EffectApplied || time.Since(start) != 0 {
+			t.Errorf("%s after %v", got.summary(), time.Since(start))
+		}
+		if _, ok := OutcomeOf(got.resp); !ok || laneSize(rt) != 0 {
+			t.Errorf("%d lanes left", laneSize(rt))
+		}
+	})
+}
+
+// TestCallersLock: a lock that a caller holds across a call, and that the policy
+// of another wants, delays both by the lease at the most.
+func TestCallersLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		origin := ifmatchtest.NewMemoryServer()
+		defer origin.Close()
+		origin.Put("/doc", "text/plain", []byte("theirs"))
+		lock := make(chan struct{}, 1) // a mutex on which a bubble's time can pass
+		rt := NewTransport(origin.Client().Transport, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			if c.Request.Header.Get("X-Who") == "first" {
+				lock <- struct{}{}
+				<-lock
+			}
+			return c.Resend(), nil
+		}))
+		start := time.Now()
+		var all sync.WaitGroup
+		lock <- struct{}{}
+		for _, who := range []string{"first", "second"} {
+			all.Go(func() {
+				if who == "second" {
+					time.Sleep(time.Millisecond)
+				}
+				got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{`If-Match: "v9"`, "X-Who: " + who}))
+				if got.outcome.Effect != EffectApplied {
+					t.Error(got.summary(), got.outcome.Err)
+				}
+				if who == "second" {
+					<-lock // held across the call
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(start); took > 1100*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestCancelledWaiters leave the lane to those behind them.
+func TestCancelledWaiters(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		var calls atomic.Int32
+		rt := NewTransport(origin.Client().Transport, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			if calls.Add(1) == 1 {
+				time.Sleep(500 * time.Millisecond)
+			}
+			return c.Resend(), nil
+		}))
+		start := time.Now()
+		var all sync.WaitGroup
+		for i := range 6 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				if i%2 == 1 {
+					time.AfterFunc(100*time.Millisecond, cancel)
+				}
+				got := sendVia(t, rt, newWrite(t, ctx, origin, http.MethodPut, []string{stale}))
+				switch took := time.Since(start); {
+				case i%2 == 1 && (!errors.Is(got.err, context.Canceled) || !errors.Is(got.err, ErrConflict) || took > 110*time.Millisecond):
+					t.Errorf("waiter %d: %v after %v", i, got.err, took)
+				case i%2 == 0 && (got.outcome.Effect != EffectApplied || took > 600*time.Millisecond):
+					t.Errorf("waiter %d: %s after %v", i, got.summary(), took)
+				}
+			})
+		}
+		all.Wait()
+		if laneSize(rt) != 0 {
+			t.Errorf("%d lanes left", laneSize(rt))
+		}
+	})
+}
+
+// TestLaneAndLimits: who can't have a turn in time gets the refusal.
+func TestLaneAndLimits(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		var calls atomic.Int32
+		rt := NewTransport(origin.Client().Transport, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			if calls.Add(1) == 1 {
+				time.Sleep(900 * time.Millisecond)
+			}
+			return c.Resend(), nil
+		}))
+		var all sync.WaitGroup
+		all.Go(func() {
+			sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+		})
+		all.Go(func() {
+			time.Sleep(time.Millisecond)
+			ctx := WithOptions(context.Background(), WithMaxElapsed(200*time.Millisecond))
+			start := time.Now()
+			got := sendVia(t, rt, newWrite(t, ctx, origin, http.MethodPut, []string{stale}))
+			if got.err != nil || got.resp.StatusCode != 412 || !errors.Is(got.outcome.Err, ErrElapsed) || time.Since(start) != 200*time.Millisecond || got.body == "" {
+				t.Errorf("%s, %v, %v after %v", got.summary(), got.err, got.outcome.Err, time.Since(start))
+			}
+		})
+		all.Wait()
+	})
+}
+
+// TestManyLanes: different URLs don't wait for each other, and nothing stays.
+func TestManyLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waiting atomic.Int32
+		rt := NewTransport(refusing{}, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			waiting.Add(1)
+			time.Sleep(time.Second)
+			return Decision{}, nil
+		}))
+		start := time.Now()
+		var all sync.WaitGroup
+		for i := range 10000 {
+			all.Go(func() {
+				req, err := http.NewRequest(http.MethodPut, fmt.Sprintf("http://example.test/%d?q=%d", i, i%7), strings.NewReader("x"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("If-Match", `"v1"`)
+				if resp, err := rt.RoundTrip(req); err != nil || resp.StatusCode != 412 {
+					t.Error(resp, err)
+				}
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		if n := laneSize(rt); n != 10000 || waiting.Load() != 10000 {
+			t.Errorf("%d lanes, %d policies running", n, waiting.Load())
+		}
+		all.Wait()
+		if took := time.Since(start); took != time.Second || laneSize(rt) != 0 {
+			t.Errorf("%v, %d lanes left", took, laneSize(rt))
+		}
+	})
+}
+
+// TestNoStarvation: writers that keep arriving don't keep out those that wait.
+func TestNoStarvation(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		var all sync.WaitGroup
+		start := time.Now()
+		for i := range 200 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * 6 * time.Millisecond) // more than the lane can take
+				got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+				if got.outcome.Effect != EffectApplied {
+					t.Error(got.summary(), got.outcome.Err)
+				}
+			})
+		}
+		all.Wait()
+		t.Logf("200 writers in %v", time.Since(start))
+	})
+}
+
+// TestFirstComeFirstServed is the order of the lane.
+func TestFirstComeFirstServed(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.Slow(0, 50*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale, fmt.Sprint("X-I: ", i)}))
+			})
+		}
+		all.Wait()
+		next := 0
+		for _, r := range origin.Log() {
+			if r.Applied {
+				if got := r.Header.Get("X-I"); got != fmt.Sprint(next) {
+					t.Errorf("writer %s was served as number %d", got, next)
+				}
+				next++
+			}
+		}
+	})
+}
