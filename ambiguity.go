@@ -137,6 +137,9 @@ func (c *call) sent(current *Representation) bool {
 	if c.payload.empty {
 		return len(current.Body) == 0
 	}
+	if !c.payload.sentWhole() {
+		return false
+	}
 	body, err := c.payload.open(c)
 	if err != nil || body == nil {
 		return false

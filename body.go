@@ -130,9 +130,15 @@ func (c *call) closeAnswer(body io.Closer) {
 		body.Close()
 		close(closed)
 	}()
-	if c.await(closed, -1) != nil {
-		c.payload.spool.abandon()
-		<-closed
+	if c.await(closed, -1) == nil {
+		return
+	}
+	c.payload.spool.abandon()
+	grace := time.NewTimer(keepTime)
+	defer grace.Stop()
+	select {
+	case <-closed:
+	case <-grace.C: // a source that hangs although it was closed hangs for ever
 	}
 }
 
@@ -181,6 +187,17 @@ func (p payload) reason() error {
 		return fmt.Errorf("%w: its body has no GetBody", ErrNotReplayable)
 	}
 	return p.spool.unusable()
+}
+
+// sentWhole reports whether any attempt can have sent the whole body.
+func (p payload) sentWhole() bool { return p.spool == nil || p.spool.complete(p.length) }
+
+// abandon closes the source of a copy although base may still read it: the call
+// ends, and the answer for which base might go on is closed.
+func (p payload) abandon() {
+	if p.spool != nil {
+		p.spool.abandon()
+	}
 }
 
 // put opens the body anew and sets it on r.

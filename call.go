@@ -76,8 +76,9 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 	panicking := true
 	defer func() {
-		if panicking && resp != nil && resp.Body != nil {
-			resp.Body.Close() // the caller won't get it
+		if panicking && resp != nil && (resp != c.refusal || c.kept == nil) {
+			c.startClock()
+			c.keep(resp) // the caller won't get it
 		}
 		c.release()
 	}()
@@ -322,6 +323,7 @@ func (c *call) giveUp(why error) (*http.Response, error) {
 	c.done()
 	resp := *c.refusal
 	if c.kept != nil {
+		c.payload.abandon()
 		resp.Body = c.kept.reader()
 	}
 	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1), nil
@@ -340,6 +342,7 @@ func (c *call) refusedEffect() Effect {
 // fail ends the call with an error that carries the refusal: the policy failed,
 // or the context ended.
 func (c *call) fail(why error) (*http.Response, error) {
+	c.payload.abandon()
 	if c.first != nil {
 		why = fmt.Errorf("%w: %w", why, c.firstError())
 	}

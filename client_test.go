@@ -3,7 +3,6 @@ package ifmatch
 import (
 	"context"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,15 +19,7 @@ var (
 // TestRefusedWrite is the table of what follows a refusal.
 func TestRefusedWrite(t *testing.T) {
 	type faults []ifmatchtest.Fault
-	reply := func(method string, n, status int, fields ...string) ifmatchtest.Fault {
-		return ifmatchtest.Reply(n, func(w http.ResponseWriter, r *http.Request) {
-			for _, field := range fields {
-				name, value, _ := strings.Cut(field, ": ")
-				w.Header().Add(name, value)
-			}
-			w.WriteHeader(status)
-		}).On(method)
-	}
+	reply := replying
 	tests := []struct {
 		name   string
 		method string // PUT unless given

@@ -11,7 +11,7 @@ func (c *call) begin() (*http.Response, error) {
 	}
 	first := c.req
 	if c.copiesBody() {
-		c.payload.spool = newSpool(c.req.Body, c.maxBuffer)
+		c.payload.spool = newSpool(c.req.Context(), c.req.Body, c.maxBuffer)
 		first = c.req.WithContext(c.req.Context())
 		first.Body, _ = c.payload.spool.open()
 	}
@@ -23,6 +23,12 @@ func (c *call) begin() (*http.Response, error) {
 		c.expects = true
 	}
 	resp, err := c.send(first)
+	if c.req.URL == nil || c.req.URL.Host == "" {
+		c.release() // it was never sent
+		c.outcome.Effect, c.outcome.Err = EffectNotApplied, err
+		c.report()
+		return resp, err
+	}
 	return c.run(resp, err)
 }
 

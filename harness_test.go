@@ -111,3 +111,14 @@ func bodyOf(s string) (io.ReadCloser, func() (io.ReadCloser, error), int64) {
 	body, _ := get()
 	return body, get, int64(len(s))
 }
+
+// replying answers the next n requests with this method by status and fields.
+func replying(method string, n, status int, fields ...string) ifmatchtest.Fault {
+	return ifmatchtest.Reply(n, func(w http.ResponseWriter, r *http.Request) {
+		for _, field := range fields {
+			name, value, _ := strings.Cut(field, ": ")
+			w.Header().Add(name, value)
+		}
+		w.WriteHeader(status)
+	}).On(method)
+}

@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,12 +26,19 @@ type spool struct {
 	end     error    // of the source; nil: there may be more
 	broken  error    // why the copy isn't complete
 	reader  *spoolReader
-	reading bool // the reader is inside a read of the source
-	last    bool // no other reader follows
-	closed  bool // the source is
+	reading bool        // the reader is inside a read of the source
+	last    bool        // no other reader follows
+	closed  bool        // the source is
+	forget  func() bool // ends the watch over the context
 }
 
-func newSpool(source io.ReadCloser, limit int64) *spool { return &spool{source: source, limit: limit} }
+// newSpool makes a spool whose source is closed when ctx ends: on HTTP/1.1
+// net/http waits for a read that hangs, whatever became of the context.
+func newSpool(ctx context.Context, source io.ReadCloser, limit int64) *spool {
+	s := &spool{source: source, limit: limit}
+	s.forget = context.AfterFunc(ctx, s.abandon)
+	return s
+}
 
 // open returns a reader from the beginning. The one before must be closed: see
 // idle.
@@ -72,8 +80,18 @@ func (s *spool) failed(announced int64) bool {
 	return announced > 0 && (s.size > announced || s.end == io.EOF && s.size != announced)
 }
 
+// complete reports whether the source was read to its end, or as far as was
+// announced.
+func (s *spool) complete(announced int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end == io.EOF || announced > 0 && s.size >= announced
+}
+
 // release says that no other reader follows: the source is closed and the copy
-// is dropped once the last one is.
+// is dropped once the last one is. A read under way doesn't keep the source
+// open: who closes a body while reading it, as net/http does on HTTP/2, wants
+// the read to end.
 func (s *spool) release() {
 	s.mu.Lock()
 	s.last = true
@@ -96,13 +114,14 @@ func (s *spool) abandon() {
 // takeFinish returns what is to be done when the spool's end has come, and
 // nothing before. mu is held.
 func (s *spool) takeFinish() func() {
-	if !s.last || s.reading || s.reader != nil && !s.reader.closed {
+	if !s.last || s.reader != nil && !s.reader.closed {
 		return func() {}
 	}
 	file, closeSource := s.file, !s.closed
 	s.file, s.memory, s.closed = nil, nil, true
 	s.broken = errSpoolReleased
 	return func() {
+		s.forget()
 		if file != nil {
 			file.Close()
 			os.Remove(file.Name()) // where it couldn't be unlinked while open
@@ -142,6 +161,10 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 		defer s.mu.Unlock()
 		return 0, s.end
 	}
+	if s.closed {
+		s.mu.Unlock()
+		return 0, errSpoolReleased
+	}
 	if len(p) == 0 {
 		s.mu.Unlock()
 		return 0, nil
@@ -178,10 +201,7 @@ func (r *spoolReader) Close() error {
 // takeDone tells who waits for the reader's end, and returns what is to be done
 // after the lock. spool.mu is held.
 func (r *spoolReader) takeDone() func() {
-	if !r.closed || r.spool.reading {
-		return func() {}
-	}
-	if !r.isDone {
+	if r.closed && !r.spool.reading && !r.isDone {
 		r.isDone = true
 		close(r.done)
 	}
