@@ -455,7 +455,7 @@ func TestEarlyRefusalOneConnection(t *testing.T) {
 		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"v2"`)
 			if tag := r.Header.Get("If-Match"); tag != "" && tag != `"v2"` {
-				http.Error(w, "no", 412)
+				http.Error(w, "no", http.StatusPreconditionFailed)
 				return
 			}
 			io.Copy(io.Discard, r.Body)

@@ -42,7 +42,7 @@ type Fault struct {
 type kind int
 
 const (
-	kindNone kind = iota
+	_ kind = iota // the zero Fault is none
 	// These decide the answer.
 	lostRequest
 	lostAnswer

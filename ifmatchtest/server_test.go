@@ -399,7 +399,7 @@ func TestMemoryReachesNothingElse(t *testing.T) {
 		if _, err := s.Client().Get("http://elsewhere.test/"); err == nil || !strings.Contains(err.Error(), memoryHost) {
 			t.Errorf("got %v", err)
 		}
-		if s.Client() != s.Client() {
+		if one, two := s.Client(), s.Client(); one != two {
 			t.Error("two clients")
 		}
 		_, err := sendContext(canceled(), s, "GET", "/", "")
