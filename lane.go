@@ -161,9 +161,12 @@ func (l *lane) wakeNext() {
 	}
 }
 
+// measured lengthens the lease to four round trips where these are longer.
+func (p *pass) measured(roundTrip time.Duration) { p.extend(4*roundTrip - minLease) }
+
 // extend lengthens the lease by d where p still has it.
 func (p *pass) extend(d time.Duration) {
-	if p == nil {
+	if p == nil || d <= 0 {
 		return
 	}
 	p.lanes.mu.Lock()

@@ -402,3 +402,16 @@ func TestFirstComeFirstServed(t *testing.T) {
 		}
 	})
 }
+
+// TestLeaseOfLongRoundTrips: four of them where that is more than a second.
+func TestLeaseOfLongRoundTrips(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.NoETagAfterWrite(), ifmatchtest.Slow(0, 900*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		for _, r := range crowd(t, rt, origin, 4, nil) {
+			if r.exchanges() != "PUT 412, HEAD 200, PUT 204" { // nobody raced
+				t.Error(r.summary(), r.outcome.Err)
+			}
+		}
+	})
+}

@@ -35,10 +35,15 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	c.traceRefreshing(req.Method, publicURL(req.URL))
 	resp, err := c.exchange(req)
 	if err != nil {
-		a.err = err
+		a.err = brief(err)
+		c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Err = a.err
 		return a
 	}
-	c.pace.roundTrip = c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
+	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
+	if c.pace.roundTrip == 0 {
+		c.pass.measured(roundTrip)
+	}
+	c.pace.roundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
 	if !needState || a.method == http.MethodHead || a.status != http.StatusOK {
 		c.skip(resp)
@@ -46,6 +51,17 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	}
 	a.body, a.err = c.readState(resp)
 	return a
+}
+
+// brief returns err, or the beginning of its text where that is longer than
+// what is kept of a refusal: net/http quotes a malformed line of the answer,
+// which may be as long as a whole header, and the outcome keeps every error.
+func brief(err error) error {
+	text := err.Error()
+	if len(text) <= keepLimit {
+		return err
+	}
+	return errors.New(text[:keepLimit] + "…")
 }
 
 // readState reads a representation of at most maxRepresentation bytes.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -375,13 +376,13 @@ func TestSilentRefresh(t *testing.T) {
 func TestLargeState(t *testing.T) {
 	for _, chunked := range []bool{false, true} {
 		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-			sent := 0
+			var sent atomic.Int64
 			origin.Inject(ifmatchtest.NoHead(405), ifmatchtest.Reply(0, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("ETag", `"v2"`)
 				if !chunked {
 					w.Header().Set("Content-Length", "8388608")
 				}
-				for sent = 0; sent < 8<<20; sent += 1024 {
+				for sent.Store(0); sent.Load() < 8<<20; sent.Add(1024) {
 					if _, err := w.Write(make([]byte, 1024)); err != nil {
 						return
 					}
@@ -390,7 +391,7 @@ func TestLargeState(t *testing.T) {
 			if got := send(t, origin, Resend, http.MethodPut, []string{stale}); got.outcome.Effect != EffectApplied {
 				t.Error(got.summary(), got.outcome.Err)
 			}
-			if sent > 128<<10 { // what was read, and the buffers on the way
+			if sent := sent.Load(); sent > 128<<10 { // what was read, and the buffers on the way
 				t.Errorf("the server could send %d bytes", sent)
 			}
 			got := send(t, origin, rebuilding, http.MethodPut, []string{stale}, WithMaxRepresentation(1<<20))

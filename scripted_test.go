@@ -20,14 +20,14 @@ type says struct {
 	err    error
 }
 
-// script answers requests in order and keeps them; the last answer repeats.
-type script struct {
+// scriptedBase answers requests in order and keeps them; the last answer repeats.
+type scriptedBase struct {
 	answers []says
 	got     []*http.Request
 	at      []time.Time
 }
 
-func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *scriptedBase) RoundTrip(r *http.Request) (*http.Response, error) {
 	closeBody(r)
 	s.got, s.at = append(s.got, r), append(s.at, time.Now())
 	a := s.answers[min(len(s.got), len(s.answers))-1]
@@ -54,9 +54,9 @@ func refuse() says             { return says{status: 412} }
 func ok(fields ...string) says { return says{status: 200, fields: fields} }
 
 // scripted makes one write through a script and returns what came of it.
-func scripted(t *testing.T, policy Policy, fields []string, opts []Option, answers ...says) (result, *script) {
+func scripted(t *testing.T, policy Policy, fields []string, opts []Option, answers ...says) (result, *scriptedBase) {
 	t.Helper()
-	s := &script{answers: answers}
+	s := &scriptedBase{answers: answers}
 	var r result
 	synctest.Test(t, func(t *testing.T) {
 		req, _ := http.NewRequest("PUT", "http://example.test/doc", strings.NewReader("mine"))
@@ -101,7 +101,7 @@ func TestStopsWithoutAsking(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"X-Amz-Signature=x", "x-amz-signature=x", "X-Goog-Signature=x", "Signature=x", "x-oss-signature=x"} {
-		s := &script{answers: []says{refuse(), ok(`Etag: "v2"`)}}
+		s := &scriptedBase{answers: []says{refuse(), ok(`Etag: "v2"`)}}
 		req, _ := http.NewRequest("PUT", "http://example.test/doc?a=b&"+query, nil)
 		req.Header.Set("If-Match", `"v1"`)
 		if got := sendVia(t, NewTransport(s, Resend), req); len(s.got) != 1 || got.outcome.Cause != CauseSignedAbove {
@@ -109,7 +109,7 @@ func TestStopsWithoutAsking(t *testing.T) {
 		}
 	}
 	for _, method := range []string{"OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"} {
-		s := &script{answers: []says{refuse()}}
+		s := &scriptedBase{answers: []says{refuse()}}
 		req, _ := http.NewRequest(method, "http://example.test/doc", nil)
 		req.Header.Set("If-Match", `"v1"`)
 		if got := sendVia(t, NewTransport(s, Resend), req); len(s.got) != 1 || got.outcome.Attempts != 0 {
@@ -257,7 +257,7 @@ func (c counting) Reset()                     { *c.resets++ }
 
 // Holds: Host, Cancel, context and fields of the refresh; the port; f's body.
 func TestRefreshRequestDetails(t *testing.T) {
-	s := &script{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
+	s := &scriptedBase{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
 	cancel := make(chan struct{})
 	newReq := func() *http.Request {
 		req, _ := http.NewRequest("PUT", "http://127.0.0.1/doc", strings.NewReader("x"))
@@ -304,7 +304,7 @@ func TestRefreshRequestDetails(t *testing.T) {
 			return r, nil
 		},
 	} {
-		s := &script{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
+		s := &scriptedBase{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
 		if sendVia(t, NewTransport(s, policy, WithRefreshRequest(f)), newReq()); len(s.got) != 1 {
 			t.Errorf("%d requests", len(s.got))
 		}
@@ -328,7 +328,7 @@ func TestLimits(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := &script{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
+		s := &scriptedBase{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
 		req, _ := http.NewRequestWithContext(ctx, "PUT", "http://example.test/", nil)
 		req.Header.Set("If-Match", `"v1"`)
 		got := sendVia(t, NewTransport(s, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) { cancel(); return c.Resend(), nil })), req)
@@ -341,7 +341,7 @@ func TestLimits(t *testing.T) {
 		req.Header.Set("If-Match", `"v1"`)
 		req.Cancel = stop
 		start := time.Now()
-		got = sendVia(t, NewTransport(&script{answers: []says{refuse()}}, Resend, WithBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(20 * time.Second) })), req)
+		got = sendVia(t, NewTransport(&scriptedBase{answers: []says{refuse()}}, Resend, WithBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(20 * time.Second) })), req)
 		if time.Since(start) != time.Second || !errors.Is(got.err, context.Canceled) {
 			t.Errorf("Request.Cancel: after %v, %v", time.Since(start), got.err)
 		}
@@ -386,7 +386,7 @@ func TestSmallPromises(t *testing.T) {
 		if n++; n > 2 {
 			return nil, nil
 		}
-		return (&script{answers: []says{{status: map[bool]int{true: 200, false: 412}[q.Method == "HEAD"], fields: []string{`Etag: "v2"`}}}}).RoundTrip(q)
+		return (&scriptedBase{answers: []says{{status: map[bool]int{true: 200, false: 412}[q.Method == "HEAD"], fields: []string{`Etag: "v2"`}}}}).RoundTrip(q)
 	})
 	req, _ := http.NewRequest("PUT", "http://example.test/", nil)
 	req.Header.Set("If-Match", `"v1"`)
@@ -399,13 +399,13 @@ func TestSmallPromises(t *testing.T) {
 	req, _ = http.NewRequest("PUT", "http://example.test/", strings.NewReader("x"))
 	req.Header.Set("If-Match", `"v1"`)
 	req.Trailer, req.TransferEncoding = http.Header{"X-Sum": {"1"}}, []string{"chunked"}
-	s := &script{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
+	s := &scriptedBase{answers: []says{refuse(), ok(`Etag: "v2"`), ok()}}
 	sendVia(t, NewTransport(s, rebuilding), req)
 	if last := s.got[2]; last.Trailer != nil || last.TransferEncoding != nil {
 		t.Error("the old body's trailer or coding went with the new one")
 	}
 	// Unconditional below was refused without a guard: final for the one above.
-	s = &script{answers: []says{refuse()}}
+	s = &scriptedBase{answers: []says{refuse()}}
 	req, _ = http.NewRequest("PUT", "http://example.test/", nil)
 	req.Header.Set("If-Match", `"v1"`)
 	if sendVia(t, NewTransport(NewTransport(s, Unconditional), Resend), req); len(s.got) != 2 {
@@ -417,7 +417,7 @@ func TestSmallPromises(t *testing.T) {
 	first, second := WithOptions(ctx, WithTrace(&Trace{Done: func(Outcome) { t.Error("another context's trace") }})), WithOptions(ctx, WithTrace(&Trace{}))
 	_ = first
 	for range 2 {
-		s = &script{answers: []says{ok()}}
+		s = &scriptedBase{answers: []says{ok()}}
 		req, _ = http.NewRequestWithContext(second, "PUT", "http://example.test/", nil)
 		NewTransport(s, Resend).RoundTrip(req)
 		if len(o.Exchanges) != 1 {

@@ -3,27 +3,30 @@ package ifmatchtest
 import "strings"
 
 // parseTags parses the lines of an If-Match or If-None-Match field, which
-// together are one list. It reports a lone asterisk as star, and ok false for
-// what the grammar does not allow.
+// together are one list (RFC 9110 §5.3); a tag doesn't span two of them. It
+// reports a lone asterisk as star, and ok false for what the grammar does not
+// allow.
 func parseTags(lines []string) (tags []string, star, ok bool) {
-	s := strings.Join(lines, ",") // RFC 9110 §5.3
-	if trimOWS(s) == "*" {
+	if trimOWS(strings.Join(lines, ",")) == "*" {
 		return nil, true, true
 	}
-	for {
-		s = strings.TrimLeft(s, " \t,") // RFC 9110 §5.6.1.2: empty elements are ignored
-		if s == "" {
-			return tags, false, true
-		}
-		n := tagLen(s)
-		if n == 0 {
-			return nil, false, false
-		}
-		tags, s = append(tags, s[:n]), strings.TrimLeft(s[n:], " \t")
-		if s != "" && s[0] != ',' {
-			return nil, false, false
+	for _, s := range lines {
+		for {
+			s = strings.TrimLeft(s, " \t,") // RFC 9110 §5.6.1.2: empty elements are ignored
+			if s == "" {
+				break
+			}
+			n := tagLen(s)
+			if n == 0 {
+				return nil, false, false
+			}
+			tags, s = append(tags, s[:n]), strings.TrimLeft(s[n:], " \t")
+			if s != "" && s[0] != ',' {
+				return nil, false, false
+			}
 		}
 	}
+	return tags, false, true
 }
 
 // tagLen returns the length of the entity-tag that s begins with, 0 for none.

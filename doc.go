@@ -1,0 +1,151 @@
+// Package ifmatch handles refused writes for HTTP clients: it answers
+// 412 Precondition Failed as the caller has said, a bounded number of times, and
+// tells what became of the write.
+//
+// # The problem
+//
+// A client that changes a document reads it with its entity-tag, edits it, and
+// writes it back under If-Match (RFC 9110 §13.1.1). A server answers 412 when
+// somebody else has written in between. The write wasn't performed; without
+// If-Match it would have replaced the other's change unseen, a lost update. What
+// to do now depends on what the write means, which only the caller knows.
+//
+// This package does the rest: it learns the fresh validator, puts it in place of
+// the stale one on a copy of the request, sends that, waits where others are
+// faster, and stops in time. There is no request type of its own. Callers keep
+// their [*http.Client] and [*http.Request].
+//
+// # The simplest call
+//
+//	client := ifmatch.NewClient(ifmatch.Resend)
+//	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(body))
+//	if err != nil {
+//		return err
+//	}
+//	req.Header.Set("If-Match", etag)
+//	resp, err := client.Do(req)
+//
+// [Resend] sends the same body again under the fresh tag. Its price: the last
+// writer wins, and what somebody else wrote in between is replaced unseen. Where
+// that isn't fine, use [Rebuild], which loses no update:
+//
+//	client := ifmatch.NewClient(ifmatch.Rebuild(func(ctx context.Context, current *ifmatch.Representation) ([]byte, error) {
+//		return addItem(current.Body, item)
+//	}))
+//
+// The response is that of the last write sent. When the client gives up, that is
+// the 412 itself with its body readable, and the error is nil.
+//
+// Read the tag with Accept-Encoding: identity. net/http asks for gzip on a GET
+// where nothing is set, and the tag of a compressed representation matches no
+// write on many servers.
+//
+// [NewTransport] makes the [http.RoundTripper] alone, above any other one. A
+// RoundTripper that signs requests belongs below, as its base.
+//
+// # One call
+//
+// A policy and the limits can be set for one call, over those of the client:
+//
+//	ctx = ifmatch.WithOptions(ctx, ifmatch.OnConflict(ifmatch.Resend), ifmatch.WithMaxAttempts(8))
+//
+// So a client that many packages share, such as [http.DefaultClient], can stop at
+// each refusal, and the one write that may replace what it hasn't seen says so.
+//
+// # Policies
+//
+//	Stop           nothing is sent; the caller gets the refusal, untouched
+//	Resend         the same body under the fresh validator; the last writer wins
+//	Rebuild        a body made from the current state, under that state's validator
+//	Unconditional  the same body without a precondition; for diagnosis
+//	PolicyFunc     whatever a function decides from the Conflict
+//
+// A [PolicyFunc] may look at the refused request and the refusal, ask for the
+// fresh validators ([Conflict.Validators]) or the current state
+// ([Conflict.Current]), set header fields of the next write ([Conflict.Header])
+// and decide by [Conflict.Resend] or [Conflict.Replace]. The zero [Decision]
+// stops. It may also hand on to another policy:
+//
+//	ifmatch.PolicyFunc(func(ctx context.Context, c *ifmatch.Conflict) (ifmatch.Decision, error) {
+//		if c.Request.URL.Host == "settings.example" {
+//			return ifmatch.Resend.Resolve(ctx, c)
+//		}
+//		return ifmatch.Decision{}, nil
+//	})
+//
+// A policy is asked after 412 to a write with tags in If-Match or If-None-Match,
+// or with If-Unmodified-Since, and after 428 to a write without a precondition.
+// It isn't asked where no fresh validator can help: a create-only write
+// (If-None-Match: *), If-Match: *, several preconditions at once, a WebDAV If, a
+// lease or another vendor's condition, a 412 to a write without a precondition.
+// The caller gets those refusals with their [Cause]. Safe methods and requests
+// with Content-Range pass through.
+//
+// # What became of it
+//
+// [OutcomeOf] tells what was done about a response that the first answer wasn't;
+// [WithOutcome] tells of every call, also of one that ends with an error:
+//
+//	outcome, ok := ifmatch.OutcomeOf(resp)
+//	fmt.Println(outcome.Exchanges)                   // [PUT 412 HEAD 200 PUT 204]
+//	fmt.Println(outcome.Effect, outcome.Cause)       // applied changed
+//	fmt.Println(outcome.Overwrote, outcome.Err)      // true <nil>
+//
+// [Outcome.Effect] is applied, not applied or unknown. [Outcome.Err] is why
+// retrying ended; errors.Is finds [ErrAttempts], [ErrElapsed],
+// [ErrNotReplayable], [ErrNoValidator] and [ErrTooLarge] in it.
+//
+// RoundTrip returns an error where the base did, where a policy failed, and where
+// the context ended while waiting. The last two match [ErrConflict] once there
+// was a refusal; a [*ConflictError] carries it.
+//
+// [WithTrace] and [WithLogger] observe. Nothing is logged by default, and URLs
+// are told without user information and query values.
+//
+// # Lost answers
+//
+// A write whose answer was lost may have been applied. The repeat of a guarded
+// write is then refused on account of the client's own change. A call that had
+// such an attempt never returns a bare 412: it ends with a connection error that
+// matches [ErrOutcomeUnknown], or with the 5xx response, unless a write is
+// accepted or the state shows what happened. Rebuild's function isn't called in
+// such a call, since that could apply the change twice; a PUT under Resend goes
+// on. [WithUniqueBody] lets equal content count as proof.
+//
+// Without [WithTransientRetry] only guarded writes are repeated after 429, 502,
+// 503, 504 and connection errors: PUT or DELETE under exactly one strong tag in
+// If-Match, or under If-None-Match: *. So are refreshes. POST never is.
+//
+// # Limits
+//
+//	WithMaxAttempts        4        writes that may end in a refusal, the first included
+//	                                and one less of repeats after failures beside them
+//	WithMaxElapsed         30 s     from the first refusal or failure to the last attempt's start
+//	WithRetryBudget        500, 5   repeats after failures, over all calls of a Transport
+//	WithMaxBuffer          1 MiB    of a body without GetBody in memory; then a temporary file
+//	WithMaxRepresentation  10 MiB   of a current state that is read
+//
+// Fixed are: 4 refresh requests for each refusal, 64 KiB and one second of a
+// refusal's body, 4 KiB of an entity-tag. A wait that can't end before the
+// deadline isn't begun. The limits never interrupt a write under way. The first
+// retry after a conflict is immediate; [WithBackoff] shows the waits after that.
+// Retry-After is honoured up to the time left.
+//
+// # What is guaranteed
+//
+// No write is sent under a weaker guard than the caller's: no precondition is
+// dropped but under Unconditional, none is turned into "*" or into a date, no
+// "W/" is added or removed, no strong tag is replaced by a weak one. The caller's
+// body is never sent over a state that the caller hasn't seen but under Resend
+// and Unconditional, or a policy that decides so; then Outcome.Overwrote is true.
+//
+// The contract of [http.RoundTripper] is kept: the request isn't modified, its
+// body is closed once, the error is nil whenever there is a response. Credentials
+// go to the origin of the request only. An answer that is neither a refusal nor a
+// failure to be repeated comes back as it is; such a call starts no goroutine, and
+// where its body has GetBody it allocates nothing.
+//
+// Not guaranteed is what a client can't see: a server that ignores preconditions
+// replaces what is there, and something on the way that repeats requests on its
+// own may have a change applied twice.
+package ifmatch
