@@ -25,29 +25,92 @@ type ambiguity struct {
 // note remembers the first attempt that may have been applied although its
 // answer doesn't say so.
 func (c *call) note(resp *http.Response, err error) {
-	if c.first != nil || safeMethod(c.write.Method) {
+	if safeMethod(c.write.Method) {
 		return
 	}
-	if err != nil && !neverSent(err) || err == nil && ambiguousStatus(resp.StatusCode) {
+	c.keyed = c.keyed || replayedBelow(c.write.Header)
+	if c.first != nil {
+		return
+	}
+	if err != nil && (c.keyed || !notApplied(err)) || err == nil && ambiguousStatus(resp.StatusCode) {
 		c.first = &ambiguity{err: err, resp: resp, blind: c.manner == underFresh || c.manner == unguarded}
 	}
 }
 
-// ambiguousStatus reports whether a server may have applied the write before it
-// answered so.
-func ambiguousStatus(status int) bool {
-	switch status {
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
+// ambiguous reports whether an attempt may have been applied although its answer
+// doesn't say so.
+func (c *call) ambiguous() bool { return c.first != nil || c.keyed }
+
+// replayedBelow reports whether net/http itself repeats such a request when a
+// connection is cut. It looks for the name only: without a value the field isn't
+// sent.
+func replayedBelow(h http.Header) bool {
+	for _, name := range idempotencyKeys {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return hasIdempotencyKey(h)
+}
+
+// leftOpen returns what an earlier hop of the same http.Client call left open:
+// ambiguity outlasts a redirect.
+func leftOpen(req *http.Request) *ambiguity {
+	if r := recordOf(req.Response); r != nil {
+		return r.first
+	}
+	return nil
+}
+
+// seeOther reports whether an earlier hop of the same http.Client call was a write
+// that was answered with a redirect to what came of it.
+func seeOther(req *http.Request) bool {
+	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
+		if !safeMethod(resp.Request.Method) && seeOtherStatus(resp.StatusCode) {
+			return true
+		}
 	}
 	return false
+}
+
+// seeOtherStatus reports whether a server may have performed the write before it
+// redirected so (RFC 9110 §15.4.4; 302 is used alike).
+func seeOtherStatus(status int) bool {
+	return status == http.StatusFound || status == http.StatusSeeOther
+}
+
+// ambiguousStatus reports whether a server may have applied the write before it
+// answered so. Proxies have numbers of their own for an answer that was lost
+// behind them, such as Cloudflare's 520 to 524.
+func ambiguousStatus(status int) bool {
+	switch status {
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status >= 500
+}
+
+// notApplied reports whether an error of the base shows that the write wasn't
+// applied: it was never sent, or a Transport of ours below knows.
+func notApplied(err error) bool {
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return false
+	}
+	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+		return conflict.Outcome.Effect == EffectNotApplied
+	}
+	interrupted := (*interruptedError)(nil)
+	return errors.As(err, &interrupted) || neverSent(err)
 }
 
 // neverSent reports whether the request surely didn't reach the server: dialing,
 // resolving, connecting to the proxy or the TLS handshake failed.
 func neverSent(err error) bool {
 	var op *net.OpError
-	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") {
+	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect") {
+		return true
+	}
+	if err.Error() == "net/http: TLS handshake timeout" { // net/http doesn't export its type
 		return true
 	}
 	var (
@@ -58,43 +121,43 @@ func neverSent(err error) bool {
 		hostname    x509.HostnameError
 		invalid     x509.CertificateInvalidError
 	)
-	return errors.As(err, &dns) || errors.As(err, &record) || errors.As(err, &certificate) ||
+	return errors.As(err, &dns) || errors.As(err, &record) && record.Conn != nil || errors.As(err, &certificate) ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }
 
 // resolveAmbiguous handles a refusal after an attempt that may have been
 // applied: it may be our own write that the refusal speaks of. It returns the
-// next write, or nil and how the call ends.
-func (c *call) resolveAmbiguous(conflict *Conflict, why error) (*http.Request, error) {
+// decision for the next write, or how the call ends.
+func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error) {
 	c.outcome.Cause = CauseUnattributed
-	if (c.uniqueBody || c.policy == Policy(Resend)) && c.isOwn(conflict) {
-		return nil, ownWrite{conflict}
+	if (c.uniqueBody || c.policy == Policy(Resend) && conflict.guard.kind != guardCreate) && c.isOwn(conflict) {
+		return Decision{}, ownWrite{conflict}
+	}
+	if why == nil {
+		why = c.cancelled(c.req.Context())
 	}
 	if why != nil {
-		return nil, why
+		return Decision{}, why
 	}
-	switch c.policy.(type) {
-	case BuiltinPolicy, rebuild:
-		if c.policy != Policy(Resend) {
-			return nil, errAmbiguousPolicy // it could apply the write twice
-		}
+	if c.policyFixed() && c.policy != Policy(Resend) {
+		return Decision{}, errAmbiguousPolicy // it could apply the write twice
 	}
 	decision, err := c.decide(conflict)
 	if err != nil {
-		return nil, err
+		return Decision{}, err
 	}
 	if decision.kind != decideResend {
-		return nil, errAmbiguousPolicy
+		return Decision{}, errAmbiguousPolicy
 	}
 	if c.policy != Policy(Resend) && !c.uniqueBody && c.isOwn(conflict) {
-		return nil, ownWrite{conflict}
+		return Decision{}, ownWrite{conflict}
 	}
 	if c.write.Method != http.MethodPut {
-		return nil, errAmbiguousPolicy
+		return Decision{}, errAmbiguousPolicy
 	}
 	// The last writer wins anyway.
 	c.outcome.Cause = CauseChanged
-	return c.next(conflict, decision)
+	return decision, nil
 }
 
 var errAmbiguousPolicy = errors.New("ifmatch: sending again could apply the write twice")
@@ -109,24 +172,36 @@ func (ownWrite) Error() string { return "ifmatch: applied by an earlier attempt"
 // not who made it so. A read that carries the refused tag is stale and shows
 // nothing.
 func (c *call) isOwn(conflict *Conflict) bool {
+	if signedAbove(c.req) != "" {
+		return false // nothing can be asked
+	}
 	ctx := c.policyContext()
 	cause := c.outcome.Cause
 	defer func() { c.outcome.Cause = cause }()
 	switch c.write.Method {
 	case http.MethodDelete:
-		_, err := conflict.Validators(ctx)
+		err := conflict.refresh.learn(ctx, conflict, false)
 		return err != nil && c.outcome.Cause == CauseGone
 	case http.MethodPut:
 		if c.payload.length > c.maxRepresentation || !c.payload.replayable() {
 			return false
 		}
-		current, err := conflict.Current(ctx)
+		err := conflict.refresh.learn(ctx, conflict, true)
 		if errors.Is(err, ErrTooLarge) {
 			conflict.refresh = refresh{asked: conflict.refresh.asked} // HEAD may still say
 		}
-		return err == nil && !conflict.refresh.unchanged && c.sent(current)
+		return err == nil && !conflict.refresh.unchanged && conflict.holdsOwn()
 	}
 	return false
+}
+
+// holdsOwn reports whether the state that was read is the body that was sent. It
+// is compared before the policy has it, who may change it.
+func (c *Conflict) holdsOwn() bool {
+	if !c.compared && c.refresh.state != nil {
+		c.compared, c.own = true, c.call.sent(c.refresh.state)
+	}
+	return c.own
 }
 
 // sent reports whether the representation is the body that was sent.
@@ -173,7 +248,14 @@ func equalStreams(a, b io.Reader) bool {
 func (c *call) applied(conflict *Conflict) (*http.Response, error) {
 	c.outcome.Effect, c.outcome.Cause, c.outcome.Err = EffectApplied, CauseOwnEarlierWrite, nil
 	c.outcome.Overwrote = c.first != nil && c.first.blind
-	resp := c.appliedResponse(conflict)
+	var resp *http.Response
+	if c.appliedResponse != nil {
+		conflict.describe()
+		conflict.ended = false
+		resp = c.appliedResponse(conflict)
+		conflict.ended = true
+		c.outcome.Cause = CauseOwnEarlierWrite // whatever it asked
+	}
 	if resp == nil {
 		resp = &http.Response{
 			Status: "204 No Content", StatusCode: http.StatusNoContent,
@@ -203,6 +285,7 @@ func (c *call) deletedEarlier(resp *http.Response) bool {
 // endDelete ends the call of a repeated DELETE that found nothing: that the
 // resource is gone doesn't show who deleted it.
 func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
+	c.startClock()
 	c.refusal = resp
 	c.keepRefusal()
 	if c.uniqueBody || c.policy == Policy(Resend) {
@@ -216,6 +299,9 @@ func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
 // that leaves its effect open.
 func (c *call) unknown(why error) (*http.Response, error) {
 	c.outcome.Effect = EffectUnknown
+	if c.refusals > 0 {
+		c.outcome.Cause = CauseUnattributed
+	}
 	err := c.firstError()
 	c.outcome.Err = err
 	if why != nil {
@@ -255,6 +341,15 @@ func (e *outcomeUnknownError) Timeout() bool {
 	return errors.As(e.cause, &t) && t.Timeout()
 }
 
+// withFirst adds the first connection error that left the effect open to a later
+// one.
+func (c *call) withFirst(err error) error {
+	if c.first == nil || c.first.err == nil || errors.Is(err, c.first.err) {
+		return err
+	}
+	return fmt.Errorf("%w; first: %w", err, c.first.err)
+}
+
 // firstError is the first ambiguous attempt as an error.
 func (c *call) firstError() error {
 	if c.first.err != nil {
@@ -272,6 +367,12 @@ func (e *interruptedError) Error() string {
 }
 
 func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }
+
+// Timeout keeps what *url.Error asks the error for.
+func (e *interruptedError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.why, &t) && t.Timeout()
+}
 
 // policyContext is the context that policies are called with. Those of ours
 // make no calls.

@@ -94,14 +94,24 @@ func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 
 // waitPace waits as the pace of conflicts and the refusal demand.
 func (c *call) waitPace(ctx context.Context, reason string) error {
-	d, more := c.pace.next(c.newBackOff)
-	if !more {
-		return fmt.Errorf("%w: the backoff stopped", ErrAttempts)
-	}
-	if demanded := retryAfter(c.refusal.Header); demanded > d && reason == "pace" {
-		d, reason = demanded, waitRetryAfter
+	d, reason, err := c.nextPace(reason)
+	if err != nil {
+		return err
 	}
 	return c.wait(ctx, d, reason)
+}
+
+// nextPace returns the wait that the pace of conflicts and the refusal demand,
+// and its reason.
+func (c *call) nextPace(reason string) (time.Duration, string, error) {
+	d, more := c.pace.next(c.newBackOff)
+	if !more {
+		return 0, "", fmt.Errorf("%w: the backoff stopped", ErrAttempts)
+	}
+	if demanded := retryAfter(c.refusal.Header); demanded > d && reason == "pace" {
+		return demanded, waitRetryAfter, nil
+	}
+	return d, reason, nil
 }
 
 // nextSick returns the wait after a failure that is no refusal.
@@ -164,19 +174,27 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 		c.pass.extend(d)
 	}
 	c.traceWaiting(reason, d)
+	c.addWaited(c.sleep(ctx, d))
+	return c.cancelled(ctx)
+}
+
+// sleep ends after d, or with the contexts, and returns how long it took.
+func (c *call) sleep(ctx context.Context, d time.Duration) time.Duration {
 	start := time.Now()
 	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-c.req.Context().Done():
 	case <-c.req.Cancel:
 	}
-	waited := time.Since(start)
-	c.waited += waited
-	c.outcome.Waited += waited
-	return c.cancelled(ctx)
+	timer.Stop()
+	return time.Since(start)
+}
+
+func (c *call) addWaited(d time.Duration) {
+	c.waited += d
+	c.outcome.Waited += d
 }
 
 // cancelled returns the error of a cancelled call, nil as long as it isn't.
@@ -213,7 +231,7 @@ func (e *fatalError) Unwrap() []error {
 
 // inTime returns the error of a call that has no time for another attempt.
 func (c *call) inTime() error {
-	if time.Now().After(c.deadline) {
+	if !time.Now().Before(c.deadline) {
 		return ErrElapsed
 	}
 	return nil

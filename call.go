@@ -36,6 +36,7 @@ type call struct {
 	aside    *http.Response // the last failure that was followed by a repeat
 	asideErr error
 	first    *ambiguity // nil as long as every attempt's effect is known
+	keyed    bool       // an attempt had an Idempotency-Key: net/http may have repeated it
 	why      error      // why a failure wasn't followed by a repeat
 
 	pace       pace
@@ -68,6 +69,9 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 	if s != nil {
 		set := s.settings.over(*c.settings)
 		c.settings, c.result = &set, s.outcome
+	}
+	if c.first = leftOpen(req); c.first != nil {
+		c.handled = true
 	}
 	return c
 }
@@ -138,7 +142,7 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 
 // record adds one request and its answer to the outcome.
 func (c *call) record(req *http.Request, resp *http.Response, err error, took time.Duration) {
-	e := Exchange{Method: req.Method, URL: c.publicURL(req.URL), Err: err, Wait: c.waited, Duration: took}
+	e := Exchange{Method: req.Method, URL: c.publicURL(req.URL), Err: brief(err), Wait: c.waited, Duration: took}
 	if !safeMethod(req.Method) {
 		c.guard = guardOf(req.Header)
 		e.Sent = c.guard.sent()
@@ -214,13 +218,21 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 	if c.deletedEarlier(resp) {
 		return c.endDelete(resp)
 	}
-	if !sick(resp, nil) {
+	if c.first != nil && resp.StatusCode == http.StatusPreconditionFailed {
+		// Not a refusal that is handled, but no answer either.
+		c.startClock()
+		c.refusal = resp
+		c.keepRefusal()
+		return c.unknown(nil)
+	}
+	if succeeded(resp, nil) {
 		c.transport.budget.refund()
 	}
 	c.outcome.Effect = c.effect(resp)
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
 	case !c.handled:
+		c.outcome.Err = c.why
 		c.report()
 		return resp, nil
 	case !success:
@@ -228,6 +240,11 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 		if c.why != nil {
 			c.outcome.Err = fmt.Errorf("%w: %w", c.why, c.outcome.Err)
 		}
+		if c.first != nil && c.outcome.Effect == EffectUnknown {
+			c.outcome.Err = fmt.Errorf("%w; %w", c.outcome.Err, c.firstError())
+		}
+	case c.first != nil && safeMethod(c.write.Method):
+		c.outcome.Err = c.firstError() // a redirect made a GET of the write
 	case c.manner == underFresh, c.manner == unguarded:
 		c.outcome.Overwrote = true
 	case c.onceMore && c.manner == asGiven && c.guard.kind != guardMovedOn:
@@ -260,7 +277,7 @@ func (c *call) returned(resp *http.Response, final bool) *http.Response {
 		c.rec = new(record)
 		resp.Request = resp.Request.WithContext(context.WithValue(resp.Request.Context(), recordKey{}, c.rec))
 	}
-	*c.rec = record{c.outcome, resp.Request, final}
+	*c.rec = record{c.outcome, resp.Request, final, c.first}
 	return resp
 }
 
@@ -268,22 +285,24 @@ func (c *call) returned(resp *http.Response, final bool) *http.Response {
 func (c *call) effect(resp *http.Response) Effect {
 	effect := effectOf(resp.StatusCode)
 	switch {
+	case effect == EffectApplied && !safeMethod(c.write.Method):
+		return EffectApplied
+	case c.ambiguous() || seeOther(c.req) || seeOtherStatus(resp.StatusCode) && !safeMethod(c.write.Method):
+		return EffectUnknown // an earlier attempt may have been applied
 	case safeMethod(c.write.Method):
 		return EffectNotApplied
-	case effect == EffectNotApplied && c.first != nil:
-		return EffectUnknown // an earlier attempt may have been applied
 	}
 	return effect
 }
 
 // finishError ends the call with an error of the base.
 func (c *call) finishError(err error) (*http.Response, error) {
-	if safeMethod(c.write.Method) || c.first == nil {
+	switch {
+	case c.first == nil:
 		c.outcome.Effect = EffectNotApplied
-	} else if c.handled || guardedWrite(c.write, c.refusals > 0) {
-		if !settledBelow(nil, err) {
-			err = c.unknownError(err)
-		}
+	case errors.Is(err, ErrOutcomeUnknown):
+	case c.handled || guardedWrite(c.write, c.refusals > 0):
+		err = c.unknownError(c.withFirst(err))
 	}
 	c.outcome.Err = err
 	if c.why != nil {
@@ -333,7 +352,7 @@ func (c *call) giveUp(why error) (*http.Response, error) {
 // performs nothing (RFC 9110 §13.1.1), but an Idempotency-Key lets net/http
 // repeat the request on its own.
 func (c *call) refusedEffect() Effect {
-	if c.first != nil || hasIdempotencyKey(c.write.Header) {
+	if c.ambiguous() {
 		return EffectUnknown
 	}
 	return EffectNotApplied
@@ -366,8 +385,8 @@ func (c *call) interrupted(why error) (*http.Response, error) {
 	}
 	err := error(&interruptedError{why, last})
 	c.outcome.Effect = EffectNotApplied
-	if c.first != nil {
-		c.outcome.Effect, err = EffectUnknown, c.unknownError(err)
+	if c.ambiguous() {
+		c.outcome.Effect, err = EffectUnknown, c.unknownError(c.withFirst(err))
 	}
 	c.outcome.Err = err
 	c.done()

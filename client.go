@@ -70,7 +70,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := base.RoundTrip(req)
 	if settled(req, resp, err) {
-		t.budget.refund()
+		if succeeded(resp, err) {
+			t.budget.refund()
+		}
 		return resp, err
 	}
 	c := t.newCall(base, req, s)
@@ -87,6 +89,9 @@ func (t *Transport) plain(req *http.Request, s *scope) bool {
 		return false
 	}
 	if t.settings != nil && (t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
+		return false
+	}
+	if req.Response != nil && leftOpen(req) != nil {
 		return false
 	}
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil || guardOf(req.Header).kind == guardNone

@@ -6,20 +6,45 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // resolve returns the write that follows a refusal, or nil and why there is none.
+// It waits with few frames on the stack, which is most of what a call that waits
+// takes.
 func (c *call) resolve(resp *http.Response) (*http.Request, error) {
+	conflict, decision, err := c.decision(resp)
+	if err == nil {
+		err = c.sendable(conflict, decision)
+	}
+	if err == nil && conflict.refresh.begin(conflict, decision.kind != decideResend) {
+		var d time.Duration
+		var reason string
+		if d, reason, err = c.nextPace("pace"); err == nil {
+			err = c.wait(c.req.Context(), d, reason)
+		}
+	}
+	if err == nil {
+		err = conflict.ready(c.req.Context(), decision)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.next(conflict, decision)
+}
+
+// decision returns what the policy decides on a refusal, or why it isn't asked.
+func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	c.meet(resp)
 	g := c.guard
 	cause, why := judge(c.write, g, resp.StatusCode)
 	c.outcome.Cause = cause
 	c.traceRefused(g, resp.StatusCode)
 	if c.first == nil && c.policy == Policy(Stop) {
-		return nil, cmp.Or(why, ErrConflict)
+		return nil, Decision{}, cmp.Or(why, ErrConflict)
 	}
-	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone {
-		return nil, why
+	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone && c.manner == asGiven {
+		return nil, Decision{}, why
 	}
 	c.keepRefusal()
 	if why == nil {
@@ -29,17 +54,16 @@ func (c *call) resolve(resp *http.Response) (*http.Request, error) {
 		why = c.enterLane()
 	}
 	conflict := c.newConflict(g)
-	if c.first != nil {
-		return c.resolveAmbiguous(conflict, why)
+	var decision Decision
+	switch {
+	case c.first != nil:
+		decision, why = c.resolveAmbiguous(conflict, why)
+	case why == nil && c.keyed && c.policyFixed():
+		why = c.stop(CauseNotReplayable, errFixedKey)
+	case why == nil:
+		decision, why = c.decide(conflict)
 	}
-	if why != nil {
-		return nil, why
-	}
-	decision, err := c.decide(conflict)
-	if err != nil {
-		return nil, err
-	}
-	return c.next(conflict, decision)
+	return conflict, decision, why
 }
 
 // meet takes note of a refusal.
@@ -117,24 +141,31 @@ func sameHeader(refused, policys http.Header) http.Header {
 	return h
 }
 
-// next builds the write that was decided for.
-func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
+// sendable returns why nothing follows the decision, before anything is waited
+// for.
+func (c *call) sendable(conflict *Conflict, d Decision) error {
 	if d.kind == decideStop || d.kind == decideUnconditional && conflict.guard.kind == guardNone {
-		return nil, ErrConflict
+		return ErrConflict
 	}
 	if err := c.payload.reason(); err != nil && d.kind != decideReplace {
-		return nil, c.stop(CauseNotReplayable, err)
+		return c.stop(CauseNotReplayable, err)
 	}
-	header := conflict.Header()
+	header := conflict.header
+	if header == nil {
+		header = c.write.Header
+	}
 	if fixedKey(c.write.Header, header) {
-		return nil, c.stop(CauseNotReplayable, fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable))
+		return c.stop(CauseNotReplayable, errFixedKey)
 	}
-	if err := conflict.ready(c.req.Context(), d); err != nil {
-		return nil, err
-	}
+	return nil
+}
+
+// next builds the write that was decided for.
+func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	if err := c.inTime(); err != nil {
 		return nil, err
 	}
+	header := conflict.Header()
 	if conflict.guard.kind == guardMovedOn && d.kind != decideUnconditional {
 		if conflict.guard.weaklyNames(conflict.refresh.fresh.ETag) {
 			return nil, errors.New("ifmatch: If-None-Match still names the current state")
@@ -167,9 +198,21 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	return next, nil
 }
 
+var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
+
+// policyFixed reports whether the policy is one of ours: they change no field.
+func (c *call) policyFixed() bool {
+	switch c.policy.(type) {
+	case BuiltinPolicy, rebuild:
+		return true
+	}
+	return false
+}
+
 // replacePayload lets go of a copy that isn't needed any more.
 func (c *call) replacePayload(p payload) {
 	if old := c.payload.spool; old != nil && old != p.spool {
+		old.abandon() // the answer for which base might read on is closed
 		old.release()
 	}
 	c.payload = p
@@ -179,20 +222,26 @@ func (c *call) replacePayload(p payload) {
 func (c *call) newConflict(g guard) *Conflict {
 	conflict := &Conflict{
 		Attempt:   c.outcome.Attempts,
-		Ambiguous: c.first != nil || hasIdempotencyKey(c.write.Header),
+		Ambiguous: c.ambiguous(),
 		call:      c, guard: g,
 	}
-	switch c.policy.(type) {
-	case BuiltinPolicy, rebuild:
-		return conflict // they look at neither
+	if !c.policyFixed() { // ours look at neither
+		conflict.describe()
 	}
-	request := c.write.Clone(c.req.Context())
-	request.Body = nil
-	response := *c.refusal
-	response.Request = request
-	response.Header, response.Trailer = cloneHeader(c.refusal.Header), c.refusal.Trailer.Clone()
-	response.TransferEncoding = slices.Clone(c.refusal.TransferEncoding)
-	response.Body = c.kept.reader()
-	conflict.Request, conflict.Response = request, &response
 	return conflict
+}
+
+// describe sets the refused request and the refusal.
+func (c *Conflict) describe() {
+	if c.Request != nil {
+		return
+	}
+	request := c.call.write.Clone(c.call.req.Context())
+	request.Body = nil
+	response := *c.call.refusal
+	response.Request = request
+	response.Header, response.Trailer = cloneHeader(response.Header), response.Trailer.Clone()
+	response.TransferEncoding = slices.Clone(response.TransferEncoding)
+	response.Body = c.call.kept.reader()
+	c.Request, c.Response = request, &response
 }

@@ -133,6 +133,8 @@ type record struct {
 	// final keeps a Transport above from handling the same refusal again.
 	// A refusal that Stop hands on untouched isn't final.
 	final bool
+	// first is what http.Client's next hop takes over after a redirect.
+	first *ambiguity
 }
 
 func recordOf(resp *http.Response) *record {

@@ -133,6 +133,8 @@ type Conflict struct {
 	header  http.Header // of the next write; nil until asked for
 	ended   bool        // Resolve has returned
 	refresh refresh
+
+	compared, own bool // of holdsOwn
 }
 
 // Validators returns the fresh validators, by HEAD, or by GET where HEAD can't
@@ -148,6 +150,9 @@ func (c *Conflict) Validators(ctx context.Context) (Validators, error) {
 func (c *Conflict) Current(ctx context.Context) (*Representation, error) {
 	if err := c.ask(ctx, true); err != nil {
 		return nil, err
+	}
+	if c.call.first != nil {
+		c.holdsOwn()
 	}
 	return c.refresh.state, nil
 }

@@ -25,6 +25,7 @@ type refresh struct {
 	fresh     Validators
 	state     *Representation
 	known     bool  // fresh is set
+	started   bool  // the wait before the first request has begun
 	resend    bool  // the decision is Resend
 	unchanged bool  // fresh is what was refused, also when asked again
 	err       error // why nothing could be learnt
@@ -64,24 +65,28 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 	if r.err != nil || r.known && (!needState || r.state != nil) {
 		return r.err
 	}
-	if r.err = r.start(ctx, c, needState); r.err == nil && (!r.known || needState) {
+	if r.begin(c, needState) {
+		r.err = c.call.waitPace(ctx, "pace")
+	}
+	if r.err == nil && (!r.known || needState) {
 		r.err = r.run(ctx, c, needState)
 	}
 	return r.err
 }
 
-// start waits as the pace and the refusal demand: before the refresh, never
-// between refresh and write.
-func (r *refresh) start(ctx context.Context, c *Conflict, needState bool) error {
-	if r.known {
-		return nil
+// begin reports whether the refresh is to be waited for: that is before its
+// first request, never between refresh and write.
+func (r *refresh) begin(c *Conflict, needState bool) bool {
+	if r.known || r.started {
+		return false
 	}
+	r.started = true
 	if tag := c.call.handedTag(c.guard); tag != "" && !needState {
 		r.fresh, r.known = Validators{ETag: tag}, true
 		c.call.trying = true
-		return nil
+		return false
 	}
-	return c.call.waitPace(ctx, "pace")
+	return true
 }
 
 // run asks until the validators are known or can't be.
@@ -344,7 +349,7 @@ func (c *Conflict) ready(ctx context.Context, d Decision) error {
 		c.refresh.resend = d.kind == decideResend
 		return c.refresh.learn(ctx, c, d.kind == decideReplace)
 	}
-	return c.refresh.start(ctx, c, true) // nothing to ask, but the pace counts
+	return nil // nothing to ask; the pace counted
 }
 
 // rewrite puts the fresh validators into the header of the next write.

@@ -36,7 +36,6 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	resp, err := c.exchange(req)
 	if err != nil {
 		a.err = brief(err)
-		c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Err = a.err
 		return a
 	}
 	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
@@ -57,6 +56,9 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 // what is kept of a refusal: net/http quotes a malformed line of the answer,
 // which may be as long as a whole header, and the outcome keeps every error.
 func brief(err error) error {
+	if err == nil {
+		return nil
+	}
 	text := err.Error()
 	if len(text) <= keepLimit {
 		return err

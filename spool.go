@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type spool struct {
 	reading bool        // the reader is inside a read of the source
 	last    bool        // no other reader follows
 	closed  bool        // the source is
+	ended   error       // the context's, which closed it
 	forget  func() bool // ends the watch over the context
 }
 
@@ -36,7 +38,14 @@ type spool struct {
 // net/http waits for a read that hangs, whatever became of the context.
 func newSpool(ctx context.Context, source io.ReadCloser, limit int64) *spool {
 	s := &spool{source: source, limit: limit}
-	s.forget = context.AfterFunc(ctx, s.abandon)
+	s.forget = context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		if !s.closed {
+			s.ended = ctx.Err()
+		}
+		s.mu.Unlock()
+		s.abandon()
+	})
 	return s
 }
 
@@ -162,8 +171,8 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 		return 0, s.end
 	}
 	if s.closed {
-		s.mu.Unlock()
-		return 0, errSpoolReleased
+		defer s.mu.Unlock()
+		return 0, cmp.Or(s.ended, errSpoolReleased)
 	}
 	if len(p) == 0 {
 		s.mu.Unlock()
@@ -175,6 +184,9 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 	n, err := s.source.Read(p)
 
 	s.mu.Lock()
+	if err != nil && s.ended != nil {
+		err = s.ended // rather than what Close made of the read
+	}
 	s.reading = false
 	s.end = err
 	s.append(p[:max(n, 0)])

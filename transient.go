@@ -102,6 +102,11 @@ func (b *budget) refund() {
 	}
 }
 
+// succeeded reports whether an answer gives a token back.
+func succeeded(resp *http.Response, err error) bool {
+	return err == nil && resp != nil && resp.StatusCode < http.StatusBadRequest
+}
+
 // guardedWrite reports whether repeating the request can't apply it twice: a
 // PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
 // this call's first refusal a PATCH under one strong tag counts too.
