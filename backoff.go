@@ -9,14 +9,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
-)
 
-// The default pace after a lost race. A conflict window is a round trip long, so
-// the waits start from the round trip that the call measured.
-const (
-	minRoundTrip = time.Millisecond
-	maxRoundTrip = 250 * time.Millisecond
-	maxInterval  = time.Second // caps the interval, before jitter
+	pacing "github.com/ifmatch-go/ifmatch/internal/pace"
 )
 
 // WithBackoff sets the pace of conflicts: newBackOff is called once for each
@@ -27,21 +21,22 @@ const (
 // may have a state.
 //
 // By default, when newBackOff is nil, and when it returns nil, the first retry
-// is immediate and later waits are fully jittered: uniform between nothing and
-// twice an interval that starts at the round trip r that this call measured (at
-// least 1 ms, at most 250 ms), doubles each time and is capped at 1 s before the
-// jitter. In the worst case:
+// is immediate and later waits are fully jittered: uniform between nothing and an
+// interval that starts at two of the round trips r that this call measured (at
+// least 1 ms, at most 250 ms), grows by 1.75 each time and is capped, before the
+// jitter, at 100 round trips and at 2 s. In the worst case:
 //
 //	before attempt   r = 1 ms   r = 20 ms   r = 250 ms and more
 //	2                0          0           0
 //	3                2 ms       40 ms       500 ms
-//	4                4 ms       80 ms       1 s
-//	5                8 ms       160 ms      2 s
-//	6                16 ms      320 ms      2 s
-//	n                at most 2 s
+//	4                3.5 ms     70 ms       875 ms
+//	5                6.1 ms     123 ms      1.5 s
+//	6                10.7 ms    214 ms      2 s
+//	n, at most       100 ms     2 s         2 s
 //
-// With the default of 4 attempts that is at most 1.5 s in all. Retry-After on a
-// refusal and the waits for a strong validator come on top.
+// With the default of 4 attempts that is at most 1.4 s in all. Retry-After on a
+// refusal and the waits for a strong validator come on top. The numbers come from
+// a simulation: see docs/pace.md.
 func WithBackoff(newBackOff func() backoff.BackOff) Option {
 	if newBackOff == nil {
 		newBackOff = defaultBackOff
@@ -59,7 +54,8 @@ type pace struct {
 	custom    backoff.BackOff
 	started   bool
 	roundTrip time.Duration
-	full      *backoff.ExponentialBackOff
+	crowd     pacing.Pace                 // of lost races
+	failures  *backoff.ExponentialBackOff // of a sick server
 }
 
 // The default pace after a failure: a server in trouble needs longer than a race.
@@ -75,21 +71,19 @@ func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 		p.started = true
 		if p.custom = newBackOff(); p.custom != nil {
 			p.custom.Reset()
-		} else if !p.sick {
-			return 0, true // the first race was lost to somebody who is done
 		}
 	}
 	if p.custom != nil {
 		d := p.custom.NextBackOff()
 		return max(d, 0), d != backoff.Stop
 	}
-	if p.full == nil {
-		p.full = fullJitter(min(max(p.roundTrip, minRoundTrip), maxRoundTrip), maxInterval)
-		if p.sick {
-			p.full = fullJitter(sickInterval, maxSickInterval)
-		}
+	if !p.sick {
+		return p.crowd.Next(p.roundTrip), true
 	}
-	return p.full.NextBackOff(), true
+	if p.failures == nil {
+		p.failures = fullJitter(sickInterval, maxSickInterval)
+	}
+	return p.failures.NextBackOff(), true
 }
 
 // waitPace waits as the pace of conflicts and the refusal demand.

@@ -430,9 +430,9 @@ func TestDefaultPace(t *testing.T) {
 		roundTrip time.Duration
 		worst     []time.Duration
 	}{
-		{0, []time.Duration{0, 2 * time.Millisecond, 4 * time.Millisecond, 8 * time.Millisecond, 16 * time.Millisecond}},
-		{20 * time.Millisecond, []time.Duration{0, 40 * time.Millisecond, 80 * time.Millisecond, 160 * time.Millisecond, 320 * time.Millisecond}},
-		{time.Hour, []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second}},
+		{0, []time.Duration{0, 2 * time.Millisecond, 3500 * time.Microsecond, 6125 * time.Microsecond, 10719 * time.Microsecond}},
+		{20 * time.Millisecond, []time.Duration{0, 40 * time.Millisecond, 70 * time.Millisecond, 122500 * time.Microsecond, 214375 * time.Microsecond}},
+		{time.Hour, []time.Duration{0, 500 * time.Millisecond, 875 * time.Millisecond, 1531250 * time.Microsecond, 2 * time.Second, 2 * time.Second}},
 	} {
 		longest := make([]time.Duration, len(test.worst))
 		for range 2000 {
