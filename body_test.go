@@ -599,6 +599,7 @@ func TestStuckBodies(t *testing.T) {
 	const soon = 50 * time.Millisecond
 	for name, test := range map[string]struct {
 		early    bool
+		sick     bool // 503, early too
 		cancel   bool // the context, once the body hangs, or at the refusal
 		deaf     bool // Close doesn't end Read
 		attempts int
@@ -614,19 +615,29 @@ func TestStuckBodies(t *testing.T) {
 		"out of time after an early refusal, Stop":  {early: true, bounded: true, policy: Stop},
 		"out of time after an early refusal, deaf":  {early: true, bounded: true, deaf: true, policy: Resend},
 		"cancelled at an early refusal, deaf":       {early: true, cancel: true, deaf: true, policy: Resend, want: context.Canceled},
+		"out of time after an early 503":            {sick: true, bounded: true, policy: Resend},
 		"attempts used up with an early refusal":    {early: true, bounded: true, attempts: 1, policy: Resend},
 		"the policy fails with an early refusal":    {early: true, bounded: true, policy: PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, io.ErrNoProgress }), want: io.ErrNoProgress},
 		"another body, accepted, early, then ended": {early: true, bounded: true, policy: rebuilding},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
-				if test.early {
-					origin.Inject(ifmatchtest.EarlyRefusal(0))
-				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				src := newStuck(10)
 				src.deaf = test.deaf
+				early := func(status int) ifmatchtest.Fault { // while the body hangs
+					return ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
+						<-src.inside
+						w.WriteHeader(status)
+					}).On("PUT")
+				}
+				if test.sick {
+					origin.Inject(early(http.StatusServiceUnavailable))
+				}
+				if test.early {
+					origin.Inject(early(http.StatusPreconditionFailed))
+				}
 				opts := Options{quick, WithMaxAttempts(test.attempts), WithTrace(&Trace{Refused: func(RefusedInfo) {
 					if test.cancel {
 						cancel()
@@ -641,17 +652,10 @@ func TestStuckBodies(t *testing.T) {
 						cancel()
 					}()
 				}
-				base := baseFunc(func(req *http.Request) (*http.Response, error) {
-					resp, err := origin.Client().Transport.RoundTrip(req)
-					if err == nil && req.Method == http.MethodPut {
-						<-src.inside // the refusal comes while the body is read
-					}
-					return resp, err
-				})
 				var got result
 				start := time.Now()
 				within(t, 10*time.Second, func() {
-					got = sendVia(t, NewTransport(base, test.policy, opts), noGetBody(t, ctx, origin, src, 1<<20))
+					got = sendVia(t, NewTransport(origin.Client().Transport, test.policy, opts), noGetBody(t, ctx, origin, src, 1<<20))
 				})
 				if took := time.Since(start); took > 4*time.Second {
 					t.Errorf("took %v", took)
