@@ -139,6 +139,9 @@ func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error)
 	if why != nil {
 		return Decision{}, why
 	}
+	if p, updates := c.policy.(*editing); updates {
+		return c.resolveMarked(conflict, p)
+	}
 	if c.policyFixed() && c.policy != Policy(Resend) {
 		return Decision{}, errAmbiguousPolicy // it could apply the write twice
 	}
@@ -157,6 +160,25 @@ func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error)
 	}
 	// The last writer wins anyway.
 	c.outcome.Cause = CauseChanged
+	return decision, nil
+}
+
+// resolveMarked lets an Update look for its mark, which decides; without one it
+// could apply the edit twice.
+func (c *call) resolveMarked(conflict *Conflict, p *editing) (Decision, error) {
+	if !p.marked {
+		return Decision{}, errAmbiguousPolicy
+	}
+	decision, err := c.decide(conflict)
+	switch {
+	case err != nil:
+		return Decision{}, err
+	case decision.kind == decideStop:
+		return Decision{}, errAmbiguousPolicy
+	case decision.kind == decideReplace:
+		c.first = nil // the mark is absent: no attempt so far was applied
+		c.outcome.Cause = CauseChanged
+	}
 	return decision, nil
 }
 

@@ -630,6 +630,7 @@ func TestStuckBodies(t *testing.T) {
 					return ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
 						<-src.inside
 						w.WriteHeader(status)
+						io.WriteString(w, "refused")
 					}).On("PUT")
 				}
 				if test.sick {

@@ -176,7 +176,7 @@ func (c *call) startClock() {
 
 // exhausted reports whether no attempt is left that may end in a refusal.
 func (c *call) exhausted() bool {
-	return c.outcome.Attempts-c.transients-c.free+c.lost >= c.maxAttempts
+	return c.outcome.Attempts-c.transients-c.free+c.lost >= c.attempts()
 }
 
 // left is the time until the limits or the context's deadline.

@@ -144,6 +144,9 @@ func sameHeader(refused, policys http.Header) http.Header {
 // sendable returns why nothing follows the decision, before anything is waited
 // for.
 func (c *call) sendable(conflict *Conflict, d Decision) error {
+	if d.kind == decideApplied {
+		return ownWrite{conflict}
+	}
 	if d.kind == decideStop || d.kind == decideUnconditional && conflict.guard.kind == guardNone {
 		return ErrConflict
 	}
@@ -180,7 +183,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	case d.kind == decideUnconditional:
 		dropPreconditions(header)
 		c.manner = unguarded
-	case c.onceMore && payload.replayable():
+	case c.onceMore && payload.replayable() && !c.updates():
 		next.Header = sameHeader(c.write.Header, header)
 	case d.kind == decideReplace:
 		payload = payloadFrom(d.body)
@@ -203,10 +206,17 @@ var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the store
 // policyFixed reports whether the policy is one of ours: they change no field.
 func (c *call) policyFixed() bool {
 	switch c.policy.(type) {
-	case BuiltinPolicy, rebuild:
+	case BuiltinPolicy, rebuild, *editing, *mergeJSON:
 		return true
 	}
 	return false
+}
+
+// updates reports whether the write is an Update's: its body is always made from
+// the state whose tag guards it.
+func (c *call) updates() bool {
+	_, updates := c.policy.(*editing)
+	return updates
 }
 
 // replacePayload lets go of a copy that isn't needed any more.

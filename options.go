@@ -14,7 +14,10 @@ import (
 // for one call through WithOptions. Where two set the same thing, the later one
 // wins, and that of the call wins over that of the Transport. An Options value
 // is an Option. A nil Option does nothing.
-type Option interface{ apply(*settings) }
+type Option interface {
+	UpdateOption
+	apply(*settings)
+}
 
 // Options is a bundle that is an Option itself, applied in order.
 type Options []Option
@@ -27,9 +30,12 @@ func (o Options) apply(s *settings) {
 	}
 }
 
+func (o Options) applyUpdate(s *updateSettings) { o.apply(&s.settings) }
+
 type optionFunc func(*settings)
 
-func (f optionFunc) apply(s *settings) { f(s) }
+func (f optionFunc) apply(s *settings)             { f(s) }
+func (f optionFunc) applyUpdate(s *updateSettings) { f(&s.settings) }
 
 // Defaults that the options name.
 const (
@@ -109,7 +115,6 @@ func (s settings) over(base settings) settings {
 func defaults() settings {
 	return settings{
 		policy:              Stop,
-		maxAttempts:         defaultMaxAttempts,
 		maxElapsed:          defaultMaxElapsed,
 		newBackOff:          defaultBackOff,
 		refreshRequest:      new(requestFunc),
@@ -166,17 +171,28 @@ func OnConflict(p Policy) Option {
 	return optionFunc(func(s *settings) { s.policy = p })
 }
 
+// attempts is WithMaxAttempts where it is set, and the default of the policy.
+func (s *settings) attempts() int {
+	if s.maxAttempts > 0 {
+		return s.maxAttempts
+	}
+	if _, updates := s.policy.(*editing); updates {
+		return defaultUpdateAttempts
+	}
+	return defaultMaxAttempts
+}
+
 // WithMaxAttempts bounds the writes of one call that may end in a refusal, the
 // first included. A race that is lost while waiting for a strong validator
 // counts too.
 //
-// By default, and when n is zero or negative, it is 4. It is never unlimited:
-// more than 1000 are 1000.
+// By default, and when n is zero or negative, it is 4, and 16 for Update and
+// Resource. It is never unlimited: more than 1000 are 1000.
 func WithMaxAttempts(n int) Option {
-	if n <= 0 {
-		n = defaultMaxAttempts
-	}
 	n = min(n, mostAttempts)
+	if n <= 0 {
+		n = -1 // the default, over what was set before
+	}
 	return optionFunc(func(s *settings) { s.maxAttempts = n })
 }
 

@@ -208,6 +208,7 @@ const (
 	decideResend
 	decideReplace
 	decideUnconditional
+	decideApplied // an earlier attempt was, as its mark shows
 )
 
 // Decision is what to send after a refusal. The zero Decision stops.

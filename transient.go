@@ -186,7 +186,7 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 	if c.deadline.IsZero() {
 		c.deadline = time.Now().Add(c.maxElapsed)
 	}
-	if c.transients+1 >= c.maxAttempts {
+	if c.transients+1 >= c.attempts() {
 		c.why = ErrAttempts
 		return nil, nil
 	}

@@ -1,0 +1,227 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// editing is the policy of Update: it makes a new body from each state that
+// refuses the one before. It isn't generic, so that the core can know it.
+type editing struct {
+	resolve func(ctx context.Context, c *Conflict) (Decision, error)
+	marked  bool // resolve can tell whether the write was applied
+}
+
+func (p *editing) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
+	return p.resolve(ctx, c)
+}
+
+// attempt is one Update under way.
+type attempt[T any] struct {
+	doc   *document[T]
+	make  func(*state[T]) (*draft[T], error)
+	mark  *marking[T]
+	draft *draft[T]    // sent last
+	ended *Snapshot[T] // found without another write
+	err   error        // of edit, or of rendering what it made
+}
+
+// update runs the loop that the Transport's own doesn't cover: a lost answer
+// that the mark decides, and a document that somebody else created.
+func (d *document[T]) update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
+	mark := newMarking(d.marker)
+	a := &attempt[T]{doc: d, mark: mark, make: func(s *state[T]) (*draft[T], error) { return d.draft(s, edit, mark) }}
+	return a.run(ctx, nil)
+}
+
+// run writes until the server accepts. It begins with the state that is kept
+// from the write before, where there is one.
+func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
+	d := a.doc
+	var total Outcome
+	defer func() {
+		if s := scopeOf(ctx); s != nil && s.outcome != nil {
+			*s.outcome = total
+		}
+	}()
+	sent := false
+	for round := 0; ; round++ {
+		s, err := kept, error(nil)
+		if s == nil || round > 0 {
+			s, err = d.read(ctx)
+		}
+		if err != nil {
+			return Snapshot[T]{}, a.unread(err, sent)
+		}
+		if sent {
+			switch a.mark.find(&s.value) {
+			case MarkFound:
+				total.Effect, total.Cause, total.Err = EffectApplied, CauseOwnEarlierWrite, nil
+				found := s.snapshot()
+				found.Outcome = total
+				return found, nil
+			case MarkUnknown:
+				return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w", d.url, ErrOutcomeUnknown)
+			}
+		}
+		if a.draft, err = a.make(s); err != nil {
+			return Snapshot[T]{}, err
+		}
+		if a.draft.same {
+			return s.snapshot(), nil
+		}
+		snapshot, outcome, err := a.write(ctx, s)
+		total = joinOutcomes(total, outcome)
+		snapshot.Outcome = total
+		again := err != nil && round+1 < maxRounds && ctx.Err() == nil &&
+			(a.mark != nil && errors.Is(err, ErrOutcomeUnknown) || s.absent && d.set.create && outcome.Cause == CauseExists)
+		if !again {
+			return snapshot, err
+		}
+		sent = sent || errors.Is(err, ErrOutcomeUnknown)
+	}
+}
+
+// maxRounds bounds how often the Transport's loop is run.
+const maxRounds = 4
+
+// unread is the error of a read that failed: after a write whose answer was lost
+// it is unknown what became of that.
+func (a *attempt[T]) unread(err error, sent bool) error {
+	if sent {
+		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+	}
+	return err
+}
+
+// joinOutcomes adds what a further run of the loop did.
+func joinOutcomes(a, b Outcome) Outcome {
+	b.Exchanges = append(a.Exchanges, b.Exchanges...)
+	b.Attempts += a.Attempts
+	b.Waited += a.Waited
+	return b
+}
+
+// write sends the draft under the validator of the state that it was made from.
+func (a *attempt[T]) write(ctx context.Context, s *state[T]) (Snapshot[T], Outcome, error) {
+	var o Outcome
+	policy := &editing{resolve: a.resolve, marked: a.mark != nil}
+	req, err := a.request(a.doc.scope(ctx, policy, &o), s)
+	if err != nil {
+		return Snapshot[T]{}, o, err
+	}
+	resp, err := a.doc.client.Do(req)
+	switch {
+	case a.err != nil:
+		if err == nil {
+			resp.Body.Close()
+		}
+		return Snapshot[T]{}, o, a.err
+	case err != nil:
+		return Snapshot[T]{}, o, a.failed(err, o)
+	}
+	defer resp.Body.Close()
+	if a.ended != nil {
+		return *a.ended, o, nil
+	}
+	return a.answered(req, resp, o)
+}
+
+// request returns the guarded write of the draft.
+func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, error) {
+	d := a.doc
+	method, contentType := http.MethodPut, d.set.codec.ContentType()
+	if d.set.patch && !s.absent {
+		method, contentType = http.MethodPatch, "application/merge-patch+json"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(a.draft.body))
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: %w", err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	switch {
+	case s.absent:
+		req.Header.Set("If-None-Match", "*")
+	case s.ETag != "":
+		req.Header.Set("If-Match", s.ETag)
+	default:
+		return nil, fmt.Errorf("ifmatch: update %q: %w: the state was read without an ETag", d.url, ErrNoValidator)
+	}
+	return req, nil
+}
+
+// resolve is the policy: read what refused the draft, look for the mark, edit
+// again.
+func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error) {
+	current, err := c.Current(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	s, err := a.doc.decode(current.Validators, current.Header, current.Body)
+	if err != nil {
+		a.err = err
+		return Decision{}, err
+	}
+	switch a.mark.find(&s.value) {
+	case MarkFound:
+		found := s.snapshot()
+		a.ended = &found
+		return Decision{conflict: c, kind: decideApplied}, nil
+	case MarkUnknown:
+		if c.Ambiguous {
+			return Decision{}, nil
+		}
+	}
+	next, err := a.make(s)
+	if err != nil {
+		a.err = err
+		return Decision{}, err
+	}
+	if next.same {
+		same := s.snapshot()
+		a.ended = &same
+		return Decision{}, nil
+	}
+	a.draft = next
+	return c.Replace(next.body), nil
+}
+
+// failed is the error of a write that has no answer.
+func (a *attempt[T]) failed(err error, o Outcome) error {
+	if o.Effect == EffectUnknown && !errors.Is(err, ErrOutcomeUnknown) {
+		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+	}
+	return err
+}
+
+// answered reads the final answer to a write.
+func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome) (Snapshot[T], Outcome, error) {
+	url := publicURL(req.URL)
+	if got := publicURL(resp.Request.URL); resp.Request.Method != req.Method || got != url {
+		return Snapshot[T]{}, o, fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, url, resp.Request.Method, got)
+	}
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	switch {
+	case success && o.Effect == EffectApplied:
+		s := Snapshot[T]{Validators: validatorsOf(resp.Header), Value: a.draft.value, Header: resp.Header}
+		if at := resp.Header.Get("Content-Location"); at != "" && at != req.URL.RequestURI() && at != req.URL.String() {
+			s.Validators = Validators{} // they are of another resource (RFC 9110 §8.7)
+		}
+		io.CopyN(io.Discard, resp.Body, keepLimit)
+		return s, o, nil
+	case resp.StatusCode == http.StatusPreconditionFailed || resp.StatusCode == http.StatusPreconditionRequired:
+		body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
+		return Snapshot[T]{}, o, &ConflictError{
+			Method: req.Method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
+		}
+	}
+	err := statusError(req.Method, url, resp)
+	if o.Effect == EffectUnknown {
+		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+	}
+	return Snapshot[T]{}, o, err
+}

@@ -1,0 +1,184 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MergeJSON returns a policy that merges the caller's change of a JSON document
+// with what others changed meanwhile. base is the document as the caller read
+// it, and the request's body is what the caller made of it. After a refusal the
+// policy reads the current document and puts the caller's change in: what the
+// caller didn't change stays as it is now, byte for byte. It sends that under
+// the validator of the document that was read. Each further refusal merges
+// again, from base and the caller's own body.
+//
+// Changes of different members merge, at every depth, and so does the same
+// change on both sides. Different changes of one member overlap, and so does a
+// change in something that the other side removed: nothing is sent then, and the
+// call ends with a *ConflictError that wraps a *MergeError. An array is one
+// value, unless MergeKey tells its elements apart. Values are the same when they
+// mean the same: whatever the order of members, the escapes in strings and the
+// notation of numbers. An object that has a name twice is one value.
+//
+// base, the body and the current document must be JSON without a
+// Content-Encoding, nested at most 1000 levels deep; otherwise the call ends with
+// an error, and nothing is sent. A PATCH can't be merged: its body isn't the
+// document. The body is read into memory, up to WithMaxRepresentation.
+//
+// A policy belongs to one base, so it is mostly set for one call:
+//
+//	ctx = ifmatch.WithOptions(ctx, ifmatch.OnConflict(ifmatch.MergeJSON(read)))
+//
+// base is copied. A nil MergeOption does nothing.
+func MergeJSON(base []byte, opts ...MergeOption) Policy {
+	p := new(mergeJSON)
+	for _, opt := range opts {
+		if opt != nil {
+			opt.applyMerge(p)
+		}
+	}
+	p.base, p.err = parseRaw(bytes.Clone(base))
+	return p
+}
+
+// MergeOption sets how MergeJSON merges.
+type MergeOption interface{ applyMerge(*mergeJSON) }
+
+type mergeKey string
+
+func (k mergeKey) applyMerge(p *mergeJSON) { p.keys = append(p.keys, string(k)) }
+
+// MergeKey lets arrays of objects merge by this member, such as "id": elements
+// with the same value of it are the same, wherever they are, and merge as
+// members of an object do. The result has the order of the current document,
+// with the elements that the caller added at the end; the caller's own new order
+// doesn't count as a change.
+//
+// An array in which an element lacks the member, or two have the same value, or
+// the value is neither a string nor a number, remains one value. MergeKey may be
+// given several times: each array uses the first one that fits.
+//
+// By default, each array is one value.
+func MergeKey(member string) MergeOption { return mergeKey(member) }
+
+// MergeError says that both sides changed the same in different ways. It matches
+// ErrConflict.
+type MergeError struct {
+	// Pointers are the JSON pointers (RFC 6901) of all that overlaps, sorted:
+	// where it is in the current document, or in base if it was removed since.
+	// The empty one is the whole document.
+	Pointers []string
+}
+
+// Error names the first overlaps.
+func (e *MergeError) Error() string {
+	const most = 5
+	var quoted []string
+	for _, pointer := range e.Pointers[:min(len(e.Pointers), most)] {
+		quoted = append(quoted, strconv.Quote(pointer))
+	}
+	text := "ifmatch: merge: changed on both sides: " + strings.Join(quoted, ", ")
+	if more := len(e.Pointers) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// Is reports whether target is ErrConflict.
+func (e *MergeError) Is(target error) bool { return target == ErrConflict }
+
+// mergeJSON is the policy. It isn't changed once it is made.
+type mergeJSON struct {
+	base *rawDoc
+	err  error // why base is none
+	keys []string
+}
+
+// Resolve merges. An ambiguous call is stopped: what looks like another's change
+// may be our own.
+func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
+	if c.call == nil || c.ended {
+		return Decision{}, errors.New("ifmatch: a Conflict was used outside of Resolve")
+	}
+	if c.call.first != nil {
+		return Decision{}, nil
+	}
+	if p.err != nil {
+		return Decision{}, fmt.Errorf("MergeJSON: base: %w", p.err)
+	}
+	if c.call.req.Method == http.MethodPatch {
+		return Decision{}, errors.New("MergeJSON: the body of a PATCH isn't the document: send it with PUT")
+	}
+	body, err := c.call.originalBody()
+	if err != nil {
+		return Decision{}, fmt.Errorf("MergeJSON: the request's body: %w", err)
+	}
+	mine, err := parseCoded(body, c.call.req.Header)
+	if err != nil {
+		return Decision{}, fmt.Errorf("MergeJSON: the request's body: %w", err)
+	}
+	current, err := c.Current(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	theirs, err := parseCoded(current.Body, current.Header)
+	if err != nil {
+		return Decision{}, fmt.Errorf("MergeJSON: the current state: %w", err)
+	}
+	merged, err := mergeDocs(p.base, mine, theirs, p.keys)
+	if err != nil {
+		return Decision{}, err
+	}
+	return c.Replace(merged), nil
+}
+
+// parseCoded is parseRaw for a body that came with a header.
+func parseCoded(body []byte, header http.Header) (*rawDoc, error) {
+	doc, err := parseRaw(body)
+	if coding := strings.Join(fieldLines(header, "Content-Encoding"), ", "); err != nil && coding != "" {
+		return nil, fmt.Errorf("it has the Content-Encoding %q: %w", coding, err)
+	}
+	return doc, err
+}
+
+// originalBody returns what the caller's own request carries, whatever was sent
+// since. A body without GetBody is still in the spool at the first refusal; from
+// then on the call's request can open what was read.
+func (c *call) originalBody() ([]byte, error) {
+	original := payloadOf(c.req)
+	switch {
+	case original.empty:
+		return nil, errors.New("there is none")
+	case original.body == nil && c.payload.spool == nil:
+		return nil, fmt.Errorf("%w: it has no GetBody", ErrNotReplayable)
+	case original.body == nil:
+		original = c.payload
+		defer time.AfterFunc(c.left(), original.abandon).Stop()
+	}
+	reader, err := original.open(c)
+	if err == nil && reader == nil {
+		err = errors.New("GetBody returned nil")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotReplayable, err)
+	}
+	defer reader.Close()
+	body, end := readUpTo(reader, c.maxRepresentation, original.length)
+	if end != io.EOF {
+		return nil, end
+	}
+	if c.req.GetBody == nil {
+		c.req = c.req.WithContext(c.req.Context())
+		c.req.GetBody = payloadFrom(slices.Clip(body)).body
+	}
+	return body, nil
+}

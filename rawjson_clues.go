@@ -1,0 +1,70 @@
+package ifmatch
+
+import "slices"
+
+// clues tell, for elements that are no longer equal, where they are after the
+// edit: a changed element still holds something that no other one held before,
+// such as an id.
+type clues struct {
+	here  map[int]bool // something of the element is at the same index
+	moved map[int]bool // something of the element is at another index
+	other map[int]bool // something of another element is at this index
+}
+
+// findClues looks for them where there is anything to be told apart.
+func (al *alignment) findClues() clues {
+	c := clues{make(map[int]bool), make(map[int]bool), make(map[int]bool)}
+	var changed, left []int
+	for i, j := range al.to {
+		if j < 0 {
+			changed = append(changed, i)
+		}
+	}
+	for j, i := range al.from {
+		if i < 0 {
+			left = append(left, j)
+		}
+	}
+	if len(changed) == 0 || len(left) == 0 || len(changed) == 1 && slices.Equal(changed, left) {
+		return c
+	}
+	owner := make(map[string]int) // of what is in one element only; else -1
+	for i, v := range al.b {
+		eachTrait(v, 3, func(trait []byte) {
+			if other, ok := owner[string(trait)]; !ok {
+				owner[string(trait)] = i
+			} else if other != i {
+				owner[string(trait)] = -1
+			}
+		})
+	}
+	for _, j := range left {
+		eachTrait(al.a[j], 3, func(trait []byte) {
+			i, ok := owner[string(trait)]
+			switch {
+			case !ok || i < 0 || al.to[i] >= 0:
+			case i == j:
+				c.here[i] = true
+			default:
+				c.moved[i], c.other[j] = true, true
+			}
+		})
+	}
+	return c
+}
+
+// eachTrait calls f with the members of an element, name and value, that aren't
+// zero: those of an object, and of the objects in an array, so many levels deep.
+func eachTrait(v rawValue, levels int, f func(trait []byte)) {
+	for _, part := range v.elements() {
+		n := part.node()
+		switch {
+		case v.kind() == '[':
+			if levels > 0 && part.container() {
+				eachTrait(part, levels-1, f)
+			}
+		case part.kind() != 't' && !zeroValue(part):
+			f(v.doc.text[n.name:n.end])
+		}
+	}
+}

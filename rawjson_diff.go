@@ -1,0 +1,191 @@
+package ifmatch
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Reasons of a rawError. The first two are about members that T doesn't know.
+const (
+	whyDropped   = "the edit would drop it, and the edited type doesn't know it"
+	whyAmbiguous = "the edit leaves open which array element it belongs to, and the edited type doesn't know it: move and change elements in separate edits"
+	whyDouble    = "the document has it more than once, so it can't be edited"
+)
+
+// diffValue returns what becomes of the value o, which T renders as b and after
+// the edit as a. b may be absent: T left it out.
+func diffValue(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
+	if bytes.Equal(b.raw(), a.raw()) {
+		return nil, nil
+	}
+	if o.kind() == a.kind() && (b.absent() || b.kind() == a.kind()) {
+		switch o.kind() {
+		case '{':
+			return diffObject(o, b, a, path)
+		case '[':
+			return diffArray(o, b, a, path)
+		}
+	}
+	return replaceValue(o, b, a, path)
+}
+
+// replaceValue puts a in the place of o. To set a value to null is to remove it.
+func replaceValue(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
+	if a.kind() != 'n' {
+		if unknown, found := firstUnknown(o, b, path); found {
+			return nil, &rawError{unknown, whyDropped}
+		}
+	}
+	return &rawEdit{text: a.raw()}, nil
+}
+
+// diffObject edits an object member by member.
+func diffObject(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
+	before, after := b.members(), a.members()
+	if before.double || after.double {
+		return replaceValue(o, b, a, path)
+	}
+	members := o.members()
+	owned := members.ownedBy(before, after)
+	edits := make(map[int]*rawEdit) // by the index of the member
+	gone := make(map[int]bool)
+	var added []rawItem
+	for i, name := range after.names {
+		old, value := before.get(name), after.all[i]
+		at := owned[name]
+		switch {
+		case bytes.Equal(old.raw(), value.raw()):
+		case len(at) == 0:
+			added = append(added, rawItem{name: value.rawName(), edit: &rawEdit{text: value.raw()}})
+		default:
+			last := at[len(at)-1]
+			where := path.to(members.names[last])
+			if len(at) > 1 && members.anyContainer(at) {
+				return nil, &rawError{where, whyDouble}
+			}
+			edit, err := diffValue(members.all[last], old, value, where)
+			if err != nil {
+				return nil, err
+			}
+			if edit != nil {
+				edits[last] = edit
+			}
+		}
+	}
+	for _, name := range before.names {
+		if after.get(name).absent() {
+			for _, i := range owned[name] {
+				gone[i] = true
+			}
+		}
+	}
+	if len(added)+len(edits)+len(gone) == 0 {
+		return nil, nil
+	}
+	items := make([]rawItem, 0, len(members.all)+len(added))
+	for i, member := range members.all {
+		if !gone[i] {
+			items = append(items, rawItem{from: member, edit: edits[i]})
+		}
+	}
+	return &rawEdit{items: append(items, added...)}, nil
+}
+
+// ownedBy returns which members of the document belong to each name that T
+// renders: as encoding/json decodes, a member belongs to the name that is equal,
+// or else to the one that is equal but for case.
+func (m rawMembers) ownedBy(rendered ...rawMembers) map[string][]int {
+	exact := make(map[string]bool)
+	folded := make(map[string][]string)
+	for _, r := range rendered {
+		for _, name := range r.names {
+			if !exact[name] {
+				exact[name] = true
+				f := foldName(name)
+				folded[f] = append(folded[f], name)
+			}
+		}
+	}
+	owned := make(map[string][]int)
+	for i, name := range m.names {
+		if !exact[name] {
+			alike := folded[foldName(name)]
+			if len(alike) != 1 {
+				continue // unknown; or a map, or fields that differ by case only
+			}
+			name = alike[0]
+		}
+		owned[name] = append(owned[name], i)
+	}
+	return owned
+}
+
+func (m rawMembers) anyContainer(at []int) bool {
+	for _, i := range at {
+		if m.all[i].container() {
+			return true
+		}
+	}
+	return false
+}
+
+// foldName returns the same text for names that encoding/json takes for one.
+func foldName(name string) string {
+	folded := make([]byte, 0, len(name))
+	for _, r := range name {
+		folded = utf8.AppendRune(folded, foldRune(r))
+	}
+	return string(folded)
+}
+
+// foldRune returns the smallest rune that is r but for case.
+func foldRune(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r)
+		if next <= r {
+			return next
+		}
+		r = next
+	}
+}
+
+// firstUnknown finds a member in o that T doesn't know, since b, which is how T
+// renders o, doesn't have it. Where b is of another kind T renders in its own
+// way: then every member counts.
+func firstUnknown(o, b rawValue, path *rawPath) (*rawPath, bool) {
+	switch {
+	case o.kind() == '{':
+		members, rendered := o.members(), b.members()
+		known := make(map[int]rawValue)
+		for name, at := range members.ownedBy(rendered) {
+			for _, i := range at {
+				known[i] = rendered.get(name)
+			}
+		}
+		for i, member := range members.all {
+			value, ok := known[i]
+			where := path.to(members.names[i])
+			if !ok {
+				return where, true
+			}
+			if unknown, found := firstUnknown(member, value, where); found {
+				return unknown, true
+			}
+		}
+	case o.kind() == '[':
+		elements, rendered := o.elements(), b.elements()
+		if b.kind() != '[' || len(rendered) != len(elements) {
+			rendered = make([]rawValue, len(elements))
+		}
+		for i, element := range elements {
+			if !element.container() {
+				continue
+			}
+			if unknown, found := firstUnknown(element, rendered[i], path.at(i)); found {
+				return unknown, true
+			}
+		}
+	}
+	return nil, false
+}

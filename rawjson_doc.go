@@ -1,0 +1,249 @@
+package ifmatch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxRawDepth is how deep a document may be nested. encoding/json allows 10,000
+// levels; nobody means them.
+const maxRawDepth = 1000
+
+// rawDoc is a JSON text and where its values are in it: one node for each value,
+// in the order of the text, so that the parts of a value follow it.
+type rawDoc struct {
+	text  []byte
+	nodes []rawNode
+}
+
+type rawNode struct {
+	start, end    int32 // of the value in the text
+	name, nameEnd int32 // of the member's name, with its quotes; equal where it has none
+	after         int32 // the first node that isn't part of this one
+}
+
+// parseRaw finds the values of a JSON text, which must not change afterwards.
+func parseRaw(text []byte) (*rawDoc, error) {
+	if len(text) > math.MaxInt32 {
+		return nil, ErrTooLarge
+	}
+	if !json.Valid(text) {
+		return nil, notJSON(text)
+	}
+	d := &rawDoc{text: text, nodes: make([]rawNode, 0, len(text)/16+1)}
+	var open []int32 // the containers around the position
+	var name, nameEnd int
+	for i := 0; i < len(text); {
+		start, inObject := i, len(open) > 0 && text[d.nodes[open[len(open)-1]].start] == '{'
+		switch c := text[i]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			i++
+			continue
+		case '}', ']':
+			i++
+			closed := &d.nodes[open[len(open)-1]]
+			closed.end, closed.after = int32(i), int32(len(d.nodes))
+			open = open[:len(open)-1]
+			continue
+		case '{', '[':
+			i++
+			if len(open) == maxRawDepth {
+				return nil, fmt.Errorf("nested deeper than %d levels", maxRawDepth)
+			}
+			open = append(open, int32(len(d.nodes)))
+		case '"':
+			i = endOfString(text, i)
+			if inObject && nameEnd == 0 {
+				name, nameEnd = start, i
+				continue
+			}
+		default:
+			for i < len(text) && !isSpace(text[i]) && text[i] != ',' && text[i] != ']' && text[i] != '}' {
+				i++
+			}
+		}
+		d.nodes = append(d.nodes, rawNode{int32(start), int32(i), int32(name), int32(nameEnd), int32(len(d.nodes) + 1)})
+		name, nameEnd = 0, 0
+	}
+	return d, nil
+}
+
+// notJSON says where a text stops being JSON.
+func notJSON(text []byte) error {
+	err := json.Unmarshal(text, new(json.RawMessage))
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
+	}
+	return fmt.Errorf("not JSON: %w", err)
+}
+
+// endOfString returns the position after the string that begins at i.
+func endOfString(text []byte, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+func (d *rawDoc) root() rawValue { return rawValue{d, 0} }
+
+// rawValue is one value of a document. The zero rawValue is absent.
+type rawValue struct {
+	doc *rawDoc
+	at  int32
+}
+
+func (v rawValue) absent() bool   { return v.doc == nil }
+func (v rawValue) node() *rawNode { return &v.doc.nodes[v.at] }
+
+// raw returns the text of the value, nil for an absent one.
+func (v rawValue) raw() []byte {
+	if v.absent() {
+		return nil
+	}
+	n := v.node()
+	return v.doc.text[n.start:n.end:n.end]
+}
+
+// rawName returns the text of the name of a member, with its quotes.
+func (v rawValue) rawName() []byte {
+	n := v.node()
+	return v.doc.text[n.name:n.nameEnd:n.nameEnd]
+}
+
+// head is where the value begins in the text, with its name.
+func (v rawValue) head() int {
+	if n := v.node(); n.nameEnd > 0 {
+		return int(n.name)
+	}
+	return int(v.node().start)
+}
+
+// kind returns what the value is: '{', '[', '"', 't', 'f', 'n', '0' for a
+// number, and 0 where it is absent.
+func (v rawValue) kind() byte {
+	if v.absent() {
+		return 0
+	}
+	switch c := v.doc.text[v.node().start]; c {
+	case '{', '[', '"', 't', 'f', 'n':
+		return c
+	}
+	return '0'
+}
+
+func (v rawValue) container() bool { return v.kind() == '{' || v.kind() == '[' }
+
+// elements returns the parts of a container, and nothing for any other value.
+func (v rawValue) elements() []rawValue {
+	if !v.container() {
+		return nil
+	}
+	after := v.node().after
+	var all []rawValue
+	for i := v.at + 1; i < after; i = v.doc.nodes[i].after {
+		all = append(all, rawValue{v.doc, i})
+	}
+	return all
+}
+
+// rawMembers are the members of one object.
+type rawMembers struct {
+	all    []rawValue
+	names  []string       // decoded
+	last   map[string]int // the last one of each name: decoding takes that
+	double bool           // a name occurs twice
+}
+
+// members returns the members of an object, and none for any other value.
+func (v rawValue) members() rawMembers {
+	if v.kind() != '{' {
+		return rawMembers{}
+	}
+	m := rawMembers{all: v.elements()}
+	m.names, m.last = make([]string, len(m.all)), make(map[string]int, len(m.all))
+	for i, member := range m.all {
+		m.names[i] = unquote(member.rawName())
+		m.last[m.names[i]] = i
+	}
+	m.double = len(m.last) < len(m.all)
+	return m
+}
+
+// get returns the member of that name, the last one of several.
+func (m rawMembers) get(name string) rawValue {
+	if i, ok := m.last[name]; ok {
+		return m.all[i]
+	}
+	return rawValue{}
+}
+
+// unquote returns what a JSON string means, as encoding/json decodes it.
+func unquote(quoted []byte) string {
+	inner := quoted[1 : len(quoted)-1]
+	plain := true
+	for _, c := range inner {
+		if c == '\\' || c >= utf8.RuneSelf {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return string(inner)
+	}
+	var s string
+	json.Unmarshal(quoted, &s) // it is valid: the document is
+	return s
+}
+
+// rawPath is the way to a value.
+type rawPath struct {
+	up    *rawPath
+	token string
+}
+
+// to returns the path of a member.
+func (p *rawPath) to(name string) *rawPath { return &rawPath{p, name} }
+
+// at returns the path of an element.
+func (p *rawPath) at(i int) *rawPath { return &rawPath{p, strconv.Itoa(i)} }
+
+// String returns the path as a JSON pointer (RFC 6901 §3).
+func (p *rawPath) String() string {
+	if p == nil {
+		return ""
+	}
+	var tokens []string
+	for ; p != nil; p = p.up {
+		tokens = append(tokens, p.token)
+	}
+	var b strings.Builder
+	for i := len(tokens) - 1; i >= 0; i-- {
+		b.WriteString("/")
+		b.WriteString(pointerEscapes.Replace(tokens[i]))
+	}
+	return b.String()
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+// rawError is why an edit can't be made, and the member that it is about.
+type rawError struct {
+	path *rawPath
+	why  string
+}
+
+func (e *rawError) Error() string {
+	if e.path == nil {
+		return "ifmatch: the JSON document: " + e.why
+	}
+	return fmt.Sprintf("ifmatch: JSON member %q: %s", e.path, e.why)
+}

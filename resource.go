@@ -1,0 +1,357 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// ErrEditLimit says that an edit took longer than WithEditLimit and was left out
+// of the write.
+var ErrEditLimit = errors.New("ifmatch: the edit took too long")
+
+// maxBatch is how many edits go out as one write at the most.
+const maxBatch = 256
+
+// WithEditLimit bounds how long one edit may hold up the others of a Resource.
+// One that takes longer is left out of the write, and its Update returns
+// ErrEditLimit once the edit returns.
+//
+// By default, and when d is zero or negative, it is 5 seconds.
+func WithEditLimit(d time.Duration) UpdateOption {
+	if d <= 0 {
+		d = defaultEditLimit
+	}
+	return updateFunc(func(s *updateSettings) { s.editLimit = d })
+}
+
+// Resource is one document with many writers in this process: edits queue while
+// a write is in flight and then go out together as one write. Make one with
+// NewResource, and share it. It is safe for concurrent use.
+type Resource[T any] struct {
+	doc *document[T]
+	err error // of the options
+
+	mu      sync.Mutex // guards what follows
+	queue   []*ticket[T]
+	working bool
+
+	// Of the goroutine that works.
+	kept     *state[T] // what is known to be stored; nil: read first
+	faithful bool      // the server was seen to store exactly what was sent
+}
+
+// NewResource returns a Resource for the document at url. A nil c is
+// http.DefaultClient. Invalid options are an error of every Get and Update.
+func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resource[T] {
+	doc, err := newDocument[T](c, url, opts)
+	return &Resource[T]{doc: doc, err: err}
+}
+
+// Get reads the document past caches, as the function Get does.
+func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
+	if r.err != nil {
+		return Snapshot[T]{}, r.err
+	}
+	s, err := r.doc.read(ctx)
+	if err != nil {
+		return Snapshot[T]{}, err
+	}
+	return s.snapshot(), nil
+}
+
+// Update runs edit and writes the result, as the function Update does, together
+// with the edits of other callers: at most 256 go out as one write, in the order
+// of arrival, each run on its own caller's goroutine. A refusal runs all of them
+// again on the new state; each takes effect exactly once in the write that is
+// accepted. The Snapshot is the state after all of them.
+//
+// An edit that fails, panics or ends its goroutine changes nothing for the
+// others. One that takes longer than WithEditLimit is left out with ErrEditLimit.
+// An edit may call Update of the same Resource: the inner one runs in a later
+// write, and the outer ends with ErrEditLimit.
+//
+// The write uses the options of the Resource and no caller's context. The end of
+// ctx ends this caller's wait: its edit isn't run if it was still queued, and
+// otherwise the error matches ErrOutcomeUnknown beside the context's.
+func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
+	if r.err != nil {
+		return Snapshot[T]{}, r.err
+	}
+	if err := ctx.Err(); err != nil {
+		return Snapshot[T]{}, context.Cause(ctx)
+	}
+	t := &ticket[T]{edit: edit, run: make(chan *T), ran: make(chan error), done: make(chan struct{}), left: make(chan struct{})}
+	r.enqueue(t)
+	for {
+		select {
+		case doc := <-t.run:
+			t.runEdit(doc)
+		case <-t.done:
+			return t.snapshot, t.err
+		case <-ctx.Done():
+			if r.leave(t) {
+				return Snapshot[T]{}, context.Cause(ctx)
+			}
+			select {
+			case <-t.done: // it ended at the same time
+				return t.snapshot, t.err
+			default:
+			}
+			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.url, ErrOutcomeUnknown, context.Cause(ctx))
+		}
+	}
+}
+
+// ticket is one Update that waits.
+type ticket[T any] struct {
+	edit func(*T) error
+	run  chan *T       // the document to edit, from the worker
+	ran  chan error    // how the edit ended, to the worker
+	done chan struct{} // closed when the ticket has its result
+	left chan struct{} // closed when the caller has given up
+
+	snapshot Snapshot[T]
+	err      error
+	ended    bool // of the worker: the result is set
+}
+
+var (
+	errEditPanicked = errors.New("ifmatch: the edit panicked")
+	errEditExited   = errors.New("ifmatch: the edit ended its goroutine")
+)
+
+// runEdit runs the edit on its caller's goroutine and says how it ended, also
+// where it doesn't return.
+func (t *ticket[T]) runEdit(doc *T) {
+	err := errEditExited
+	defer func() {
+		if p := recover(); p != nil {
+			t.tell(errEditPanicked)
+			panic(p)
+		}
+		t.tell(err)
+	}()
+	err = t.edit(doc)
+}
+
+// tell doesn't wait for a worker that has gone on without the edit.
+func (t *ticket[T]) tell(err error) {
+	select {
+	case t.ran <- err:
+	case <-t.done:
+	}
+}
+
+// end gives the caller its result.
+func (t *ticket[T]) end(s Snapshot[T], err error) {
+	if t.ended {
+		return
+	}
+	t.ended = true
+	t.snapshot, t.err = s, err
+	close(t.done)
+}
+
+// gone reports whether the caller has given up.
+func (t *ticket[T]) gone() bool {
+	select {
+	case <-t.left:
+		return true
+	default:
+		return false
+	}
+}
+
+// enqueue starts the worker where there is none.
+func (r *Resource[T]) enqueue(t *ticket[T]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = append(r.queue, t)
+	if !r.working {
+		r.working = true
+		go r.work()
+	}
+}
+
+// leave takes a ticket out of the queue. It reports false where its edit is
+// already on its way.
+func (r *Resource[T]) leave(t *ticket[T]) bool {
+	close(t.left)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, queued := range r.queue {
+		if queued == t {
+			r.queue = append(r.queue[:i:i], r.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// work writes batch after batch, and ends with the last one.
+func (r *Resource[T]) work() {
+	for {
+		r.mu.Lock()
+		n := min(len(r.queue), maxBatch)
+		if n == 0 {
+			r.working = false
+			r.mu.Unlock()
+			return
+		}
+		batch := r.queue[:n:n]
+		r.queue = r.queue[n:]
+		r.mu.Unlock()
+		r.write(batch)
+	}
+}
+
+// write sends the edits of a batch as one write.
+func (r *Resource[T]) write(batch []*ticket[T]) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := r.watch(batch, cancel)
+	defer stop()
+	kept := r.kept
+	r.kept = nil
+	snapshot, state, err := r.commit(ctx, batch, kept)
+	if kept != nil && state == nil && err == nil {
+		// Nothing was written on a state that was only kept: the server may
+		// have moved on.
+		snapshot, state, err = r.commit(ctx, batch, nil)
+	}
+	if err == nil && state != nil {
+		r.keep(ctx, state)
+	}
+	for _, t := range batch {
+		own := snapshot
+		if err == nil && state != nil {
+			own.Value = *new(T)
+			r.doc.set.codec.Decode(state.body, &own.Value) // no two callers share one value
+		}
+		t.end(own, err)
+	}
+}
+
+// watch cancels a write that nobody waits for any more.
+func (r *Resource[T]) watch(batch []*ticket[T], cancel func()) (stop func()) {
+	ended := make(chan struct{})
+	var over sync.WaitGroup
+	over.Go(func() {
+		for _, t := range batch {
+			select {
+			case <-t.left:
+			case <-t.done: // without the others it may be waited for no more
+			case <-ended:
+				return
+			}
+		}
+		cancel()
+	})
+	return func() { close(ended); over.Wait() }
+}
+
+// commit runs the batch until the server accepts. The state is nil where there
+// was nothing to write.
+func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T]) (Snapshot[T], *state[T], error) {
+	mark := newMarking(r.doc.marker)
+	var made *draft[T]
+	results := make(map[*ticket[T]]error)
+	a := &attempt[T]{doc: r.doc, mark: mark}
+	a.make = func(s *state[T]) (*draft[T], error) {
+		clear(results)
+		var err error
+		made, err = r.draft(s, batch, results, mark)
+		return made, err
+	}
+	snapshot, err := a.run(ctx, kept)
+	wrote := err == nil && snapshot.Outcome.Attempts > 0 && made != nil && !made.same
+	if kept != nil && !wrote && err == nil {
+		return snapshot, nil, nil // run it again before anyone gets a result
+	}
+	for t, failed := range results {
+		t.end(Snapshot[T]{}, failed)
+	}
+	if !wrote {
+		return snapshot, nil, err
+	}
+	return snapshot, &state[T]{Validators: snapshot.Validators, header: snapshot.Header, body: made.stored}, nil
+}
+
+// draft runs the edits of a batch one after another, and marks what they make.
+func (r *Resource[T]) draft(s *state[T], batch []*ticket[T], results map[*ticket[T]]error, mark *marking[T]) (*draft[T], error) {
+	current, changed := s, false
+	for _, t := range batch {
+		if t.ended || t.gone() {
+			continue
+		}
+		made, err := r.doc.draft(current, func(doc *T) error { return r.runOn(t, doc) }, nil)
+		if err == nil && !made.same {
+			if current, err = r.next(current, made); err == nil {
+				changed = true
+			}
+		}
+		if err != nil {
+			results[t] = err
+		}
+	}
+	if !changed {
+		return &draft[T]{value: s.value, stored: s.body, same: true}, nil
+	}
+	// All of it at once, from the state to the end, with the one mark.
+	end := current.value
+	return r.doc.draft(s, func(doc *T) error { *doc = end; return nil }, mark)
+}
+
+// next is the state that the next edit of a batch sees.
+func (r *Resource[T]) next(s *state[T], made *draft[T]) (*state[T], error) {
+	next, err := r.doc.decode(s.Validators, s.header, made.stored)
+	if err != nil {
+		return s, err
+	}
+	return next, nil
+}
+
+// runOn lets the caller of t run its edit, for as long as the limit says.
+func (r *Resource[T]) runOn(t *ticket[T], doc *T) error {
+	timer := time.NewTimer(r.doc.set.editLimit)
+	defer timer.Stop()
+	select {
+	case t.run <- doc:
+	case <-t.left:
+		return errLeft
+	case <-timer.C:
+		return ErrEditLimit
+	}
+	select {
+	case err := <-t.ran:
+		return err
+	case <-timer.C:
+		t.end(Snapshot[T]{}, fmt.Errorf("%w: more than %v", ErrEditLimit, r.doc.set.editLimit))
+		return ErrEditLimit
+	}
+}
+
+var errLeft = errors.New("ifmatch: the caller gave up")
+
+// keep keeps the state for the next write, once the server was seen to store
+// exactly what was sent.
+func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
+	if s.ETag == "" || weakTag(s.ETag) {
+		return
+	}
+	if !r.faithful {
+		stored, err := r.doc.read(ctx)
+		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.body, s.body) {
+			return
+		}
+		r.faithful = true
+	}
+	if kept, err := r.doc.decode(s.Validators, s.header, s.body); err == nil {
+		r.kept = kept
+	}
+}

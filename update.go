@@ -1,0 +1,244 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Snapshot is a state of a document that the server gave or accepted.
+type Snapshot[T any] struct {
+	// Validators of this state, as the answer carried them. After a write they
+	// are empty where the answer has none, which RFC 9110 §9.3.4 allows: the
+	// next write must read first, as Update does.
+	Validators
+	Value   T
+	Header  http.Header // of the answer
+	Outcome Outcome     // of the write; the zero Outcome where nothing was written
+}
+
+// Get reads a document past caches: GET with identity coding and no-cache. A nil
+// c is http.DefaultClient. A status other than 200 is a *StatusError.
+func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateOption) (Snapshot[T], error) {
+	d, err := newDocument[T](c, url, opts)
+	if err != nil {
+		return Snapshot[T]{}, err
+	}
+	s, err := d.read(ctx)
+	if err != nil {
+		return Snapshot[T]{}, err
+	}
+	return s.snapshot(), nil
+}
+
+// Update reads a document, runs edit on what it decoded into a fresh T, and
+// writes the result under If-Match. Where the server refuses because somebody
+// else was faster, it reads again and runs edit on the new state, at most 16
+// attempts in all unless WithMaxAttempts says otherwise. On a server that
+// enforces preconditions no update is lost, whoever else writes.
+//
+// edit may run more than once and should have no other effect than on its T. An
+// error of edit ends the Update with that error, and nothing is written. Where
+// edit changes nothing, nothing is written either. Members of a JSON document
+// that T doesn't declare survive byte for byte, or Update returns an error that
+// names them.
+//
+// Update works with any client; nil is http.DefaultClient. Where the client has
+// a Transport of this package, its options and those of ctx count, but for the
+// policy.
+//
+// Errors: *ConflictError after the last refusal, *StatusError for another final
+// status, ErrNoValidator where the server gives none, ErrOutcomeUnknown where it
+// can't be known whether the write was applied. With Marks in T, or WithMarker,
+// the last one is rare: a lost answer is recognised by the next read.
+func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
+	d, err := newDocument[T](c, url, opts)
+	if err != nil {
+		return Snapshot[T]{}, err
+	}
+	return d.update(ctx, edit)
+}
+
+// document is one URL that is read and written.
+type document[T any] struct {
+	client *http.Client
+	url    string
+	set    updateSettings
+	marker *marker[T]
+}
+
+func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
+	set, err := newUpdateSettings(opts)
+	if err != nil {
+		return nil, err
+	}
+	d := &document[T]{client: clientOf(c), url: url, set: set}
+	if set.marker != nil {
+		m, ok := set.marker.(*marker[T])
+		if !ok || m.put == nil || m.find == nil {
+			return nil, fmt.Errorf("ifmatch: WithMarker: %T doesn't fit a document of %T, or a function is nil", set.marker, *new(T))
+		}
+		d.marker = m
+	}
+	return d, nil
+}
+
+// state is a document as it was read.
+type state[T any] struct {
+	Validators
+	header http.Header
+	body   []byte
+	value  T
+	absent bool // there is none: a write creates it
+}
+
+func (s *state[T]) snapshot() Snapshot[T] {
+	return Snapshot[T]{Validators: s.Validators, Value: s.value, Header: s.header}
+}
+
+// scope puts the options into the context of a request.
+func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) context.Context {
+	s := scopeOf(ctx).copy()
+	s.settings = d.set.settings.over(s.settings)
+	s.settings.policy, s.outcome = policy, o
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// read gets the current state, past caches.
+func (d *document[T]) read(ctx context.Context) (*state[T], error) {
+	req, err := http.NewRequestWithContext(d.scope(ctx, Stop, nil), http.MethodGet, d.url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: %w", err)
+	}
+	req.Header.Set("Accept", d.set.codec.ContentType())
+	askForFresh(req.Header)
+	if f := d.set.refreshRequest; f != nil && *f != nil {
+		changed, err := (*f)(req.Clone(req.Context()))
+		if err == nil {
+			err = checkRefreshRequest(req, changed, true)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
+		}
+		req = changed.WithContext(req.Context())
+	}
+	asked := publicURL(req.URL)
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if got := publicURL(resp.Request.URL); got != asked {
+		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, got)
+	}
+	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
+		io.CopyN(io.Discard, resp.Body, keepLimit)
+		return &state[T]{header: resp.Header, absent: true}, nil
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, statusError(req.Method, asked, resp)
+	}
+	body, err := d.body(resp)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
+	}
+	return d.decode(validatorsOf(resp.Header), resp.Header, body)
+}
+
+func askForFresh(h http.Header) {
+	h.Set("Accept-Encoding", "identity")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Pragma", "no-cache")
+}
+
+// body reads a state of at most WithMaxRepresentation bytes.
+func (d *document[T]) body(resp *http.Response) ([]byte, error) {
+	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", coding)
+	}
+	limit := d.set.maxRepresentation
+	if limit == 0 {
+		limit = defaultMaxRepresentation
+	}
+	body, err := readUpTo(resp.Body, limit, resp.ContentLength)
+	if err != io.EOF {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	return body, nil
+}
+
+func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
+	s := &state[T]{Validators: v, header: h, body: body}
+	if err := d.set.codec.Decode(body, &s.value); err != nil {
+		return nil, fmt.Errorf("ifmatch: decode %q: %w", d.url, err)
+	}
+	return s, nil
+}
+
+// draft is what an edit made of a state: the body to send and the value in it.
+type draft[T any] struct {
+	value  T
+	body   []byte // what is sent
+	stored []byte // the document that it makes
+	same   bool   // as the state
+}
+
+// draft runs edit on a fresh copy of the state's value.
+func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*draft[T], error) {
+	fresh := new(T)
+	if !s.absent {
+		if err := d.set.codec.Decode(s.body, fresh); err != nil {
+			return nil, fmt.Errorf("ifmatch: decode %q: %w", d.url, err)
+		}
+	}
+	before, err := d.set.codec.Encode(fresh)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
+	}
+	if err := edit(fresh); err != nil {
+		return nil, err
+	}
+	after, err := d.set.codec.Encode(fresh)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
+	}
+	if !s.absent && bytes.Equal(before, after) {
+		return &draft[T]{value: *fresh, stored: s.body, same: true}, nil
+	}
+	if m != nil {
+		m.put(fresh)
+		if after, err = d.set.codec.Encode(fresh); err != nil {
+			return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
+		}
+	}
+	made := &draft[T]{value: *fresh}
+	if made.body, made.stored, err = d.render(s, before, after); err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.url, err)
+	}
+	return made, nil
+}
+
+// render returns the body that makes after of the state, and what is stored then.
+func (d *document[T]) render(s *state[T], before, after []byte) (body, stored []byte, err error) {
+	_, isJSON := d.set.codec.(jsonCodec)
+	if d.set.patch && !isJSON {
+		return nil, nil, errors.New("WithPatch is for JSON")
+	}
+	if s.absent || !isJSON {
+		return after, after, nil
+	}
+	if stored, err = patchJSON(s.body, before, after); err != nil || !d.set.patch {
+		return stored, stored, err
+	}
+	body, err = mergePatchJSON(s.body, before, after)
+	return body, stored, err
+}
+
+// statusError reads an answer that is neither success nor a refusal.
+func statusError(method, url string, resp *http.Response) error {
+	body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
+	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
+}
