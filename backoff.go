@@ -86,8 +86,8 @@ func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 	return p.failures.NextBackOff(), true
 }
 
-// waitPace waits as the pace of conflicts and the refusal demand.
-func (c *call) waitPace(ctx context.Context, reason string) error {
+// waitForPace waits as the pace of conflicts and the refusal demand.
+func (c *call) waitForPace(ctx context.Context, reason string) error {
 	d, reason, err := c.nextPace(reason)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (c *call) nextPace(reason string) (time.Duration, string, error) {
 	if !more {
 		return 0, "", fmt.Errorf("%w: the backoff stopped", ErrAttempts)
 	}
-	if demanded := retryAfter(c.refusal.Header); demanded > d && reason == "pace" {
+	if demanded := retryAfter(c.refusal.Header); demanded > d && reason == waitPace {
 		return demanded, waitRetryAfter, nil
 	}
 	return d, reason, nil
@@ -135,6 +135,7 @@ func fullJitter(interval, cap time.Duration) *backoff.ExponentialBackOff {
 const (
 	waitRetryAfter = "Retry-After"
 	waitSettle     = "validator of the last second"
+	waitPace       = "pace" // only our own, which is bounded
 )
 
 // timeFor returns the error of a wait that can't end in time; it then isn't
@@ -164,7 +165,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 	if err := c.timeFor(ctx, d); err != nil {
 		return err
 	}
-	if reason == waitRetryAfter || reason == waitSettle {
+	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.pace.custom == nil {
 		c.pass.extend(d)
 	}
 	c.traceWaiting(reason, d)

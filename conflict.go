@@ -20,7 +20,7 @@ func (c *call) resolve(resp *http.Response) (*http.Request, error) {
 	if err == nil && conflict.refresh.begin(conflict, decision.kind != decideResend) {
 		var d time.Duration
 		var reason string
-		if d, reason, err = c.nextPace("pace"); err == nil {
+		if d, reason, err = c.nextPace(waitPace); err == nil {
 			err = c.wait(c.req.Context(), d, reason)
 		}
 	}

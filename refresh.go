@@ -66,7 +66,7 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 		return r.err
 	}
 	if r.begin(c, needState) {
-		r.err = c.call.waitPace(ctx, "pace")
+		r.err = c.call.waitForPace(ctx, waitPace)
 	}
 	if r.err == nil && (!r.known || needState) {
 		r.err = r.run(ctx, c, needState)
@@ -121,7 +121,7 @@ func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 			err = c.call.wait(ctx, settleTime, waitSettle)
 		case stepDoubt:
 			method = http.MethodGet
-			err = c.call.waitPace(ctx, "the refused validator again")
+			err = c.call.waitForPace(ctx, "the refused validator again")
 		}
 		if err != nil {
 			return err

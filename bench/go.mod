@@ -3,6 +3,7 @@ module github.com/ifmatch-go/ifmatch/bench
 go 1.25.0
 
 require (
+	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/failsafe-go/failsafe-go v0.9.8
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/ifmatch-go/ifmatch v0.0.0
