@@ -166,7 +166,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 		return err
 	}
 	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.pace.custom == nil {
-		c.pass.extend(d)
+		c.lease.extend(d)
 	}
 	c.traceWaiting(reason, d)
 	c.addWaited(c.sleep(ctx, d))

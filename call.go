@@ -43,10 +43,11 @@ type call struct {
 	sickPace   *pace         // nil until something failed
 	waited     time.Duration // since the last exchange
 	refusals   int
-	transients int // repeats after failures
-	lost       int // races lost while waiting for a strong validator
-	free       int // attempts under a tag that was handed over
-	pass       *pass
+	transients int   // repeats after failures
+	lost       int   // races lost while waiting for a strong validator
+	free       int   // attempts under a tag that was handed over
+	pass       *pass // of this call; nil outside of a lane
+	lease      *pass // pass, or that under which the caller made this call
 }
 
 // manner says how a write came about.
@@ -60,12 +61,8 @@ const (
 )
 
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
-	c := &call{settings: t.settings, transport: t, base: base, req: req, write: req, payload: payloadOf(req)}
+	c := &call{settings: t.effective(), transport: t, base: base, req: req, write: req, payload: payloadOf(req)}
 	c.outcome.Exchanges = make([]Exchange, 0, 3)
-	if c.settings == nil {
-		set := defaults()
-		c.settings = &set
-	}
 	if s != nil {
 		set := s.settings.over(*c.settings)
 		c.settings, c.result = &set, s.outcome

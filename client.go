@@ -81,6 +81,15 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.run(resp, err)
 }
 
+// effective returns the settings of the constructor, or the defaults.
+func (t *Transport) effective() *settings {
+	if t.settings != nil {
+		return t.settings
+	}
+	set := defaults()
+	return &set
+}
+
 // plain reports whether the first attempt can be the caller's own request, with
 // nothing made before: no copy of the body, no field added, nobody asking for
 // the outcome of an answer that comes through.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"time"
 )
 
 // editing is the policy of Update: it makes a new body from each state that
@@ -48,6 +50,9 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 			*s.outcome = total
 		}
 	}()
+	pass := d.lineUp(ctx)
+	defer pass.leave()
+	ctx = pass.within(ctx)
 	sent := false
 	for round := 0; ; round++ {
 		s, err := kept, error(nil)
@@ -84,6 +89,42 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		}
 		sent = sent || errors.Is(err, ErrOutcomeUnknown)
 	}
+}
+
+// lineUp takes its turn in the lane of the document before it is read, where
+// others who lost a race are in it: a read made now would be stale when they are
+// through. It returns nil where nobody is, and where the wait is too long.
+func (d *document[T]) lineUp(ctx context.Context) *pass {
+	t, ours := d.client.Transport.(*Transport)
+	target, err := url.Parse(d.url)
+	if !ours || err != nil || t.lanes.held(ctx, placeOf(target)) != nil {
+		return nil
+	}
+	p := t.lanes.join(placeOf(target), false)
+	if p == nil {
+		return nil
+	}
+	limit := d.set.settings.over(*t.effective()).maxElapsed
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
+		if left < 0 {
+			left = limit
+		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		select {
+		case <-wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		p.leave()
+		return nil
+	}
+	return p
 }
 
 // maxRounds bounds how often the Transport's loop is run.
@@ -200,15 +241,15 @@ func (a *attempt[T]) failed(err error, o Outcome) error {
 
 // answered reads the final answer to a write.
 func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome) (Snapshot[T], Outcome, error) {
-	url := publicURL(req.URL)
-	if got := publicURL(resp.Request.URL); resp.Request.Method != req.Method || got != url {
-		return Snapshot[T]{}, o, fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, url, resp.Request.Method, got)
+	at := publicURL(req.URL)
+	if got := publicURL(resp.Request.URL); resp.Request.Method != req.Method || got != at {
+		return Snapshot[T]{}, o, fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, at, resp.Request.Method, got)
 	}
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
 	case success && o.Effect == EffectApplied:
 		s := Snapshot[T]{Validators: validatorsOf(resp.Header), Value: a.draft.value, Header: resp.Header}
-		if at := resp.Header.Get("Content-Location"); at != "" && at != req.URL.RequestURI() && at != req.URL.String() {
+		if other := resp.Header.Get("Content-Location"); other != "" && other != req.URL.RequestURI() && other != req.URL.String() {
 			s.Validators = Validators{} // they are of another resource (RFC 9110 §8.7)
 		}
 		io.CopyN(io.Discard, resp.Body, keepLimit)
@@ -216,10 +257,10 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 	case resp.StatusCode == http.StatusPreconditionFailed || resp.StatusCode == http.StatusPreconditionRequired:
 		body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
 		return Snapshot[T]{}, o, &ConflictError{
-			Method: req.Method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
+			Method: req.Method, URL: at, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
 		}
 	}
-	err := statusError(req.Method, url, resp)
+	err := statusError(req.Method, at, resp)
 	if o.Effect == EffectUnknown {
 		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
 	}

@@ -74,14 +74,15 @@ func (p *pass) within(ctx context.Context) context.Context {
 	return context.WithValue(ctx, laneKey{}, &laneScope{p, parent})
 }
 
-func (l *lanes) nested(ctx context.Context, at place) bool {
+// held returns the pass under which ctx was made, for the lane of a URL.
+func (l *lanes) held(ctx context.Context, at place) *pass {
 	scope, _ := ctx.Value(laneKey{}).(*laneScope)
 	for ; scope != nil; scope = scope.parent {
 		if scope.pass.lanes == l && scope.pass.lane.at == at {
-			return true
+			return scope.pass
 		}
 	}
-	return false
+	return nil
 }
 
 // enterLane waits for this call's turn, unless it holds a pass or is nested in a
@@ -89,28 +90,40 @@ func (l *lanes) nested(ctx context.Context, at place) bool {
 func (c *call) enterLane() error {
 	l := &c.transport.lanes
 	at := placeOf(c.write.URL)
-	if c.pass != nil || l.nested(c.req.Context(), at) {
+	if c.pass != nil {
 		return nil
 	}
-	p := l.join(at)
-	c.pass = p
+	if c.lease = l.held(c.req.Context(), at); c.lease != nil {
+		return nil
+	}
+	c.pass = l.join(at, true)
+	c.lease = c.pass
+	return c.pass.awaitTurn(c.await)
+}
+
+// awaitTurn waits, by await, until the pass may go.
+func (p *pass) awaitTurn(await func(wake <-chan struct{}, left time.Duration) error) error {
 	for {
 		left, turn := p.turn()
 		if turn {
 			return nil
 		}
-		if err := c.await(p.wake, left); err != nil {
+		if err := await(p.wake, left); err != nil {
 			return err
 		}
 	}
 }
 
-// join takes the lane when it is free, and queues otherwise.
-func (l *lanes) join(at place) *pass {
+// join queues where the lane is occupied. Where it is free it takes it, if it
+// is to, and returns nil otherwise.
+func (l *lanes) join(at place, free bool) *pass {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := &pass{lanes: l}
 	if p.lane = l.byURL[at]; p.lane == nil {
+		if !free {
+			return nil
+		}
 		if l.byURL == nil {
 			l.byURL = make(map[place]*lane)
 		}

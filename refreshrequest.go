@@ -40,7 +40,7 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	}
 	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
 	if c.pace.roundTrip == 0 {
-		c.pass.measured(roundTrip)
+		c.lease.measured(roundTrip)
 	}
 	c.pace.roundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
