@@ -130,10 +130,11 @@ func (c *call) closeAnswer(body io.Closer) {
 		body.Close()
 		close(closed)
 	}()
-	if c.await(closed, -1) == nil {
+	err := c.await(closed, -1)
+	if err == nil {
 		return
 	}
-	c.payload.spool.abandon()
+	c.payload.spool.abandon(err)
 	grace := time.NewTimer(keepTime)
 	defer grace.Stop()
 	select {
@@ -196,7 +197,7 @@ func (p payload) sentWhole() bool { return p.spool == nil || p.spool.complete(p.
 // ends, and the answer for which base might go on is closed.
 func (p payload) abandon() {
 	if p.spool != nil {
-		p.spool.abandon()
+		p.spool.abandon(errSpoolReleased)
 	}
 }
 
@@ -225,7 +226,7 @@ func (p payload) open(c *call) (io.ReadCloser, error) {
 		return p.body()
 	}
 	if err := c.await(p.spool.idle(), -1); err != nil {
-		p.spool.abandon()
+		p.spool.abandon(err)
 		return nil, err
 	}
 	return p.spool.open()

@@ -289,7 +289,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // TestEarlyRefusalRounds refuses uploads at random moments of their sending: no
 // byte is lost, none is read twice, and there is one reader at a time.
 func TestEarlyRefusalRounds(t *testing.T) {
-	rounds, writers := 1000, 4
+	rounds, writers := 500, 10 // for each protocol
 	if testing.Short() {
 		rounds = 100
 	}
@@ -518,7 +518,6 @@ func TestExpectationFailed(t *testing.T) {
 func TestCopyFails(t *testing.T) {
 	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		t.Setenv("TMPDIR", "/nonexistent/ifmatch")
-		defer temporaries(t)
 		data := pattern(100_000)
 		for _, test := range []struct {
 			tag, want string
@@ -580,11 +579,13 @@ func TestLyingBodies(t *testing.T) {
 					if got.err == nil && got.resp.StatusCode < 400 {
 						t.Error(got.summary())
 					}
-					if got.outcome.Attempts > 2 || !early && got.outcome.Attempts > 1 {
+					// Of what is longer a server may have all that was announced, and
+					// answer, before net/http notices that there is more.
+					if got.outcome.Attempts > 2 || !early && got.outcome.Attempts > 1 && name != "longer" {
 						t.Errorf("the body is at fault, and yet: %s", got.summary())
 					}
-					if state := stateOf(origin); state != "theirs" {
-						t.Errorf("%d bytes were stored", len(state))
+					if state := stateOf(origin); state != "theirs" && (name != "longer" || got.outcome.Effect != EffectUnknown) {
+						t.Errorf("%d bytes were stored: %s", len(state), got.summary())
 					}
 					eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
 					src.check(t)

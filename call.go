@@ -30,6 +30,7 @@ type call struct {
 	onceMore bool          // write is what was refused before, since the refresh gave the same validator
 	trying   bool          // write carries a tag that was handed over in the lane
 	expects  bool          // we put Expect: 100-continue on it
+	seen     seen          // what this flow saw under write's tag; zero without Remember
 
 	refusal  *http.Response // of a write; the last one
 	kept     *keptBody      // of refusal; nil: its body is untouched
@@ -58,6 +59,7 @@ const (
 	underFresh               // this caller's body under a validator that it hadn't seen
 	rebuilt                  // a body made from the state whose validator guards it
 	unguarded                // without a precondition
+	asSeen                   // the caller's own under a fresh validator of the state that its flow had seen
 )
 
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
@@ -244,7 +246,7 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 		c.outcome.Err = c.firstError() // a redirect made a GET of the write
 	case c.manner == underFresh, c.manner == unguarded:
 		c.outcome.Overwrote = true
-	case c.onceMore && c.manner == asGiven && c.guard.kind != guardMovedOn:
+	case c.manner == asSeen, c.onceMore && c.manner == asGiven && c.guard.kind != guardMovedOn:
 		c.outcome.Cause = CauseFalseConflict
 	}
 	if success {

@@ -65,6 +65,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	s := scopeOf(req.Context())
+	if s != nil && s.memory != nil {
+		return t.remembered(base, req, s)
+	}
 	if !t.plain(req, s) {
 		return t.newCall(base, req, s).begin()
 	}

@@ -40,7 +40,8 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	cause, why := judge(c.write, g, resp.StatusCode)
 	c.outcome.Cause = cause
 	c.traceRefused(g, resp.StatusCode)
-	if c.first == nil && c.policy == Policy(Stop) {
+	recalls := c.recalls(g)
+	if c.first == nil && c.policy == Policy(Stop) && !recalls {
 		return nil, Decision{}, cmp.Or(why, ErrConflict)
 	}
 	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone && c.manner == asGiven {
@@ -55,6 +56,11 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	}
 	conflict := c.newConflict(g)
 	var decision Decision
+	if why == nil && recalls {
+		if decision, why = c.resolveSeen(conflict); decision.kind == decideSeen {
+			return conflict, decision, nil
+		}
+	}
 	switch {
 	case c.first != nil:
 		decision, why = c.resolveAmbiguous(conflict, why)
@@ -193,6 +199,9 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	default:
 		conflict.rewrite(header)
 		c.manner = underFresh
+		if d.kind == decideSeen {
+			c.manner, c.seen.tag = asSeen, conflict.refresh.fresh.ETag
+		}
 	}
 	if err := payload.put(c, next); err != nil {
 		return nil, c.stop(CauseNotReplayable, err)
@@ -222,7 +231,7 @@ func (c *call) updates() bool {
 // replacePayload lets go of a copy that isn't needed any more.
 func (c *call) replacePayload(p payload) {
 	if old := c.payload.spool; old != nil && old != p.spool {
-		old.abandon() // the answer for which base might read on is closed
+		old.abandon(errSpoolReleased) // the answer for which base might read on is closed
 		old.release()
 	}
 	c.payload = p

@@ -29,6 +29,8 @@ type attempt[T any] struct {
 	mark  *marking[T]
 	draft *draft[T]    // sent last
 	ended *Snapshot[T] // found without another write
+	found *state[T]    // holds the mark
+	open  *Validators  // guard of a write that may still be applied
 	err   error        // of edit, or of rendering what it made
 }
 
@@ -53,7 +55,9 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	pass := d.lineUp(ctx)
 	defer pass.leave()
 	ctx = pass.within(ctx)
-	sent := false
+	limits := d.limits(ctx)
+	until := time.Now().Add(limits.maxElapsed)
+	sent, last := false, error(nil)
 	for round := 0; ; round++ {
 		s, err := kept, error(nil)
 		if s == nil || round > 0 {
@@ -62,32 +66,69 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		if err != nil {
 			return Snapshot[T]{}, a.unread(err, sent)
 		}
-		if sent {
+		if round > 0 && a.mark != nil {
 			switch a.mark.find(&s.value) {
 			case MarkFound:
 				total.Effect, total.Cause, total.Err = EffectApplied, CauseOwnEarlierWrite, nil
+				a.found = s
 				found := s.snapshot()
 				found.Outcome = total
 				return found, nil
 			case MarkUnknown:
-				return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w", d.url, ErrOutcomeUnknown)
+				if !sent {
+					break
+				}
+				return Snapshot[T]{}, a.unread(last, sent)
+			}
+			if a.open != nil && *a.open != s.Validators {
+				a.open, sent = nil, false // moved on: that write can only be refused now
 			}
 		}
 		if a.draft, err = a.make(s); err != nil {
-			return Snapshot[T]{}, err
+			return Snapshot[T]{}, a.unread(err, sent)
 		}
 		if a.draft.same {
+			if sent {
+				return Snapshot[T]{}, a.unread(last, sent)
+			}
 			return s.snapshot(), nil
 		}
-		snapshot, outcome, err := a.write(ctx, s)
+		if round > 0 {
+			limits.maxElapsed = max(time.Until(until), 1)
+		}
+		snapshot, outcome, err := a.write(ctx, s, limits)
 		total = joinOutcomes(total, outcome)
 		snapshot.Outcome = total
-		again := err != nil && round+1 < maxRounds && ctx.Err() == nil &&
+		if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+			conflict.Outcome = total
+		}
+		sent = sent && a.open != nil
+		if a.err != nil {
+			return Snapshot[T]{}, a.unread(a.err, sent)
+		}
+		if err != nil && a.mark != nil && ctx.Err() == nil && (round+1 == maxRounds || errors.Is(err, ErrConflict)) {
+			// Where there is a marker it is looked for at every refusal.
+			if s, failed := d.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
+				total.Effect, total.Cause, total.Err = EffectApplied, CauseOwnEarlierWrite, nil
+				a.found = s
+				found := s.snapshot()
+				found.Outcome = total
+				return found, nil
+			}
+		}
+		limits.maxAttempts -= outcome.Attempts
+		again := err != nil && round+1 < maxRounds && ctx.Err() == nil && limits.maxAttempts > 0 && time.Now().Before(until) &&
 			(a.mark != nil && errors.Is(err, ErrOutcomeUnknown) || s.absent && d.set.create && outcome.Cause == CauseExists)
 		if !again {
-			return snapshot, err
+			return snapshot, a.unread(err, sent && err != nil && !errors.Is(err, ErrOutcomeUnknown))
 		}
-		sent = sent || errors.Is(err, ErrOutcomeUnknown)
+		if errors.Is(err, ErrOutcomeUnknown) {
+			sent, last = true, err
+			if a.open == nil {
+				v := s.Validators
+				a.open = &v
+			}
+		}
 	}
 }
 
@@ -127,13 +168,27 @@ func (d *document[T]) lineUp(ctx context.Context) *pass {
 	return p
 }
 
+// limits are WithMaxAttempts and WithMaxElapsed of the whole Update.
+func (d *document[T]) limits(ctx context.Context) settings {
+	set := d.set.settings
+	if s := scopeOf(ctx); s != nil {
+		set = set.over(s.settings)
+	}
+	if t, ours := d.client.Transport.(*Transport); ours {
+		set = set.over(*t.effective())
+	}
+	set = set.over(defaults())
+	set.policy = &editing{}
+	return settings{maxAttempts: set.attempts(), maxElapsed: set.maxElapsed}
+}
+
 // maxRounds bounds how often the Transport's loop is run.
 const maxRounds = 4
 
 // unread is the error of a read that failed: after a write whose answer was lost
 // it is unknown what became of that.
 func (a *attempt[T]) unread(err error, sent bool) error {
-	if sent {
+	if sent && !errors.Is(err, ErrOutcomeUnknown) {
 		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
 	}
 	return err
@@ -148,10 +203,14 @@ func joinOutcomes(a, b Outcome) Outcome {
 }
 
 // write sends the draft under the validator of the state that it was made from.
-func (a *attempt[T]) write(ctx context.Context, s *state[T]) (Snapshot[T], Outcome, error) {
+func (a *attempt[T]) write(ctx context.Context, s *state[T], limits settings) (Snapshot[T], Outcome, error) {
 	var o Outcome
+	a.ended, a.err, a.found = nil, nil, nil
 	policy := &editing{resolve: a.resolve, marked: a.mark != nil}
-	req, err := a.request(a.doc.scope(ctx, policy, &o), s)
+	ctx = a.doc.scope(ctx, policy, &o)
+	scope := scopeOf(ctx) // made just now, so it may be changed
+	scope.settings.maxAttempts, scope.settings.maxElapsed = limits.maxAttempts, limits.maxElapsed
+	req, err := a.request(ctx, s)
 	if err != nil {
 		return Snapshot[T]{}, o, err
 	}
@@ -184,6 +243,7 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Accept", d.set.codec.ContentType()) // refreshes must select what was read
 	switch {
 	case s.absent:
 		req.Header.Set("If-None-Match", "*")
@@ -207,10 +267,17 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.err = err
 		return Decision{}, err
 	}
-	switch a.mark.find(&s.value) {
+	mark := a.mark.find(&s.value)
+	if mark == MarkAbsent && c.refresh.unchanged {
+		mark = MarkUnknown // the read is stale, or the refusal lies
+	}
+	if mark == MarkAbsent && a.open != nil && *a.open != s.Validators {
+		a.open = nil
+	}
+	switch mark {
 	case MarkFound:
 		found := s.snapshot()
-		a.ended = &found
+		a.ended, a.found = &found, s
 		return Decision{conflict: c, kind: decideApplied}, nil
 	case MarkUnknown:
 		if c.Ambiguous {
@@ -233,7 +300,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 
 // failed is the error of a write that has no answer.
 func (a *attempt[T]) failed(err error, o Outcome) error {
-	if o.Effect == EffectUnknown && !errors.Is(err, ErrOutcomeUnknown) {
+	if o.Effect != EffectNotApplied && !errors.Is(err, ErrOutcomeUnknown) {
 		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
 	}
 	return err
@@ -242,8 +309,12 @@ func (a *attempt[T]) failed(err error, o Outcome) error {
 // answered reads the final answer to a write.
 func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome) (Snapshot[T], Outcome, error) {
 	at := publicURL(req.URL)
-	if got := publicURL(resp.Request.URL); resp.Request.Method != req.Method || got != at {
-		return Snapshot[T]{}, o, fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, at, resp.Request.Method, got)
+	if got := publicURL(resp.Request.URL); resp.Request.Method != req.Method || !sameURL(resp.Request.URL, req.URL) {
+		err := fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, at, resp.Request.Method, got)
+		if o.Effect != EffectNotApplied {
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err) // what was applied there isn't known
+		}
+		return Snapshot[T]{}, o, err
 	}
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {

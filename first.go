@@ -38,7 +38,7 @@ func (c *call) copiesBody() bool {
 	if c.payload.empty || c.payload.body != nil {
 		return false
 	}
-	if guardedWrite(c.req, false) && !c.repeats.none || c.repeats.check != nil && idempotent(c.req.Method) {
+	if c.seen.digest != nil || guardedWrite(c.req, false) && !c.repeats.none || c.repeats.check != nil && idempotent(c.req.Method) {
 		return true
 	}
 	if safeMethod(c.req.Method) || c.policy == Policy(Stop) || signedAboveURL(c.req) {

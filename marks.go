@@ -100,6 +100,17 @@ func newMarking[T any](custom *marker[T]) *marking[T] {
 	return &marking[T]{id: hex.EncodeToString(id[:]), custom: custom}
 }
 
+// see keeps the ids of a document that was read, before it is edited.
+func (m *marking[T]) see(doc *T) {
+	if m == nil || m.custom != nil {
+		return
+	}
+	m.before = nil
+	if embedded := any(doc).(interface{ marks() *Marks }).marks(); embedded != nil {
+		m.before = slices.Clone(embedded.IDs)
+	}
+}
+
 // put marks a document that is about to be written.
 func (m *marking[T]) put(doc *T) {
 	if m == nil {
@@ -110,7 +121,7 @@ func (m *marking[T]) put(doc *T) {
 		return
 	}
 	if embedded := any(doc).(interface{ marks() *Marks }).marks(); embedded != nil {
-		m.before = slices.Clone(embedded.IDs)
+		embedded.IDs = slices.Clone(m.before) // whatever the edit made of them
 		embedded.put(m.id)
 	}
 }

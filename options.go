@@ -138,6 +138,7 @@ type scopeKey struct{}
 type scope struct {
 	settings settings
 	outcome  *Outcome
+	memory   *memory // of Remember
 }
 
 func scopeOf(ctx context.Context) *scope {

@@ -209,6 +209,7 @@ const (
 	decideReplace
 	decideUnconditional
 	decideApplied // an earlier attempt was, as its mark shows
+	decideSeen    // the same body: the state is the one that its flow had seen
 )
 
 // Decision is what to send after a refusal. The zero Decision stops.

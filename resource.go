@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -82,8 +83,11 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 	if r.err != nil {
 		return Snapshot[T]{}, r.err
 	}
-	if err := ctx.Err(); err != nil {
-		return Snapshot[T]{}, context.Cause(ctx)
+	if edit == nil {
+		return Snapshot[T]{}, errNilEdit
+	}
+	if ctx.Err() != nil {
+		return Snapshot[T]{}, endOf(ctx)
 	}
 	t := &ticket[T]{edit: edit, run: make(chan *T), ran: make(chan error), done: make(chan struct{}), left: make(chan struct{})}
 	r.enqueue(t)
@@ -95,14 +99,14 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 			return t.snapshot, t.err
 		case <-ctx.Done():
 			if r.leave(t) {
-				return Snapshot[T]{}, context.Cause(ctx)
+				return Snapshot[T]{}, endOf(ctx)
 			}
 			select {
 			case <-t.done: // it ended at the same time
 				return t.snapshot, t.err
 			default:
 			}
-			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.url, ErrOutcomeUnknown, context.Cause(ctx))
+			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.url, ErrOutcomeUnknown, endOf(ctx))
 		}
 	}
 }
@@ -195,12 +199,19 @@ func (r *Resource[T]) leave(t *ticket[T]) bool {
 
 // work writes batch after batch, and ends with the last one.
 func (r *Resource[T]) work() {
+	clean := false
+	defer func() {
+		if !clean {
+			go r.work() // a codec, say, ended the goroutine
+		}
+	}()
 	for {
 		r.mu.Lock()
 		n := min(len(r.queue), maxBatch)
 		if n == 0 {
-			r.working = false
+			r.working, r.queue = false, nil
 			r.mu.Unlock()
+			clean = true
 			return
 		}
 		batch := r.queue[:n:n]
@@ -210,30 +221,47 @@ func (r *Resource[T]) work() {
 	}
 }
 
-// write sends the edits of a batch as one write.
+// write sends the edits of a batch as one write. What panics or ends the
+// goroutine here is a codec, a marker or an option: every caller gets an error.
 func (r *Resource[T]) write(batch []*ticket[T]) {
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		err := fmt.Errorf("ifmatch: update %q: %w: a codec, marker or option panicked or ended its goroutine: %v", r.doc.url, ErrOutcomeUnknown, recover())
+		for _, t := range batch {
+			t.end(Snapshot[T]{}, err)
+		}
+	}()
+	r.send(batch)
+	finished = true
+}
+
+func (r *Resource[T]) send(batch []*ticket[T]) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stop := r.watch(batch, cancel)
 	defer stop()
 	kept := r.kept
 	r.kept = nil
-	snapshot, state, err := r.commit(ctx, batch, kept)
-	if kept != nil && state == nil && err == nil {
+	done, err := r.commit(ctx, batch, kept)
+	if kept != nil && done == nil && ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown) {
 		// Nothing was written on a state that was only kept: the server may
 		// have moved on.
-		snapshot, state, err = r.commit(ctx, batch, nil)
+		done, err = r.commit(ctx, batch, nil)
 	}
-	if err == nil && state != nil {
-		r.keep(ctx, state)
+	if err != nil {
+		for _, t := range batch {
+			t.end(Snapshot[T]{}, err)
+		}
+		return
+	}
+	if done.wrote {
+		r.keep(ctx, done.state)
 	}
 	for _, t := range batch {
-		own := snapshot
-		if err == nil && state != nil {
-			own.Value = *new(T)
-			r.doc.set.codec.Decode(state.body, &own.Value) // no two callers share one value
-		}
-		t.end(own, err)
+		t.end(done.forOne(r.doc.set.codec), nil)
 	}
 }
 
@@ -255,9 +283,28 @@ func (r *Resource[T]) watch(batch []*ticket[T], cancel func()) (stop func()) {
 	return func() { close(ended); over.Wait() }
 }
 
-// commit runs the batch until the server accepts. The state is nil where there
-// was nothing to write.
-func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T]) (Snapshot[T], *state[T], error) {
+// committed is what a batch ended with.
+type committed[T any] struct {
+	snapshot Snapshot[T]
+	state    *state[T]
+	wrote    bool
+}
+
+// forOne returns the snapshot for one caller: no two share anything in it.
+func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
+	own := c.snapshot
+	own.Header = own.Header.Clone()
+	own.Outcome.Exchanges = slices.Clone(own.Outcome.Exchanges)
+	if len(c.state.body) > 0 {
+		own.Value = *new(T)
+		codec.Decode(c.state.body, &own.Value) // it was decoded before
+	}
+	return own
+}
+
+// commit runs the batch until the server accepts. It returns nil where nothing
+// was written on a kept state: then nobody has a result yet.
+func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T]) (*committed[T], error) {
 	mark := newMarking(r.doc.marker)
 	var made *draft[T]
 	results := make(map[*ticket[T]]error)
@@ -270,16 +317,20 @@ func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *stat
 	}
 	snapshot, err := a.run(ctx, kept)
 	wrote := err == nil && snapshot.Outcome.Attempts > 0 && made != nil && !made.same
-	if kept != nil && !wrote && err == nil {
-		return snapshot, nil, nil // run it again before anyone gets a result
+	if kept != nil && !wrote && a.found == nil {
+		return nil, err // run it again before anyone gets a result
 	}
 	for t, failed := range results {
 		t.end(Snapshot[T]{}, failed)
 	}
-	if !wrote {
-		return snapshot, nil, err
+	switch {
+	case err != nil:
+		return nil, err
+	case a.found != nil:
+		return &committed[T]{snapshot, a.found, true}, nil
 	}
-	return snapshot, &state[T]{Validators: snapshot.Validators, header: snapshot.Header, body: made.stored}, nil
+	stored := &state[T]{Validators: snapshot.Validators, header: snapshot.Header, body: made.stored}
+	return &committed[T]{snapshot, stored, wrote}, nil
 }
 
 // draft runs the edits of a batch one after another, and marks what they make.
@@ -303,8 +354,7 @@ func (r *Resource[T]) draft(s *state[T], batch []*ticket[T], results map[*ticket
 		return &draft[T]{value: s.value, stored: s.body, same: true}, nil
 	}
 	// All of it at once, from the state to the end, with the one mark.
-	end := current.value
-	return r.doc.draft(s, func(doc *T) error { *doc = end; return nil }, mark)
+	return r.doc.finish(s, current, mark)
 }
 
 // next is the state that the next edit of a batch sees.
@@ -329,6 +379,9 @@ func (r *Resource[T]) runOn(t *ticket[T], doc *T) error {
 	}
 	select {
 	case err := <-t.ran:
+		if err == errEditPanicked || err == errEditExited {
+			t.end(Snapshot[T]{}, err) // nobody is there to run it again
+		}
 		return err
 	case <-timer.C:
 		t.end(Snapshot[T]{}, fmt.Errorf("%w: more than %v", ErrEditLimit, r.doc.set.editLimit))
@@ -341,8 +394,8 @@ var errLeft = errors.New("ifmatch: the caller gave up")
 // keep keeps the state for the next write, once the server was seen to store
 // exactly what was sent.
 func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
-	if s.ETag == "" || weakTag(s.ETag) {
-		return
+	if s.ETag == "" || weakTag(s.ETag) || r.doc.set.patch {
+		return // what a patch makes is the server's to say
 	}
 	if !r.faithful {
 		stored, err := r.doc.read(ctx)

@@ -20,32 +20,25 @@ type spool struct {
 
 	// mu guards all below. It is never held over a read of the source: an
 	// early answer would have to wait for that.
-	mu      sync.Mutex
-	memory  []byte
-	file    *os.File // once memory was too small
-	size    int64    // of the copy
-	end     error    // of the source; nil: there may be more
-	broken  error    // why the copy isn't complete
-	reader  *spoolReader
-	reading bool        // the reader is inside a read of the source
-	last    bool        // no other reader follows
-	closed  bool        // the source is
-	ended   error       // the context's, which closed it
-	forget  func() bool // ends the watch over the context
+	mu        sync.Mutex
+	memory    []byte
+	file      *os.File // once memory was too small
+	size      int64    // of the copy
+	end       error    // of the source; nil: there may be more
+	broken    error    // why the copy isn't complete
+	reader    *spoolReader
+	reading   bool        // the reader is inside a read of the source
+	last      bool        // no other reader follows
+	closed    bool        // the source is
+	abandoned error       // why it was closed before its end
+	forget    func() bool // ends the watch over the context
 }
 
 // newSpool makes a spool whose source is closed when ctx ends: on HTTP/1.1
 // net/http waits for a read that hangs, whatever became of the context.
 func newSpool(ctx context.Context, source io.ReadCloser, limit int64) *spool {
 	s := &spool{source: source, limit: limit}
-	s.forget = context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		if !s.closed {
-			s.ended = ctx.Err()
-		}
-		s.mu.Unlock()
-		s.abandon()
-	})
+	s.forget = context.AfterFunc(ctx, func() { s.abandon(ctx.Err()) })
 	return s
 }
 
@@ -56,6 +49,9 @@ func (s *spool) open() (io.ReadCloser, error) {
 	defer s.mu.Unlock()
 	if s.broken != nil {
 		return nil, s.broken
+	}
+	if s.abandoned != nil && s.end != io.EOF {
+		return nil, s.abandoned
 	}
 	s.reader = &spoolReader{spool: s, done: make(chan struct{})}
 	return s.reader, nil
@@ -110,10 +106,12 @@ func (s *spool) release() {
 }
 
 // abandon closes the source although it may be read, to end a read that hangs.
-func (s *spool) abandon() {
+func (s *spool) abandon(why error) {
 	s.mu.Lock()
 	closeNow := !s.closed
-	s.closed = true
+	if closeNow {
+		s.closed, s.abandoned = true, why
+	}
 	s.mu.Unlock()
 	if closeNow {
 		s.source.Close()
@@ -172,7 +170,7 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 	}
 	if s.closed {
 		defer s.mu.Unlock()
-		return 0, cmp.Or(s.ended, errSpoolReleased)
+		return 0, cmp.Or(s.abandoned, errSpoolReleased)
 	}
 	if len(p) == 0 {
 		s.mu.Unlock()
@@ -184,8 +182,10 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 	n, err := s.source.Read(p)
 
 	s.mu.Lock()
-	if err != nil && s.ended != nil {
-		err = s.ended // rather than what Close made of the read
+	if err != nil && s.abandoned != nil {
+		// Rather than what Close made of the read. It may be io.EOF, and must
+		// not end a body of unknown length that isn't whole.
+		err = s.abandoned
 	}
 	s.reading = false
 	s.end = err

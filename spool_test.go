@@ -207,7 +207,7 @@ func FuzzSpool(f *testing.F) {
 			body.Close()
 			s.release()
 		}
-		s.abandon()
+		s.abandon(io.ErrNoProgress)
 		src.check(t)
 		if s.file != nil || s.memory != nil || len(left()) > 0 {
 			t.Fatalf("left: file %v, %d bytes, %v", s.file, len(s.memory), left())
@@ -306,6 +306,7 @@ type stuck struct {
 	unblock chan struct{}
 	closes  atomic.Int32
 	deaf    bool // Close doesn't end a Read
+	eof     bool // and then the Read gives io.EOF
 	hung    atomic.Bool
 }
 
@@ -321,6 +322,9 @@ func (s *stuck) Read(p []byte) (int, error) {
 		close(s.inside)
 	}
 	<-s.unblock
+	if s.eof {
+		return 0, io.EOF
+	}
 	return 0, io.ErrClosedPipe
 }
 
@@ -337,13 +341,14 @@ func TestSpoolStuckSource(t *testing.T) {
 	for name, end := range map[string]func(s *spool, body io.Closer, cancel func()){
 		"last reader closed":  func(s *spool, body io.Closer, _ func()) { s.release(); body.Close() },
 		"released afterwards": func(s *spool, body io.Closer, _ func()) { body.Close(); s.release() },
-		"abandoned":           func(s *spool, body io.Closer, _ func()) { s.abandon(); body.Close(); s.release() },
+		"abandoned":           func(s *spool, body io.Closer, _ func()) { s.abandon(io.ErrNoProgress); body.Close(); s.release() },
 		"cancelled":           func(s *spool, body io.Closer, cancel func()) { cancel() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			src := newStuck(10)
+			src.eof = name == "abandoned" || name == "cancelled"
 			s := newSpool(ctx, src, 1<<20)
 			body, _ := s.open()
 			ended := make(chan error)
@@ -370,6 +375,9 @@ func TestSpoolStuckSource(t *testing.T) {
 			}
 			body.Close()
 			<-s.idle()
+			if _, err := s.open(); err == nil {
+				t.Error("what was never read can be sent")
+			}
 			s.release()
 			if n := src.closes.Load(); n != 1 {
 				t.Errorf("closed %d times", n)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // Snapshot is a state of a document that the server gave or accepted.
@@ -56,10 +57,24 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // the last one is rare: a lost answer is recognised by the next read.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
 	d, err := newDocument[T](c, url, opts)
+	if err == nil && edit == nil {
+		err = errNilEdit
+	}
 	if err != nil {
 		return Snapshot[T]{}, err
 	}
 	return d.update(ctx, edit)
+}
+
+var errNilEdit = errors.New("ifmatch: the edit of an Update is nil")
+
+// endOf is the error of a context that ended, with its cause.
+func endOf(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || cause.Error() == err.Error() {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // document is one URL that is read and written.
@@ -131,7 +146,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if got := publicURL(resp.Request.URL); got != asked {
+	if got := publicURL(resp.Request.URL); !sameURL(resp.Request.URL, req.URL) {
 		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, got)
 	}
 	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
@@ -198,6 +213,7 @@ func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*d
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
 	}
+	m.see(fresh)
 	if err := edit(fresh); err != nil {
 		return nil, err
 	}
@@ -218,7 +234,69 @@ func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*d
 	if made.body, made.stored, err = d.render(s, before, after); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.url, err)
 	}
-	return made, nil
+	return made, d.keepsMark(made.stored, m)
+}
+
+// keepsMark returns an error where the document lacks the mark that was put into
+// it: then an own write couldn't be told from another's.
+func (d *document[T]) keepsMark(stored []byte, m *marking[T]) error {
+	if m == nil {
+		return nil
+	}
+	var check T
+	if err := d.set.codec.Decode(stored, &check); err != nil {
+		return fmt.Errorf("ifmatch: decode what was encoded of %T: %w", check, err)
+	}
+	if m.find(&check) != MarkFound {
+		return fmt.Errorf("ifmatch: %T doesn't keep the mark of Marks or WithMarker: embed Marks by value, and let the JSON have its member", check)
+	}
+	return nil
+}
+
+// finish marks what the edits of a batch made of s, one after another.
+func (d *document[T]) finish(s, end *state[T], m *marking[T]) (*draft[T], error) {
+	made := &draft[T]{value: end.value, body: end.body, stored: end.body}
+	if m != nil {
+		var seen, fresh T
+		if !s.absent {
+			if err := d.set.codec.Decode(s.body, &seen); err != nil {
+				return nil, err
+			}
+		}
+		if err := d.set.codec.Decode(end.body, &fresh); err != nil {
+			return nil, err
+		}
+		before, err := d.set.codec.Encode(&fresh)
+		if err != nil {
+			return nil, err
+		}
+		m.see(&seen)
+		m.put(&fresh)
+		after, err := d.set.codec.Encode(&fresh)
+		if err != nil {
+			return nil, err
+		}
+		if made.body, made.stored, err = d.renderWhole(end, before, after); err != nil {
+			return nil, err
+		}
+		made.value = fresh
+	}
+	if d.set.patch && !s.absent {
+		p, err := mergePatchJSON(s.body, s.body, made.stored) // of the documents themselves
+		if err != nil {
+			return nil, err
+		}
+		made.body = p
+	}
+	return made, d.keepsMark(made.stored, m)
+}
+
+func (d *document[T]) renderWhole(s *state[T], before, after []byte) (body, stored []byte, err error) {
+	if _, isJSON := d.set.codec.(jsonCodec); !isJSON {
+		return after, after, nil
+	}
+	stored, err = patchJSON(s.body, before, after)
+	return stored, stored, err
 }
 
 // render returns the body that makes after of the state, and what is stored then.
@@ -241,4 +319,10 @@ func (d *document[T]) render(s *state[T], before, after []byte) (body, stored []
 func statusError(method, url string, resp *http.Response) error {
 	body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
+}
+
+func sameURL(a, b *url.URL) bool {
+	x, y := *a, *b
+	x.User, x.Fragment, x.RawFragment, y.User, y.Fragment, y.RawFragment = nil, "", "", nil, "", ""
+	return x.String() == y.String()
 }

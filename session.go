@@ -1,0 +1,352 @@
+package ifmatch
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// maxRemembered bounds the URLs that one flow remembers.
+const maxRemembered = 256
+
+// Remember returns a context whose reads guard its writes. What is called with
+// it, or with a context made from it, is one flow: a Transport of this package
+// notes the strong entity-tag of each GET and HEAD that is answered with 200, and
+// a PUT, PATCH or DELETE of the same URL that carries no precondition is sent
+// under If-Match with the tag that the flow saw last. The tag of its own accepted
+// write counts from then on. A refusal goes to the policy like that of any other
+// guarded write.
+//
+// Where the caller read a body to its end, a digest of it is kept. A refused
+// write whose state still has that content is sent again under the fresh tag,
+// whatever the policy, also under Stop: nothing can be lost. The outcome has
+// CauseFalseConflict. Under Stop the refusal may then come with its body
+// buffered, up to 64 KiB.
+//
+// A URL is forgotten after a write that failed, 412 included, after a success
+// without a strong tag, and after 404 and 410. A write to a URL that isn't
+// remembered goes out as it is: read again first. Only the last 256 URLs are
+// remembered. A write with a precondition, with Content-Range or with a signature
+// that was made above the Transport is left as it is, and so is every POST.
+//
+// The tag of a compressed answer isn't noted, also where http.Transport asked for
+// gzip on its own and decoded it: it belongs to the compressed representation. Set
+// Accept-Encoding: identity on the reads where the server compresses.
+//
+// Each call of Remember begins a flow of its own that knows nothing of others,
+// also when ctx has one. A flow may be used concurrently.
+func Remember(ctx context.Context) context.Context {
+	s := scopeOf(ctx).copy()
+	s.memory = new(memory)
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// memory is what one flow has seen.
+type memory struct {
+	mu    sync.Mutex
+	clock uint64 // counts what happened to the flow
+	byURL map[place]seen
+}
+
+// seen is the newest successful answer for one URL.
+type seen struct {
+	tag    string // strong
+	digest *[sha256.Size]byte
+	at     uint64 // when it was asked for; of a write, when it was answered
+}
+
+// visit is one call of a flow. The zero visit is of a call without a URL.
+type visit struct {
+	memory *memory
+	at     place
+	begun  uint64
+}
+
+// remembered is RoundTrip for a call of a flow.
+func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
+	v, known := s.memory.visit(req)
+	guarded, known := known.guard(req)
+	c := t.newCall(base, guarded, s)
+	c.seen = known
+	resp, err := c.begin()
+	switch {
+	case v.memory == nil:
+	case remembersWrite(req.Method):
+		v.written(req, resp, err)
+	case err == nil && readsState(req):
+		return v.read(req, resp, c.maxRepresentation), nil
+	}
+	return resp, err
+}
+
+// remembersWrite reports whether a write with this method is guarded.
+func remembersWrite(method string) bool {
+	return method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
+}
+
+// readsState reports whether the answer may be a whole state.
+func readsState(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead:
+		return fieldLines(req.Header, "Range") == nil
+	}
+	return false
+}
+
+// visit begins a call, and returns what the flow knows of its URL.
+func (m *memory) visit(req *http.Request) (visit, seen) {
+	if req.URL == nil || req.URL.Host == "" {
+		return visit{}, seen{}
+	}
+	v := visit{memory: m, at: rememberedPlace(req)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.clock++
+	v.begun = m.clock
+	return v, m.byURL[v.at]
+}
+
+// rememberedPlace is what a request asks for, in one spelling.
+func rememberedPlace(req *http.Request) place {
+	u := req.URL
+	host := strings.ToLower(hostPort(u))
+	if other := strings.ToLower(effectiveHost(req)); other != strings.ToLower(u.Host) {
+		host += " " + other // no host has a space
+	}
+	return place{strings.ToLower(u.Scheme), host, cmp.Or(u.Opaque, u.EscapedPath(), "/"), u.RawQuery}
+}
+
+// guard returns the request to send, a copy where the tag was put into it, and
+// what the flow saw of the state that its precondition names.
+func (s seen) guard(req *http.Request) (*http.Request, seen) {
+	if s.tag == "" || !remembersWrite(req.Method) || fieldLines(req.Header, "Content-Range") != nil || signedAbove(req) != "" {
+		return req, seen{}
+	}
+	switch g := guardOf(req.Header); {
+	case g.kind == guardTags && len(g.tags) == 1 && g.names(s.tag):
+		return req, s
+	case g.kind != guardNone:
+		return req, seen{}
+	}
+	guarded := req.WithContext(req.Context())
+	guarded.Header = cloneHeader(req.Header)
+	setField(guarded.Header, "If-Match", s.tag)
+	return guarded, s
+}
+
+// written notes what the answer to a write says.
+func (v visit) written(req *http.Request, resp *http.Response, err error) {
+	switch {
+	case err != nil || resp.StatusCode >= 400:
+		v.forget(false)
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		// A redirect: the next hop is another URL's.
+	case req.Method != http.MethodDelete && effectOf(resp.StatusCode) == EffectApplied && aboutTarget(req.URL, resp):
+		if tag := strongTagOf(resp); tag != "" {
+			v.note(tag, true)
+			return
+		}
+		v.forget(true)
+	default:
+		v.forget(true)
+	}
+}
+
+// aboutTarget reports whether the validators of an answer to a write are those of
+// the URL that was written (RFC 9110 §8.7).
+func aboutTarget(u *url.URL, resp *http.Response) bool {
+	at := resp.Header.Get("Content-Location")
+	return at == "" || at == u.RequestURI() || at == u.String()
+}
+
+// strongTagOf returns the strong tag of an answer. That of a compressed
+// representation can't guard what a refresh or a write without that coding is
+// about.
+func strongTagOf(resp *http.Response) string {
+	tag := validatorsOf(resp.Header).ETag
+	if resp.Uncompressed || coded(resp.Header) || weakTag(tag) {
+		return ""
+	}
+	return tag
+}
+
+// coded reports whether a representation has a content coding.
+func coded(h http.Header) bool {
+	for _, coding := range fieldLines(h, "Content-Encoding") {
+		if coding = trimOWS(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+			return true
+		}
+	}
+	return false
+}
+
+// read notes what the answer to a read says, and returns it, with a body that
+// takes the digest as it is read.
+func (v visit) read(req *http.Request, resp *http.Response, limit int64) *http.Response {
+	head := req.Method == http.MethodHead
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusGone:
+		v.forget(false)
+		return resp
+	default:
+		return resp
+	}
+	tag := strongTagOf(resp)
+	if tag == "" {
+		if !head && len(fieldLines(resp.Header, "Etag")) == 0 {
+			v.forget(false) // to HEAD, some servers give none
+		}
+		return resp
+	}
+	v.note(tag, false)
+	if head || resp.Body == nil || resp.ContentLength > limit {
+		return resp
+	}
+	body := &digestedBody{ReadCloser: resp.Body, visit: v, tag: tag, sum: sha256.New(), limit: limit, length: resp.ContentLength}
+	if resp.ContentLength == 0 {
+		body.end() // nobody need read it
+		return resp
+	}
+	digested := *resp
+	digested.Body = body
+	return &digested
+}
+
+// note keeps the tag as the newest, unless something newer is kept. That of a
+// write is newer than all that was asked for before the answer.
+func (v visit) note(tag string, written bool) {
+	m := v.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := seen{tag: tag, at: v.begun}
+	if written {
+		m.clock++
+		now.at = m.clock
+	}
+	before, known := m.byURL[v.at]
+	if known && before.at > now.at {
+		return
+	}
+	if before.tag == tag {
+		now.digest = before.digest
+	}
+	if m.byURL == nil {
+		m.byURL = make(map[place]seen)
+	}
+	if !known && len(m.byURL) >= maxRemembered {
+		m.dropOldest()
+	}
+	m.byURL[v.at] = now
+}
+
+func (m *memory) dropOldest() {
+	var oldest place
+	least := m.clock + 1
+	for at, s := range m.byURL {
+		if s.at < least {
+			oldest, least = at, s.at
+		}
+	}
+	delete(m.byURL, oldest)
+}
+
+// forget drops what is known of the URL, but not what was asked for since the
+// call began, unless the call was a write that was accepted.
+func (v visit) forget(accepted bool) {
+	m := v.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s, known := m.byURL[v.at]; known && (accepted || s.at <= v.begun) {
+		delete(m.byURL, v.at)
+	}
+}
+
+// digested keeps the digest of the whole body that came with the tag.
+func (v visit) digested(tag string, digest [sha256.Size]byte) {
+	m := v.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.byURL[v.at]; s.tag == tag {
+		s.digest = &digest
+		m.byURL[v.at] = s
+	}
+}
+
+// digestedBody is the body of a read. Its digest counts once the caller has seen
+// the end.
+type digestedBody struct {
+	io.ReadCloser
+	visit         visit
+	tag           string
+	sum           hash.Hash // nil: ended, or too long
+	read          int64
+	limit, length int64
+}
+
+func (b *digestedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.sum == nil {
+		return n, err
+	}
+	if b.read += int64(n); b.read > b.limit {
+		b.sum = nil
+		return n, err
+	}
+	b.sum.Write(p[:n])
+	switch {
+	case err == io.EOF:
+		b.end()
+	case err != nil:
+		b.sum = nil
+	}
+	return n, err
+}
+
+// end notes the digest of a body that was as long as announced.
+func (b *digestedBody) end() {
+	if b.length < 0 || b.read == b.length {
+		b.visit.digested(b.tag, [sha256.Size]byte(b.sum.Sum(nil)))
+	}
+	b.sum = nil
+}
+
+// recalls reports whether the refused write was guarded by a state that the flow
+// has seen whole, so that a look at the current one may show a false conflict.
+func (c *call) recalls(g guard) bool {
+	return c.seen.digest != nil && c.first == nil && !c.keyed && !c.updates() &&
+		c.refusal.StatusCode == http.StatusPreconditionFailed &&
+		g.kind == guardTags && len(g.tags) == 1 && g.names(c.seen.tag) &&
+		!c.exhausted() && c.payload.replayable()
+}
+
+// resolveSeen decides on a refusal where the current state is the one that the
+// flow has seen. Otherwise the decision is zero and the policy's turn; what was
+// learnt stays with the conflict.
+func (c *call) resolveSeen(conflict *Conflict) (Decision, error) {
+	cause := c.outcome.Cause
+	err := conflict.refresh.learn(c.req.Context(), conflict, true)
+	if fatal := (*fatalError)(nil); errors.As(err, &fatal) {
+		return Decision{}, err
+	}
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		c.outcome.Cause = cause
+		conflict.refresh = refresh{asked: conflict.refresh.asked, started: true} // HEAD may still say
+	case err != nil:
+		if c.policyFixed() && (c.policy == Policy(Stop) || c.policy == Policy(Unconditional)) {
+			c.outcome.Cause = cause // they need no refresh
+		}
+	case !coded(conflict.refresh.state.Header) && !weakTag(conflict.refresh.fresh.ETag) &&
+		sha256.Sum256(conflict.refresh.state.Body) == *c.seen.digest:
+		return Decision{conflict: conflict, kind: decideSeen}, nil
+	}
+	return Decision{}, nil
+}
