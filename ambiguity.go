@@ -176,7 +176,8 @@ func (c *call) resolveMarked(conflict *Conflict, p *editing) (Decision, error) {
 	case decision.kind == decideStop:
 		return Decision{}, errAmbiguousPolicy
 	case decision.kind == decideReplace:
-		c.first = nil // the mark is absent: no attempt so far was applied
+		// The mark is absent, so it is safe to go on. The call stays ambiguous
+		// until a write is accepted: the read may have been a stale one.
 		c.outcome.Cause = CauseChanged
 	}
 	return decision, nil

@@ -30,7 +30,6 @@ type attempt[T any] struct {
 	draft *draft[T]    // sent last
 	ended *Snapshot[T] // found without another write
 	found *state[T]    // holds the mark
-	open  *Validators  // guard of a write that may still be applied
 	err   error        // of edit, or of rendering what it made
 }
 
@@ -80,9 +79,6 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 				}
 				return Snapshot[T]{}, a.unread(last, sent)
 			}
-			if a.open != nil && *a.open != s.Validators {
-				a.open, sent = nil, false // moved on: that write can only be refused now
-			}
 		}
 		if a.draft, err = a.make(s); err != nil {
 			return Snapshot[T]{}, a.unread(err, sent)
@@ -102,11 +98,13 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 			conflict.Outcome = total
 		}
-		sent = sent && a.open != nil
 		if a.err != nil {
 			return Snapshot[T]{}, a.unread(a.err, sent)
 		}
-		if err != nil && a.mark != nil && ctx.Err() == nil && (round+1 == maxRounds || errors.Is(err, ErrConflict)) {
+		limits.maxAttempts -= outcome.Attempts
+		again := err != nil && round+1 < maxRounds && ctx.Err() == nil && limits.maxAttempts > 0 && time.Now().Before(until) &&
+			(a.mark != nil && errors.Is(err, ErrOutcomeUnknown) || s.absent && d.set.create && outcome.Cause == CauseExists)
+		if !again && err != nil && a.mark != nil && ctx.Err() == nil && (errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrConflict)) {
 			// Where there is a marker it is looked for at every refusal.
 			if s, failed := d.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
 				total.Effect, total.Cause, total.Err = EffectApplied, CauseOwnEarlierWrite, nil
@@ -116,18 +114,12 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 				return found, nil
 			}
 		}
-		limits.maxAttempts -= outcome.Attempts
-		again := err != nil && round+1 < maxRounds && ctx.Err() == nil && limits.maxAttempts > 0 && time.Now().Before(until) &&
-			(a.mark != nil && errors.Is(err, ErrOutcomeUnknown) || s.absent && d.set.create && outcome.Cause == CauseExists)
 		if !again {
 			return snapshot, a.unread(err, sent && err != nil && !errors.Is(err, ErrOutcomeUnknown))
 		}
 		if errors.Is(err, ErrOutcomeUnknown) {
+			// Until a write is accepted: a read that lacks the mark may be stale.
 			sent, last = true, err
-			if a.open == nil {
-				v := s.Validators
-				a.open = &v
-			}
 		}
 	}
 }
@@ -270,9 +262,6 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 	mark := a.mark.find(&s.value)
 	if mark == MarkAbsent && c.refresh.unchanged {
 		mark = MarkUnknown // the read is stale, or the refusal lies
-	}
-	if mark == MarkAbsent && a.open != nil && *a.open != s.Validators {
-		a.open = nil
 	}
 	switch mark {
 	case MarkFound:

@@ -245,11 +245,12 @@ func (r *Resource[T]) send(batch []*ticket[T]) {
 	defer stop()
 	kept := r.kept
 	r.kept = nil
-	done, err := r.commit(ctx, batch, kept)
+	mark := newMarking(r.doc.marker) // of all that is sent for this batch
+	done, err := r.commit(ctx, batch, kept, mark)
 	if kept != nil && done == nil && ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown) {
 		// Nothing was written on a state that was only kept: the server may
 		// have moved on.
-		done, err = r.commit(ctx, batch, nil)
+		done, err = r.commit(ctx, batch, nil, mark)
 	}
 	if err != nil {
 		for _, t := range batch {
@@ -304,8 +305,7 @@ func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
 
 // commit runs the batch until the server accepts. It returns nil where nothing
 // was written on a kept state: then nobody has a result yet.
-func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T]) (*committed[T], error) {
-	mark := newMarking(r.doc.marker)
+func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T], mark *marking[T]) (*committed[T], error) {
 	var made *draft[T]
 	results := make(map[*ticket[T]]error)
 	a := &attempt[T]{doc: r.doc, mark: mark}

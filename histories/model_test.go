@@ -1,0 +1,178 @@
+package histories
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// content is the document of all objects: a counter uses N, a set and a list
+// use Items, a register has no document.
+type content struct {
+	N     int64    `json:"n"`
+	Items []string `json:"items"`
+}
+
+// object is what the document is used as.
+type object string
+
+const (
+	counter  object = "counter"
+	set      object = "set"
+	list     object = "list"
+	register object = "register"
+)
+
+// edit is the operation on the document itself.
+func (o object) edit(c *content, in input) {
+	switch o {
+	case counter:
+		c.N += in.add
+	case list:
+		c.Items = append(c.Items, in.item)
+	case set:
+		if at, found := slices.BinarySearch(c.Items, in.item); !found {
+			c.Items = slices.Insert(c.Items, at, in.item)
+		}
+	}
+}
+
+// state is a document as a comparable value.
+type state struct {
+	n     int64
+	items string
+}
+
+func stateOf(c *content) state { return state{c.N, strings.Join(c.Items, " ")} }
+
+// step is the operation in the model. It is written anew on purpose: it doesn't
+// share code with edit.
+func (o object) step(s state, in input) state {
+	switch o {
+	case counter:
+		s.n += in.add
+	case list:
+		s.items = strings.TrimSpace(s.items + " " + in.item)
+	case set:
+		all := strings.Fields(s.items)
+		if !slices.Contains(all, in.item) {
+			all = append(all, in.item)
+			slices.Sort(all)
+		}
+		s.items = strings.Join(all, " ")
+	case register:
+		s.items = in.item
+	}
+	return s
+}
+
+type input struct {
+	read bool
+	add  int64
+	item string
+}
+
+type output struct {
+	seen    bool // state is what the caller was shown, of right after the operation
+	state   state
+	unknown bool
+}
+
+// model is deterministic although operations may have an unknown end: those
+// return after the final read, so that one which never happened happens there.
+//
+// Nothing ever takes an item or a number away, so each state that was shown must
+// be passed through on the way to the next. A step that leaps over one, or leaves
+// the way, is refused at once: the checker would otherwise find that out for each
+// order of the steps before.
+func model(o object, ops []porcupine.Operation) porcupine.Model {
+	way := newWay(o, ops)
+	return porcupine.Model{
+		Init: func() any { return state{} },
+		Step: func(s, in, out any) (bool, any) {
+			now, i, shown := s.(state), in.(input), out.(output)
+			if !i.read {
+				next := o.step(now, i)
+				if !way.allows(now, next, i) {
+					return false, next
+				}
+				now = next
+			}
+			return !shown.seen || shown.state == now, now
+		},
+		DescribeOperation: func(in, out any) string {
+			i, shown := in.(input), out.(output)
+			var text string
+			switch {
+			case i.read:
+				text = "read"
+			case o == counter:
+				text = fmt.Sprintf("add %d", i.add)
+			case o == register:
+				text = "write " + i.item
+			default:
+				text = "add " + i.item
+			}
+			switch {
+			case shown.unknown:
+				return text + " → ?"
+			case shown.seen:
+				return text + " → " + shown.state.String()
+			}
+			return text
+		},
+		DescribeState: func(s any) string { return s.(state).String() },
+	}
+}
+
+func (s state) String() string {
+	if s.items == "" {
+		return fmt.Sprint(s.n)
+	}
+	return s.items
+}
+
+// way is what was shown, in the order in which it must have been passed through.
+type way struct {
+	object object
+	shown  []state
+	last   string // the longest list
+}
+
+func newWay(o object, ops []porcupine.Operation) *way {
+	w := &way{object: o}
+	for _, op := range ops {
+		if out := op.Output.(output); out.seen {
+			w.shown = append(w.shown, out.state)
+		}
+	}
+	slices.SortFunc(w.shown, func(a, b state) int {
+		return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(len(strings.Fields(a.items)), len(strings.Fields(b.items))))
+	})
+	w.shown = slices.Compact(w.shown)
+	if len(w.shown) > 0 {
+		w.last = w.shown[len(w.shown)-1].items
+	}
+	return w
+}
+
+func (w *way) allows(now, next state, in input) bool {
+	switch w.object {
+	case counter:
+		at, _ := slices.BinarySearchFunc(w.shown, now.n+1, func(s state, n int64) int { return cmp.Compare(s.n, n) })
+		return at == len(w.shown) || w.shown[at].n >= next.n
+	case list:
+		return len(next.items) > len(w.last) || strings.HasPrefix(w.last+" ", next.items+" ")
+	case set:
+		n := len(strings.Fields(now.items))
+		for _, s := range w.shown {
+			if len(strings.Fields(s.items)) > n {
+				return slices.Contains(strings.Fields(s.items), in.item)
+			}
+		}
+	}
+	return true
+}
