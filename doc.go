@@ -81,6 +81,21 @@
 // The caller gets those refusals with their [Cause]. Safe methods and requests
 // with Content-Range pass through.
 //
+// # Read, change, write
+//
+// [Update] reads a JSON document, runs a function on what it decoded, and writes
+// the result under If-Match; a refusal reads again and runs the function again:
+//
+//	snapshot, err := ifmatch.Update(ctx, client, url, func(s *Stock) error {
+//		s.Count--
+//		return nil
+//	})
+//
+// Embed [Marks] in the type, so that a lost answer is recognised as one's own
+// write. [NewResource] shares writes between the goroutines of a process,
+// [MergeJSON] merges a body that was made already, and [Remember] guards writes
+// with the tags that the same flow has read.
+//
 // # What became of it
 //
 // [OutcomeOf] tells what was done about a response that the first answer wasn't;
