@@ -1,7 +1,6 @@
 package ifmatch
 
 import (
-	"context"
 	"log/slog"
 	"math"
 	"net/http"
@@ -129,39 +128,6 @@ func defaults() settings {
 
 // requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
 type requestFunc func(*http.Request) (*http.Request, error)
-
-// scopeKey is the context key of a call's scope.
-type scopeKey struct{}
-
-// scope is what a context says about the calls made with it. It is never
-// changed once it is in a context.
-type scope struct {
-	settings settings
-	outcome  *Outcome
-	memory   *memory // of Remember
-}
-
-func scopeOf(ctx context.Context) *scope {
-	s, _ := ctx.Value(scopeKey{}).(*scope)
-	return s
-}
-
-func (s *scope) copy() *scope {
-	if s == nil {
-		return new(scope)
-	}
-	c := *s
-	c.settings.traces = c.settings.traces[:len(c.settings.traces):len(c.settings.traces)]
-	return &c
-}
-
-// WithOptions returns a context whose calls use these options over those of the
-// Transport and over those that ctx already has.
-func WithOptions(ctx context.Context, opts ...Option) context.Context {
-	s := scopeOf(ctx).copy()
-	Options(opts).apply(&s.settings)
-	return context.WithValue(ctx, scopeKey{}, s)
-}
 
 // OnConflict sets the policy. It overrides the one given to the constructor. A
 // nil policy acts as Stop.

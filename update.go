@@ -1,7 +1,6 @@
 package ifmatch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +53,8 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // Errors: *ConflictError after the last refusal, *StatusError for another final
 // status, ErrNoValidator where the server gives none, ErrOutcomeUnknown where it
 // can't be known whether the write was applied. With Marks in T, or WithMarker,
-// the last one is rare: a lost answer is recognised by the next read.
+// the last one is rare: a lost answer is recognised by the next read. With an
+// error, the Snapshot is zero but for its Outcome.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
 	d, err := newDocument[T](c, url, opts)
 	if err == nil && edit == nil {
@@ -191,128 +191,6 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 		return nil, fmt.Errorf("ifmatch: decode %q: %w", d.url, err)
 	}
 	return s, nil
-}
-
-// draft is what an edit made of a state: the body to send and the value in it.
-type draft[T any] struct {
-	value  T
-	body   []byte // what is sent
-	stored []byte // the document that it makes
-	same   bool   // as the state
-}
-
-// draft runs edit on a fresh copy of the state's value.
-func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*draft[T], error) {
-	fresh := new(T)
-	if !s.absent {
-		if err := d.set.codec.Decode(s.body, fresh); err != nil {
-			return nil, fmt.Errorf("ifmatch: decode %q: %w", d.url, err)
-		}
-	}
-	before, err := d.set.codec.Encode(fresh)
-	if err != nil {
-		return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
-	}
-	m.see(fresh)
-	if err := edit(fresh); err != nil {
-		return nil, err
-	}
-	after, err := d.set.codec.Encode(fresh)
-	if err != nil {
-		return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
-	}
-	if !s.absent && bytes.Equal(before, after) {
-		return &draft[T]{value: *fresh, stored: s.body, same: true}, nil
-	}
-	if m != nil {
-		m.put(fresh)
-		if after, err = d.set.codec.Encode(fresh); err != nil {
-			return nil, fmt.Errorf("ifmatch: encode %T: %w", *fresh, err)
-		}
-	}
-	made := &draft[T]{value: *fresh}
-	if made.body, made.stored, err = d.render(s, before, after); err != nil {
-		return nil, fmt.Errorf("ifmatch: update %q: %w", d.url, err)
-	}
-	return made, d.keepsMark(made.stored, m)
-}
-
-// keepsMark returns an error where the document lacks the mark that was put into
-// it: then an own write couldn't be told from another's.
-func (d *document[T]) keepsMark(stored []byte, m *marking[T]) error {
-	if m == nil {
-		return nil
-	}
-	var check T
-	if err := d.set.codec.Decode(stored, &check); err != nil {
-		return fmt.Errorf("ifmatch: decode what was encoded of %T: %w", check, err)
-	}
-	if m.find(&check) != MarkFound {
-		return fmt.Errorf("ifmatch: %T doesn't keep the mark of Marks or WithMarker: embed Marks by value, and let the JSON have its member", check)
-	}
-	return nil
-}
-
-// finish marks what the edits of a batch made of s, one after another.
-func (d *document[T]) finish(s, end *state[T], m *marking[T]) (*draft[T], error) {
-	made := &draft[T]{value: end.value, body: end.body, stored: end.body}
-	if m != nil {
-		var seen, fresh T
-		if !s.absent {
-			if err := d.set.codec.Decode(s.body, &seen); err != nil {
-				return nil, err
-			}
-		}
-		if err := d.set.codec.Decode(end.body, &fresh); err != nil {
-			return nil, err
-		}
-		before, err := d.set.codec.Encode(&fresh)
-		if err != nil {
-			return nil, err
-		}
-		m.see(&seen)
-		m.put(&fresh)
-		after, err := d.set.codec.Encode(&fresh)
-		if err != nil {
-			return nil, err
-		}
-		if made.body, made.stored, err = d.renderWhole(end, before, after); err != nil {
-			return nil, err
-		}
-		made.value = fresh
-	}
-	if d.set.patch && !s.absent {
-		p, err := mergePatchJSON(s.body, s.body, made.stored) // of the documents themselves
-		if err != nil {
-			return nil, err
-		}
-		made.body = p
-	}
-	return made, d.keepsMark(made.stored, m)
-}
-
-func (d *document[T]) renderWhole(s *state[T], before, after []byte) (body, stored []byte, err error) {
-	if _, isJSON := d.set.codec.(jsonCodec); !isJSON {
-		return after, after, nil
-	}
-	stored, err = patchJSON(s.body, before, after)
-	return stored, stored, err
-}
-
-// render returns the body that makes after of the state, and what is stored then.
-func (d *document[T]) render(s *state[T], before, after []byte) (body, stored []byte, err error) {
-	_, isJSON := d.set.codec.(jsonCodec)
-	if d.set.patch && !isJSON {
-		return nil, nil, errors.New("WithPatch is for JSON")
-	}
-	if s.absent || !isJSON {
-		return after, after, nil
-	}
-	if stored, err = patchJSON(s.body, before, after); err != nil || !d.set.patch {
-		return stored, stored, err
-	}
-	body, err = mergePatchJSON(s.body, before, after)
-	return body, stored, err
 }
 
 // statusError reads an answer that is neither success nor a refusal.

@@ -52,7 +52,9 @@ func newUpdateSettings(opts []UpdateOption) (updateSettings, error) {
 
 // CreateIfAbsent makes Update start from the zero T where the document isn't
 // there (404 or 410) and write it with If-None-Match: *. Where somebody else
-// creates it first, their document is updated. For Get it gives the zero T.
+// creates it first, their document is updated. One that was there and is deleted
+// before the write stays deleted: that is a *ConflictError with CauseGone. For Get
+// a document that isn't there is the zero T.
 //
 // By default a document that isn't there is a *StatusError.
 func CreateIfAbsent() UpdateOption {

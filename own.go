@@ -1,0 +1,142 @@
+package ifmatch
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+)
+
+// ownWrite ends a call whose write was found to have been applied.
+type ownWrite struct{ conflict *Conflict }
+
+func (ownWrite) Error() string { return "ifmatch: applied by an earlier attempt" }
+
+// isOwn reports whether the current state is what this call wanted: the body
+// that was sent, or nothing after DELETE. It shows that the state is as wanted,
+// not who made it so. A read that carries the refused tag is stale and shows
+// nothing.
+func (c *call) isOwn(conflict *Conflict) bool {
+	if signedAbove(c.req) != "" {
+		return false // nothing can be asked
+	}
+	ctx := c.policyContext()
+	cause := c.outcome.Cause
+	defer func() { c.outcome.Cause = cause }()
+	switch c.write.Method {
+	case http.MethodDelete:
+		err := conflict.refresh.learn(ctx, conflict, false)
+		return err != nil && c.outcome.Cause == CauseGone
+	case http.MethodPut:
+		if c.payload.length > c.maxRepresentation || !c.payload.replayable() {
+			return false
+		}
+		err := conflict.refresh.learn(ctx, conflict, true)
+		if errors.Is(err, ErrTooLarge) {
+			conflict.refresh = refresh{asked: conflict.refresh.asked} // HEAD may still say
+		}
+		return err == nil && !conflict.refresh.unchanged && conflict.holdsOwn()
+	}
+	return false
+}
+
+// holdsOwn reports whether the state that was read is the body that was sent. It
+// is compared before the policy has it, who may change it.
+func (c *Conflict) holdsOwn() bool {
+	if !c.compared && c.refresh.state != nil {
+		c.compared, c.own = true, c.call.sent(c.refresh.state)
+	}
+	return c.own
+}
+
+// sent reports whether the representation is the body that was sent.
+func (c *call) sent(current *Representation) bool {
+	if !slices.Equal(fieldLines(c.write.Header, "Content-Encoding"), fieldLines(current.Header, "Content-Encoding")) {
+		return false
+	}
+	if c.payload.empty {
+		return len(current.Body) == 0
+	}
+	if !c.payload.sentWhole() {
+		return false
+	}
+	body, err := c.payload.open(c)
+	if err != nil || body == nil {
+		return false
+	}
+	defer body.Close()
+	theirs := bytes.NewReader(current.Body)
+	mine := io.LimitReader(body, int64(len(current.Body))+1)
+	return equalStreams(mine, theirs)
+}
+
+// equalStreams compares without holding either whole.
+func equalStreams(a, b io.Reader) bool {
+	one, two := make([]byte, 16<<10), make([]byte, 16<<10)
+	for {
+		n, errA := io.ReadFull(a, one)
+		m, errB := io.ReadFull(b, two)
+		if !bytes.Equal(one[:n], two[:m]) {
+			return false
+		}
+		endA, endB := errA == io.EOF || errA == io.ErrUnexpectedEOF, errB == io.EOF || errB == io.ErrUnexpectedEOF
+		if endA || endB {
+			return endA && endB
+		}
+		if errA != nil || errB != nil {
+			return false
+		}
+	}
+}
+
+// applied ends the call with the response to a write that was found applied.
+func (c *call) applied(conflict *Conflict) (*http.Response, error) {
+	c.outcome.Effect, c.outcome.Cause, c.outcome.Err = EffectApplied, CauseOwnEarlierWrite, nil
+	c.outcome.Overwrote = c.first != nil && c.first.blind
+	var resp *http.Response
+	if c.appliedResponse != nil {
+		conflict.describe()
+		conflict.ended = false
+		resp = c.appliedResponse(conflict)
+		conflict.ended = true
+		c.outcome.Cause = CauseOwnEarlierWrite // whatever it asked
+	}
+	if resp == nil {
+		resp = &http.Response{
+			Status: "204 No Content", StatusCode: http.StatusNoContent,
+			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{}, Body: http.NoBody, Request: c.write,
+		}
+		if v := conflict.refresh.fresh; v.ETag != "" {
+			resp.Header["Etag"] = []string{v.ETag}
+		}
+		if v := conflict.refresh.fresh; v.LastModified != "" {
+			resp.Header["Last-Modified"] = []string{v.LastModified}
+		}
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	c.done()
+	return c.returned(resp, true), nil
+}
+
+// deletedEarlier reports whether a repeated DELETE found nothing.
+func (c *call) deletedEarlier(resp *http.Response) bool {
+	return c.first != nil && c.first.resp != resp && c.write.Method == http.MethodDelete &&
+		(resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone)
+}
+
+// endDelete ends the call of a repeated DELETE that found nothing: that the
+// resource is gone doesn't show who deleted it.
+func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
+	c.startClock()
+	c.refusal = resp
+	c.keepRefusal()
+	if c.uniqueBody || c.policy == Policy(Resend) {
+		return c.applied(c.newConflict(guardOf(c.write.Header)))
+	}
+	c.outcome.Cause = CauseUnattributed
+	return c.unknown(errAmbiguousPolicy)
+}

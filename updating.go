@@ -1,0 +1,198 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// attempt is one Update under way.
+type attempt[T any] struct {
+	doc   *document[T]
+	make  func(*state[T]) (*draft[T], error)
+	mark  *marking[T]
+	draft *draft[T]    // sent last
+	ended *Snapshot[T] // found without another write
+	found *state[T]    // holds the mark
+	err   error        // of edit, or of rendering what it made
+
+	limits settings // what is left of WithMaxAttempts and WithMaxElapsed
+	until  time.Time
+	total  Outcome // of all runs of the Transport's loop
+	open   error   // of the write that may have been applied; nil: none
+}
+
+// update runs the loop that the Transport's own doesn't cover: a lost answer
+// that the mark decides, and a document that somebody else created.
+func (d *document[T]) update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
+	mark := newMarking(d.marker)
+	a := &attempt[T]{doc: d, mark: mark, make: func(s *state[T]) (*draft[T], error) { return d.draft(s, edit, mark) }}
+	return a.run(ctx, nil)
+}
+
+// maxRounds bounds how often the Transport's loop is run.
+const maxRounds = 4
+
+// run writes until the server accepts. It begins with the state that is kept
+// from the write before, where there is one.
+func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
+	defer a.report(ctx)
+	pass := a.doc.lineUp(ctx)
+	defer pass.leave()
+	ctx = pass.within(ctx)
+	a.limits = a.doc.limits(ctx)
+	a.until = time.Now().Add(a.limits.maxElapsed)
+	for round := 1; ; round++ {
+		s, err := kept, error(nil)
+		if s == nil {
+			s, err = a.doc.read(ctx)
+		}
+		if err != nil {
+			return a.fail(err)
+		}
+		if round > 1 {
+			switch mark := a.mark.find(&s.value); {
+			case mark == MarkFound:
+				return a.applied(s)
+			case mark == MarkUnknown && a.open != nil:
+				return a.fail(a.open)
+			}
+		}
+		if a.draft, err = a.make(s); err != nil {
+			return a.fail(err)
+		}
+		if a.draft.same {
+			if a.open != nil {
+				return a.fail(a.open)
+			}
+			return s.snapshot(), nil
+		}
+		snapshot, err := a.write(ctx, s)
+		if err == nil {
+			return snapshot, nil
+		}
+		if round == maxRounds || !a.goesOn(ctx, s, err) {
+			if s := a.lookAgain(ctx, err); s != nil {
+				return a.applied(s)
+			}
+			return a.fail(err)
+		}
+		if errors.Is(err, ErrOutcomeUnknown) {
+			a.open = err // until a write is accepted: a read that lacks the mark may be stale
+		}
+		kept, a.limits.maxElapsed = nil, max(time.Until(a.until), 1)
+	}
+}
+
+// write runs the Transport's loop once.
+func (a *attempt[T]) write(ctx context.Context, s *state[T]) (Snapshot[T], error) {
+	snapshot, o, err := a.send(ctx, s)
+	a.limits.maxAttempts -= o.Attempts
+	o.Exchanges = append(a.total.Exchanges, o.Exchanges...)
+	o.Attempts += a.total.Attempts
+	o.Waited += a.total.Waited
+	a.total, snapshot.Outcome = o, o
+	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+		conflict.Outcome = o
+	}
+	return snapshot, err
+}
+
+// goesOn reports whether another run may end better: the mark decides about a
+// lost answer, and a document that somebody else created can be updated.
+func (a *attempt[T]) goesOn(ctx context.Context, s *state[T], err error) bool {
+	if a.err != nil || ctx.Err() != nil || a.limits.maxAttempts <= 0 || !time.Now().Before(a.until) {
+		return false
+	}
+	lost := a.mark != nil && errors.Is(err, ErrOutcomeUnknown)
+	return lost || s.absent && a.doc.set.create && a.total.Cause == CauseExists
+}
+
+// lookAgain returns the state that holds the mark, after a write that ended
+// without success: where there is a marker it is looked for at every refusal.
+func (a *attempt[T]) lookAgain(ctx context.Context, err error) *state[T] {
+	if a.mark == nil || a.err != nil || ctx.Err() != nil || !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
+		return nil
+	}
+	if s, failed := a.doc.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
+		return s
+	}
+	return nil
+}
+
+// applied ends an Update whose mark is in the document.
+func (a *attempt[T]) applied(s *state[T]) (Snapshot[T], error) {
+	a.found = s
+	a.total.Effect, a.total.Cause, a.total.Err = EffectApplied, CauseOwnEarlierWrite, nil
+	snapshot := s.snapshot()
+	snapshot.Outcome = a.total
+	return snapshot, nil
+}
+
+// fail ends an Update with an error: after a write whose answer was lost it is
+// unknown what became of that.
+func (a *attempt[T]) fail(err error) (Snapshot[T], error) {
+	if a.open != nil && !errors.Is(err, ErrOutcomeUnknown) {
+		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+	}
+	return Snapshot[T]{Outcome: a.total}, err
+}
+
+// report fills what WithOutcome was given.
+func (a *attempt[T]) report(ctx context.Context) {
+	if s := scopeOf(ctx); s != nil && s.outcome != nil {
+		*s.outcome = a.total
+	}
+}
+
+// lineUp takes its turn in the lane of the document before it is read, where
+// others who lost a race are in it: a read made now would be stale when they are
+// through. It returns nil where nobody is, and where the wait is too long.
+func (d *document[T]) lineUp(ctx context.Context) *pass {
+	t, ours := d.client.Transport.(*Transport)
+	target, err := url.Parse(d.url)
+	if !ours || err != nil || t.lanes.held(ctx, placeOf(target)) != nil {
+		return nil
+	}
+	p := t.lanes.join(placeOf(target), false)
+	if p == nil {
+		return nil
+	}
+	limit := d.set.settings.over(*t.effective()).maxElapsed
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
+		if left < 0 {
+			left = limit
+		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		select {
+		case <-wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		p.leave()
+		return nil
+	}
+	return p
+}
+
+// limits are WithMaxAttempts and WithMaxElapsed of the whole Update.
+func (d *document[T]) limits(ctx context.Context) settings {
+	set := d.set.settings
+	if s := scopeOf(ctx); s != nil {
+		set = set.over(s.settings)
+	}
+	if t, ours := d.client.Transport.(*Transport); ours {
+		set = set.over(*t.effective())
+	}
+	set = set.over(defaults())
+	set.policy = &editing{}
+	return settings{maxAttempts: set.attempts(), maxElapsed: set.maxElapsed}
+}
