@@ -18,7 +18,7 @@ func (r *Resource[T]) write(batch []*ticket[T]) {
 		if finished {
 			return
 		}
-		err := fmt.Errorf("ifmatch: update %q: %w: a codec, marker or option panicked or ended its goroutine: %v", r.doc.url, ErrOutcomeUnknown, recover())
+		err := fmt.Errorf("ifmatch: update %q: %w: a codec, marker or option panicked or ended its goroutine: %v", r.doc.name, ErrOutcomeUnknown, recover())
 		for _, t := range batch {
 			t.end(Snapshot[T]{}, err)
 		}
@@ -35,15 +35,16 @@ func (r *Resource[T]) send(batch []*ticket[T]) {
 	kept := r.kept
 	r.kept = nil
 	mark := newMarking(r.doc.marker) // of all that is sent for this batch
-	done, err := r.commit(ctx, batch, kept, mark)
+	var total Outcome
+	done, err := r.commit(ctx, batch, kept, mark, &total)
 	if kept != nil && done == nil && ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown) {
 		// Nothing was written on a state that was only kept: the server may
 		// have moved on.
-		done, err = r.commit(ctx, batch, nil, mark)
+		done, err = r.commit(ctx, batch, nil, mark, &total)
 	}
 	if err != nil {
 		for _, t := range batch {
-			t.end(Snapshot[T]{}, err)
+			t.end(Snapshot[T]{Outcome: total.clone()}, err)
 		}
 		return
 	}
@@ -84,7 +85,7 @@ type committed[T any] struct {
 func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
 	own := c.snapshot
 	own.Header = own.Header.Clone()
-	own.Outcome.Exchanges = slices.Clone(own.Outcome.Exchanges)
+	own.Outcome = own.Outcome.clone()
 	if len(c.state.body) > 0 {
 		own.Value = *new(T)
 		codec.Decode(c.state.body, &own.Value) // it was decoded before
@@ -92,12 +93,19 @@ func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
 	return own
 }
 
+func (o Outcome) clone() Outcome {
+	o.Exchanges = slices.Clone(o.Exchanges)
+	return o
+}
+
 // commit runs the batch until the server accepts. It returns nil where nothing
-// was written on a kept state: then nobody has a result yet.
-func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T], mark *marking[T]) (*committed[T], error) {
+// was written on a kept state: then nobody has a result yet. What was sent is
+// added to total.
+func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T], mark *marking[T], total *Outcome) (*committed[T], error) {
 	var made *draft[T]
 	results := make(map[*ticket[T]]error)
-	a := &attempt[T]{doc: r.doc, mark: mark}
+	a := &attempt[T]{doc: r.doc, mark: mark, total: *total}
+	before := total.Attempts
 	a.make = func(s *state[T]) (*draft[T], error) {
 		clear(results)
 		var err error
@@ -105,7 +113,8 @@ func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *stat
 		return made, err
 	}
 	snapshot, err := a.run(ctx, kept)
-	wrote := err == nil && snapshot.Outcome.Attempts > 0 && made != nil && !made.same
+	*total = a.total
+	wrote := err == nil && a.total.Attempts > before && made != nil && !made.same
 	if kept != nil && !wrote && a.found == nil {
 		return nil, err // run it again before anyone gets a result
 	}

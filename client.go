@@ -97,7 +97,7 @@ func (t *Transport) effective() *settings {
 // nothing made before: no copy of the body, no field added, nobody asking for
 // the outcome of an answer that comes through.
 func (t *Transport) plain(req *http.Request, s *scope) bool {
-	if s != nil && (s.outcome != nil || s.settings.repeats != nil || s.settings.expectContinue != nil) {
+	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.repeats != nil || s.settings.expectContinue != nil) {
 		return false
 	}
 	if t.settings != nil && (t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {

@@ -19,7 +19,7 @@ func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*d
 	fresh := new(T)
 	if !s.absent {
 		if err := d.set.codec.Decode(s.body, fresh); err != nil {
-			return nil, fmt.Errorf("ifmatch: decode %q: %w", d.url, err)
+			return nil, fmt.Errorf("ifmatch: decode %q: %w", d.name, err)
 		}
 	}
 	before, err := d.set.codec.Encode(fresh)
@@ -45,7 +45,7 @@ func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*d
 	}
 	made := &draft[T]{value: *fresh}
 	if made.body, made.stored, err = d.render(s, before, after); err != nil {
-		return nil, fmt.Errorf("ifmatch: update %q: %w", d.url, err)
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
 	}
 	return made, d.keepsMark(made.stored, m)
 }

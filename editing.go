@@ -68,7 +68,7 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 	case s.ETag != "":
 		req.Header.Set("If-Match", s.ETag)
 	default:
-		return nil, fmt.Errorf("ifmatch: update %q: %w: the state was read without an ETag", d.url, ErrNoValidator)
+		return nil, fmt.Errorf("ifmatch: update %q: %w: the state was read without an ETag", d.name, ErrNoValidator)
 	}
 	return req, nil
 }
@@ -116,7 +116,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 // unanswered is the error of a write that has no answer.
 func (a *attempt[T]) unanswered(err error, o Outcome) error {
 	if o.Effect != EffectNotApplied && !errors.Is(err, ErrOutcomeUnknown) {
-		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 	}
 	err := statusError(req.Method, at, resp)
 	if o.Effect == EffectUnknown {
-		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
 	}
 	return Snapshot[T]{}, o, err
 }

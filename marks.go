@@ -27,8 +27,10 @@ const maxMarks = 64
 // embed it in T. It keeps the ids of the last 64 writes in the document's member
 // _ifmatch, an array of strings, the newest last. After a refusal or a lost
 // answer the state is read and the id of the write is looked for: found, the
-// write was applied; absent, it was not. It can't be told once more than 64
-// writes came after it; then Update ends with ErrOutcomeUnknown.
+// write was applied; absent, it was not. It can't be told once 64 other writes
+// came after it, or somebody wiped the ids. After a lost answer Update then ends
+// with ErrOutcomeUnknown. A refusal is then believed: the write was not performed
+// (RFC 9110 §13.1.1), unless a proxy performed it twice.
 //
 // The zero value is ready to use. All writers of a document should use it, or at
 // least leave the member as it is.

@@ -60,6 +60,7 @@ type settings struct {
 	budgetTokens, budgetCost int // of the constructors only
 	expectContinue           *int64
 	uniqueBody               bool
+	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
 	appliedResponse          appliedFunc
 	traces                   []*Trace
 	logger                   *slog.Logger

@@ -58,7 +58,7 @@ func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
 	}
 	s, err := r.doc.read(ctx)
 	if err != nil {
-		return Snapshot[T]{}, err
+		return Snapshot[T]{}, ended(ctx, err)
 	}
 	return s.snapshot(), nil
 }
@@ -74,7 +74,8 @@ func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
 // An edit may call Update of the same Resource: the inner one runs in a later
 // write, and the outer ends with ErrEditLimit.
 //
-// The write uses the options of the Resource and no caller's context. The end of
+// The write uses the options of the Resource and no caller's context; its outcome
+// is that of all who share it, and with an error the Snapshot is zero but for that. The end of
 // ctx ends this caller's wait: its edit isn't run if it was still queued, and
 // otherwise the error matches ErrOutcomeUnknown beside the context's.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
@@ -94,17 +95,17 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 		case doc := <-t.run:
 			t.runEdit(doc)
 		case <-t.done:
-			return t.snapshot, t.err
+			return t.result(ctx)
 		case <-ctx.Done():
 			if r.leave(t) {
 				return Snapshot[T]{}, endOf(ctx)
 			}
 			select {
 			case <-t.done: // it ended at the same time
-				return t.snapshot, t.err
+				return t.result(ctx)
 			default:
 			}
-			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.url, ErrOutcomeUnknown, endOf(ctx))
+			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
 		}
 	}
 }
@@ -157,6 +158,14 @@ func (t *ticket[T]) end(s Snapshot[T], err error) {
 	t.ended = true
 	t.snapshot, t.err = s, err
 	close(t.done)
+}
+
+// result is what the caller gets, and what its WithOutcome is filled with.
+func (t *ticket[T]) result(ctx context.Context) (Snapshot[T], error) {
+	if s := scopeOf(ctx); s != nil && s.outcome != nil {
+		*s.outcome = t.snapshot.Outcome
+	}
+	return t.snapshot, t.err
 }
 
 // gone reports whether the caller has given up.

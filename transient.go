@@ -29,8 +29,8 @@ type repeats struct {
 //
 // By default only guarded writes are repeated (PUT or DELETE under exactly one
 // strong tag in If-Match, or under If-None-Match: *), after 429, 502, 503, 504
-// and connection errors, and so are refreshes. A nil check turns all of that
-// off.
+// and connection errors, and so are refreshes and the reads of Get, Update and
+// Resource. A nil check turns all of that off.
 func WithTransientRetry(check retryablehttp.CheckRetry) Option {
 	rule := &repeats{check: check, none: check == nil}
 	return optionFunc(func(s *settings) { s.repeats = rule })
@@ -155,7 +155,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	if c.payload.spool != nil && c.payload.spool.failed(c.payload.length) {
 		return false // the caller's body is at fault
 	}
-	guarded := guardedWrite(c.write, c.refusals > 0)
+	guarded := guardedWrite(c.write, c.refusals > 0) || c.ownRead
 	if !guarded && (c.repeats.check == nil || !idempotent(c.write.Method)) {
 		return false
 	}

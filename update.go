@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	neturl "net/url"
 )
 
 // Snapshot is a state of a document that the server gave or accepted.
@@ -29,7 +29,7 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 	}
 	s, err := d.read(ctx)
 	if err != nil {
-		return Snapshot[T]{}, err
+		return Snapshot[T]{}, ended(ctx, err)
 	}
 	return s.snapshot(), nil
 }
@@ -77,10 +77,21 @@ func endOf(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
+// ended adds the error of a context that ended to one that has only its cause:
+// net/http returns no more.
+func ended(ctx context.Context, err error) error {
+	end := ctx.Err()
+	if end == nil || errors.Is(err, end) || !errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", end, err)
+}
+
 // document is one URL that is read and written.
 type document[T any] struct {
 	client *http.Client
 	url    string
+	name   string // url for texts
 	set    updateSettings
 	marker *marker[T]
 }
@@ -90,7 +101,11 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 	if err != nil {
 		return nil, err
 	}
-	d := &document[T]{client: clientOf(c), url: url, set: set}
+	target, err := neturl.Parse(url)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: %w", err)
+	}
+	d := &document[T]{client: clientOf(c), url: url, name: publicURL(target), set: set}
 	if set.marker != nil {
 		m, ok := set.marker.(*marker[T])
 		if !ok || m.put == nil || m.find == nil {
@@ -124,7 +139,9 @@ func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) cont
 
 // read gets the current state, past caches.
 func (d *document[T]) read(ctx context.Context) (*state[T], error) {
-	req, err := http.NewRequestWithContext(d.scope(ctx, Stop, nil), http.MethodGet, d.url, nil)
+	ctx = d.scope(ctx, Stop, nil)
+	scopeOf(ctx).settings.ownRead = true // made just now, so it may be changed
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
@@ -188,7 +205,7 @@ func (d *document[T]) body(resp *http.Response) ([]byte, error) {
 func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
 	s := &state[T]{Validators: v, header: h, body: body}
 	if err := d.set.codec.Decode(body, &s.value); err != nil {
-		return nil, fmt.Errorf("ifmatch: decode %q: %w", d.url, err)
+		return nil, fmt.Errorf("ifmatch: decode %q: %w", d.name, err)
 	}
 	return s, nil
 }
@@ -199,7 +216,7 @@ func statusError(method, url string, resp *http.Response) error {
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
 }
 
-func sameURL(a, b *url.URL) bool {
+func sameURL(a, b *neturl.URL) bool {
 	x, y := *a, *b
 	x.User, x.Fragment, x.RawFragment, y.User, y.Fragment, y.RawFragment = nil, "", "", nil, "", ""
 	return x.String() == y.String()

@@ -61,6 +61,25 @@ func TestReplayOfMarkedWrites(t *testing.T) {
 	}
 }
 
+// TestReplayedBatchOnKeptState: a batch that was refused on a kept state looks for
+// its mark again before it is run on a fresh read, since what was read in between
+// may have been stale.
+func TestReplayedBatchOnKeptState(t *testing.T) {
+	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		r := NewResource[markedCounter](origin.Client(), url)
+		for range 3 {
+			if _, err := r.Update(context.Background(), addMarked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		origin.Inject(ifmatchtest.Replay(1), ifmatchtest.StaleReads(3))
+		got, err := r.Update(context.Background(), addMarked)
+		if err != nil || got.Value.N != 4 || !strings.Contains(stateOf(origin), `"n":4`) {
+			t.Errorf("%+v, %v: %s", got.Value, err, stateOf(origin))
+		}
+	})
+}
+
 // TestWipedMarks: an edit that sets the whole value doesn't wipe others' ids.
 func TestWipedMarks(t *testing.T) {
 	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
@@ -170,6 +189,56 @@ func TestPanickingCodec(t *testing.T) {
 		armed = false
 		if got, err := r.Update(context.Background(), addOne); err != nil || got.Value.N != 1 {
 			t.Errorf("%+v, %v", got.Value, err)
+		}
+	})
+}
+
+// TestReadsAreRepeated: the reads of Get, Update and Resource are repeated like
+// refreshes, unless WithTransientRetry(nil) says otherwise.
+func TestReadsAreRepeated(t *testing.T) {
+	reads := map[string]func(c *http.Client, url string, opts ...UpdateOption) error{
+		"Get": func(c *http.Client, url string, opts ...UpdateOption) error {
+			_, err := Get[counter](context.Background(), c, url, opts...)
+			return err
+		},
+		"Update": func(c *http.Client, url string, opts ...UpdateOption) error {
+			_, err := Update(context.Background(), c, url, addOne, opts...)
+			return err
+		},
+		"Resource": func(c *http.Client, url string, opts ...UpdateOption) error {
+			_, err := NewResource[counter](c, url, opts...).Update(context.Background(), addOne)
+			return err
+		},
+	}
+	for name, read := range reads {
+		withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			fail := ifmatchtest.FailBefore(2, http.StatusServiceUnavailable).On("GET")
+			origin.Inject(fail)
+			if err := read(origin.Client(), url); err != nil {
+				t.Errorf("%s: %v: %s", name, err, requests(origin))
+			}
+			origin.Inject(fail)
+			var status *StatusError
+			if err := read(origin.Client(), url, WithTransientRetry(nil)); !errors.As(err, &status) || status.StatusCode != 503 {
+				t.Errorf("%s, without repeats: %v", name, err)
+			}
+		})
+	}
+}
+
+// TestOutcomeOfABatch: every caller's WithOutcome is filled, also with an error.
+func TestOutcomeOfABatch(t *testing.T) {
+	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		r := NewResource[counter](origin.Client(), url, WithMaxAttempts(2))
+		var o Outcome
+		got, err := r.Update(WithOutcome(context.Background(), &o), addOne)
+		if err != nil || o.Effect != EffectApplied || o.Attempts != 1 || len(got.Outcome.Exchanges) != 1 {
+			t.Errorf("%+v, %+v, %v", o, got.Outcome, err)
+		}
+		origin.Inject(ifmatchtest.CompetingWriter(0, addFour))
+		got, err = r.Update(WithOutcome(context.Background(), &o), addOne)
+		if !errors.Is(err, ErrConflict) || o.Effect != EffectNotApplied || o.Attempts < 2 || got.Outcome.Attempts != o.Attempts {
+			t.Errorf("%+v, %+v, %v", o, got.Outcome, err)
 		}
 	})
 }

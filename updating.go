@@ -44,28 +44,32 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	ctx = pass.within(ctx)
 	a.limits = a.doc.limits(ctx)
 	a.until = time.Now().Add(a.limits.maxElapsed)
+	there := false // was the document when it was read last
 	for round := 1; ; round++ {
 		s, err := kept, error(nil)
 		if s == nil {
 			s, err = a.doc.read(ctx)
 		}
 		if err != nil {
-			return a.fail(err)
+			return a.fail(ctx, err)
 		}
-		if round > 1 {
-			switch mark := a.mark.find(&s.value); {
-			case mark == MarkFound:
-				return a.applied(s)
-			case mark == MarkUnknown && a.open != nil:
-				return a.fail(a.open)
-			}
+		mark := a.mark.find(&s.value)
+		if s.absent && there {
+			mark = MarkUnknown // deleted, and the mark with it
 		}
+		switch { // in the first round too: a batch may have been sent before
+		case mark == MarkFound:
+			return a.applied(s)
+		case mark == MarkUnknown && a.open != nil:
+			return a.fail(ctx, a.open)
+		}
+		there = !s.absent
 		if a.draft, err = a.make(s); err != nil {
-			return a.fail(err)
+			return a.fail(ctx, err)
 		}
 		if a.draft.same {
 			if a.open != nil {
-				return a.fail(a.open)
+				return a.fail(ctx, a.open)
 			}
 			return s.snapshot(), nil
 		}
@@ -77,7 +81,7 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 			if s := a.lookAgain(ctx, err); s != nil {
 				return a.applied(s)
 			}
-			return a.fail(err)
+			return a.fail(ctx, err)
 		}
 		if errors.Is(err, ErrOutcomeUnknown) {
 			a.open = err // until a write is accepted: a read that lacks the mark may be stale
@@ -133,11 +137,11 @@ func (a *attempt[T]) applied(s *state[T]) (Snapshot[T], error) {
 
 // fail ends an Update with an error: after a write whose answer was lost it is
 // unknown what became of that.
-func (a *attempt[T]) fail(err error) (Snapshot[T], error) {
+func (a *attempt[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 	if a.open != nil && !errors.Is(err, ErrOutcomeUnknown) {
-		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.url, ErrOutcomeUnknown, err)
+		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
 	}
-	return Snapshot[T]{Outcome: a.total}, err
+	return Snapshot[T]{Outcome: a.total}, ended(ctx, err)
 }
 
 // report fills what WithOutcome was given.
