@@ -44,11 +44,11 @@ func kindOf(seed uint64) kind {
 
 // totals counts for the one line at the end.
 type totals struct {
-	mu                                                            sync.Mutex
-	histories                                                     map[string]int
-	unknown                                                       map[string]int
-	ops                                                           int
-	applied, reads, notApplied, found, twice, hidden, bad, gaveUp int
+	mu                                                                     sync.Mutex
+	histories                                                              map[string]int
+	unknown                                                                map[string]int
+	ops                                                                    int
+	applied, reads, notApplied, found, twice, hidden, bad, gaveUp, overrun int
 }
 
 func (s *totals) add(h *history) {
@@ -74,13 +74,21 @@ func (s *totals) String() string {
 		all = append(all, fmt.Sprintf("%s %d in %d", k, s.unknown[k], count))
 	}
 	sort.Strings(all)
-	return fmt.Sprintf("%d histories, %d operations: %d applied (%d recognised after a lost answer), %d not applied, %d reads, %d unknown (%s; %d of them a refusal of a replayed request, %d with Marks although all reads were answered); %d histories where a Resend was applied twice; %d bad",
-		n, s.ops, s.applied, s.found, s.notApplied, s.reads, unknown, strings.Join(all, ", "), s.hidden, s.gaveUp, s.twice, s.bad)
+	return fmt.Sprintf("%d histories, %d operations: %d applied (%d recognised after a lost answer), %d not applied, %d reads, %d unknown (%s; %d of them a refusal of a replayed request, %d with Marks although all reads were answered); %d histories where a Resend was applied twice, %d where a replayed write was and its mark had left the list; %d bad",
+		n, s.ops, s.applied, s.found, s.notApplied, s.reads, unknown, strings.Join(all, ", "), s.hidden, s.gaveUp, s.twice, s.overrun, s.bad)
 }
 
 // verdict is empty for a good history.
 func verdict(h *history, s *totals) (string, porcupine.LinearizationInfo) {
 	result, info := h.check(*flagLimit)
+	if h.overrun && result == porcupine.Illegal {
+		if s != nil {
+			s.mu.Lock()
+			s.overrun++
+			s.mu.Unlock()
+		}
+		return "", info
+	}
 	if result == porcupine.Illegal && h.kind.api == "resend" {
 		if result, info = h.again().check(*flagLimit); result == porcupine.Ok && s != nil {
 			s.mu.Lock()

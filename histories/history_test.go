@@ -1,12 +1,14 @@
 package histories
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,9 +66,10 @@ type history struct {
 	ops     []porcupine.Operation
 	log     []string // what the link did and callers were told
 	wrong   []string // found without the checker
-	lost    []string // items that ended unknown although all reads were answered
+	lost    []input  // ended unknown although all reads were answered
 	denied  []string // items that were said not to be applied
 	why     []string // the errors that came with that
+	overrun bool     // a replayed write may have been applied and its mark have left the list
 
 	applied, reads, notApplied, unknown, found, hidden, gaveUp int
 }
@@ -137,7 +140,7 @@ func (h *history) run(ops int) {
 		all.Go(func() {
 			for i := range n {
 				time.Sleep(time.Duration(plan.IntN(30)) * time.Millisecond)
-				rec.one(writers[id], who, plan, fmt.Sprintf("%c%d", 'a'+id, i), patience, start)
+				rec.one(writers[id], who, plan, i, patience, start)
 			}
 		})
 	}
@@ -206,10 +209,14 @@ func (h *history) newWriter(c *http.Client, url string) writer {
 	}}
 }
 
+// markedWrites is how many ids Marks keeps.
+const markedWrites = 64
+
 // one does one operation and records what the caller was told.
-func (r *recorder) one(w writer, who *caller, plan *rand.Rand, name string, patience time.Duration, start time.Time) {
+func (r *recorder) one(w writer, who *caller, plan *rand.Rand, i int, patience time.Duration, start time.Time) {
 	h := r.h
-	in := input{item: name, add: 1 + plan.Int64N(1000)}
+	name := fmt.Sprintf("%c%d", 'a'+who.id, i)
+	in := input{item: name, add: int64(who.id*1000+i) + 1} // no two add the same
 	if h.kind.broken {
 		in.add = 1
 	}
@@ -238,7 +245,7 @@ func (r *recorder) one(w writer, who *caller, plan *rand.Rand, name string, pati
 		return
 	}
 	failedBefore, replaysBefore, latesBefore := h.readsFailed(w, who), h.replays(w, who), h.lates(w, who)
-	call := r.tick()
+	call, commits := r.tick(), r.w.commits.Load()
 	at := time.Since(start)
 	res := w.do(ctx, in)
 	ret := r.tick()
@@ -254,6 +261,10 @@ func (r *recorder) one(w writer, who *caller, plan *rand.Rand, name string, pati
 		// the state (design, rule 10).
 		res.effect = ifmatch.EffectUnknown
 		h.hidden++
+	}
+	overrun := r.w.commits.Load()-commits >= markedWrites
+	if h.kind.marks && overrun && h.replays(w, who) > replaysBefore {
+		h.overrun = true
 	}
 	h.log = append(h.log, fmt.Sprintf("%4d-%4d %v-%v %s %v %s: %v, %v, shown %d %v; link: %s; %v", call, ret, at, time.Since(start), name, in.add,
 		h.kind, res.effect, res.cause, res.shown, res.state, events, res.err))
@@ -272,9 +283,9 @@ func (r *recorder) one(w writer, who *caller, plan *rand.Rand, name string, pati
 		op.Output, op.Return = output{unknown: true}, -1 // final sets it
 		op.ClientId = 2*h.writers + h.unknown            // a line of its own
 		if h.kind.marks && !blind {
-			h.gaveUp++ // right where requests were lost to the end, or time is over
-			if h.lates(w, who) == latesBefore && time.Since(start)-at < 30*time.Second {
-				h.lost = append(h.lost, in.item)
+			h.gaveUp++ // right where requests were lost to the end, the list of marks was overrun, or time is over
+			if !overrun && h.lates(w, who) == latesBefore && time.Since(start)-at < 30*time.Second {
+				h.lost = append(h.lost, in)
 			}
 		}
 	default:
@@ -334,9 +345,10 @@ func (r *recorder) final(origin *ifmatchtest.Server) {
 	}
 	call, ret := r.tick(), r.tick()
 	h.ops = append(h.ops, porcupine.Operation{Input: input{read: true}, Call: call, Output: output{seen: true, state: s}, Return: ret})
-	for _, item := range h.lost {
-		if item != "" && strings.Contains(" "+s.items+" ", " "+item+" ") {
-			h.wrong = append(h.wrong, item+" ended unknown although it was applied and all reads were answered")
+	added := h.added(origin)
+	for _, in := range h.lost {
+		if in.item != "" && strings.Contains(" "+s.items+" ", " "+in.item+" ") || slices.Contains(added, in.add) {
+			h.wrong = append(h.wrong, fmt.Sprintf("%v ended unknown although it was applied and all reads were answered", in))
 		}
 	}
 	for i, item := range h.denied {
@@ -345,10 +357,14 @@ func (r *recorder) final(origin *ifmatchtest.Server) {
 		}
 	}
 	end := r.tick()
+	shown := h.shown()
 	kept := h.ops[:0]
 	for _, op := range h.ops {
 		if op.Return < 0 {
 			item := op.Input.(input).item
+			if h.kind.object == register && !shown[item] {
+				continue // nobody saw it: it may have happened after the last read
+			}
 			if (h.kind.object == set || h.kind.object == list) && !strings.Contains(" "+s.items+" ", " "+item+" ") {
 				continue // nothing removes items: it was never applied
 			}
@@ -359,11 +375,48 @@ func (r *recorder) final(origin *ifmatchtest.Server) {
 	h.ops = kept
 }
 
+// added returns what each applied write of a counter added. A Resource's writes
+// hold the adds of several callers, so they tell nothing.
+func (h *history) added(origin *ifmatchtest.Server) []int64 {
+	if h.kind.object != counter || h.kind.api != "update" {
+		return nil
+	}
+	made := map[string]int64{} // by the tag of the state before
+	var tags []string
+	for _, r := range origin.Log() {
+		if r.Applied {
+			tag := r.Header.Get("If-Match")
+			tags = append(tags, tag)
+			made[tag] = decode(r.Body).n
+		}
+	}
+	// The server's tags count: "v2" comes after "v1".
+	slices.SortFunc(tags, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	var adds []int64
+	before := int64(0)
+	for _, tag := range tags {
+		adds = append(adds, made[tag]-before)
+		before = made[tag]
+	}
+	return adds
+}
+
 var errIllegal = errors.New("not linearizable")
 
 // check asks porcupine. A time-out is a failure.
 func (h *history) check(limit time.Duration) (porcupine.CheckResult, porcupine.LinearizationInfo) {
 	return porcupine.CheckOperationsVerbose(model(h.kind.object, h.ops), h.ops, limit)
+}
+
+// shown is the items of all states that a caller saw; of a register, the values.
+func (h *history) shown() map[string]bool {
+	shown := map[string]bool{}
+	for _, op := range h.ops {
+		if out := op.Output.(output); out.seen {
+			shown[out.state.items] = true
+		}
+	}
+	return shown
 }
 
 // again is the history of a register where each write that went out may have
@@ -372,12 +425,7 @@ func (h *history) check(limit time.Duration) (porcupine.CheckResult, porcupine.L
 func (h *history) again() *history {
 	more := *h
 	more.ops = nil
-	shown := map[string]bool{}
-	for _, op := range h.ops {
-		if out := op.Output.(output); out.seen {
-			shown[out.state.items] = true
-		}
-	}
+	shown := h.shown()
 	for _, op := range h.ops {
 		n, _ := op.Metadata.(int)
 		if !shown[op.Input.(input).item] {

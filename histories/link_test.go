@@ -44,6 +44,7 @@ type weather struct {
 	seed     uint64
 	unknowns atomic.Int64 // answers lost so far
 	calm     atomic.Bool  // no answer is lost any more
+	commits  atomic.Int64 // writes that were accepted
 	late     sync.WaitGroup
 
 	mu   sync.Mutex
@@ -231,7 +232,11 @@ func (l *link) send(ctx context.Context, req *http.Request, body []byte) (*http.
 	out := req.Clone(ctx)
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	out.GetBody = nil
-	return l.base.RoundTrip(out)
+	resp, err := l.base.RoundTrip(out)
+	if err == nil && resp.StatusCode < 300 {
+		l.w.commits.Add(1)
+	}
+	return resp, err
 }
 
 func (c *caller) note(what string) {
