@@ -57,6 +57,7 @@
 //	Stop           nothing is sent; the caller gets the refusal, untouched
 //	Resend         the same body under the fresh validator; the last writer wins
 //	Rebuild        a body made from the current state, under that state's validator
+//	MergeJSON      the caller's change of a JSON document, put into the current one
 //	Unconditional  the same body without a precondition; for diagnosis
 //	PolicyFunc     whatever a function decides from the Conflict
 //
@@ -91,10 +92,19 @@
 //		return nil
 //	})
 //
+// The function may run more than once. Members that the type doesn't declare
+// survive byte for byte, or Update returns an error that names them. It brings
+// its own policy, so [OnConflict] isn't for it; the limits of the client and of
+// WithOptions hold, with 16 attempts in place of 4.
+//
 // Embed [Marks] in the type, so that a lost answer is recognised as one's own
-// write. [NewResource] shares writes between the goroutines of a process,
-// [MergeJSON] merges a body that was made already, and [Remember] guards writes
-// with the tags that the same flow has read.
+// write. Without it, or [WithMarker], a lost answer ends with
+// [ErrOutcomeUnknown], after a 5xx too, rather than with an edit applied twice.
+//
+// [NewResource] shares writes between the goroutines of a process. [MergeJSON]
+// merges a body that was made already; changes that overlap end with a
+// [*MergeError]. [Remember] guards writes with the tags that the same flow has
+// read.
 //
 // # What became of it
 //
