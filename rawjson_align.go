@@ -214,12 +214,12 @@ func (al *alignment) pairChanged() error {
 }
 
 // pairs reports whether the element at i, which is different before and after,
-// is the same one changed: something in it tells so, or everything around it
-// stayed in place and nothing tells otherwise.
+// is the same one changed: nothing tells otherwise, and something in it tells so
+// or everything around it stayed in place.
 func (al *alignment) pairs(g gap, i int, c clues) bool {
 	_, before := slices.BinarySearch(g.b, i)
 	_, after := slices.BinarySearch(g.a, i)
-	return before && after && (c.here[i] || g.inPlace && !c.moved[i] && !c.other[i])
+	return before && after && !c.moved[i] && !c.other[i] && (c.here[i] || g.inPlace)
 }
 
 // ambiguous returns the error about an unknown member in one of these elements,

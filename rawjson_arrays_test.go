@@ -54,7 +54,11 @@ func TestPatchArrays(t *testing.T) {
 		}, `{"items":[{"id":2,"name":"x"},{"id":1,"name":"x"},{"id":3,"u":1}]}`, ""},
 		{"swap a member", `{"items":[{"id":1,"name":"a","u":1},{"id":2,"name":"b","u":2}]}`, func(d *rawDocT) {
 			d.Items[0].Name, d.Items[1].Name = "b", "a"
-		}, `{"items":[{"id":1,"name":"b","u":1},{"id":2,"name":"a","u":2}]}`, ""},
+		}, "", "/items/0/u"},
+		{"put one before it and change it", `{"items":[{"id":1,"name":"a","u":1}]}`, func(d *rawDocT) {
+			d.Items[0].ID = 3
+			d.Items = append([]rawItemT{{2, "a"}}, d.Items...)
+		}, "", "/items/0/u"},
 		{"start anew", three, func(d *rawDocT) { d.Items = []rawItemT{{ID: 9}} }, "", "/items/0/u"},
 		{"start anew, nothing unknown", `{"items":[{"id":1},{"id":2}]}`, func(d *rawDocT) { d.Items = []rawItemT{{ID: 9}} }, `{"items":[{"id":9}]}`, ""},
 		{"one of two alike removed", `{"items":[{"id":1,"u":1},{"id":1,"u":2}]}`, func(d *rawDocT) { d.Items = d.Items[1:] }, "", "/items/0/u"},
