@@ -12,56 +12,99 @@ import (
 
 // write sends the edits of a batch as one write. What panics or ends the
 // goroutine here is a codec, a marker or an option: every caller gets an error.
-func (r *Resource[T]) write(batch []*ticket[T]) {
+func (r *Resource[T]) write(tickets []*ticket[T]) {
+	b := &batch[T]{Resource: r, tickets: tickets, mark: newMarking(r.doc.marker)}
 	finished := false
 	defer func() {
 		if finished {
 			return
 		}
-		err := fmt.Errorf("ifmatch: update %q: %w: a codec, marker or option panicked or ended its goroutine: %v", r.doc.name, ErrOutcomeUnknown, recover())
-		for _, t := range batch {
-			t.end(Snapshot[T]{}, err)
+		err := fmt.Errorf("a codec, marker or option panicked or ended its goroutine: %v", recover())
+		if b.attempt != nil && b.attempt.sent {
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
+		b.endAll(fmt.Errorf("ifmatch: update %q: %w", r.doc.name, err))
 	}()
-	r.send(batch)
+	b.send()
 	finished = true
 }
 
-func (r *Resource[T]) send(batch []*ticket[T]) {
+// batch is the edits that go out as one write.
+type batch[T any] struct {
+	*Resource[T]
+	tickets []*ticket[T]
+	mark    *marking[T] // of all that is sent for them
+	attempt *attempt[T]
+	drafts  []map[*ticket[T]]error // of each draft, the edits that aren't in it
+	total   Outcome
+}
+
+func (b *batch[T]) send() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	stop := r.watch(batch, cancel)
+	stop := b.watch(cancel)
 	defer stop()
-	kept := r.kept
-	r.kept = nil
-	mark := newMarking(r.doc.marker) // of all that is sent for this batch
-	var total Outcome
-	done, err := r.commit(ctx, batch, kept, mark, &total)
+	kept := b.kept
+	b.kept = nil
+	done, err := b.commit(ctx, kept)
 	if kept != nil && done == nil && ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown) {
 		// Nothing was written on a state that was only kept: the server may
 		// have moved on.
-		done, err = r.commit(ctx, batch, nil, mark, &total)
+		done, err = b.commit(ctx, nil)
 	}
 	if err != nil {
-		for _, t := range batch {
-			t.end(Snapshot[T]{Outcome: total.clone()}, err)
-		}
+		b.endAll(err)
 		return
 	}
-	if done.wrote {
-		r.keep(ctx, done.state)
+	for _, t := range b.tickets {
+		if failed := b.failed(t, done.found); failed != nil {
+			t.end(Snapshot[T]{Outcome: b.total.clone()}, failed)
+		}
 	}
-	for _, t := range batch {
-		t.end(done.forOne(r.doc.set.codec), nil)
+	if done.wrote {
+		b.keep(ctx, done.state)
+	}
+	for _, t := range b.tickets {
+		t.end(done.forOne(b.doc.set.codec), nil)
 	}
 }
 
+// endAll ends all with an error of the write; an edit that was in no draft has its
+// own.
+func (b *batch[T]) endAll(err error) {
+	for _, t := range b.tickets {
+		own := err
+		if failed := b.failed(t, errors.Is(err, ErrOutcomeUnknown)); failed != nil && !errors.Is(failed, errDiffering) {
+			own = failed
+		}
+		t.end(Snapshot[T]{Outcome: b.total.clone()}, own)
+	}
+}
+
+var errDiffering = fmt.Errorf("%w: the edit failed on one of the states that were written on, and on another it didn't", ErrOutcomeUnknown)
+
+// failed is why an edit isn't in what was written, nil where it is. That is said
+// by the last draft, but where any of them may be the one that was accepted.
+func (b *batch[T]) failed(t *ticket[T], any bool) error {
+	var last error
+	failures := 0
+	for _, left := range b.drafts {
+		if last = left[t]; last != nil {
+			failures++
+		}
+	}
+	if any && failures > 0 && failures < len(b.drafts) {
+		return errDiffering
+	}
+	return last
+}
+
 // watch cancels a write that nobody waits for any more.
-func (r *Resource[T]) watch(batch []*ticket[T], cancel func()) (stop func()) {
+func (b *batch[T]) watch(cancel func()) (stop func()) {
 	ended := make(chan struct{})
 	var over sync.WaitGroup
 	over.Go(func() {
-		for _, t := range batch {
+		for _, t := range b.tickets {
 			select {
 			case <-t.left:
 			case <-t.done: // without the others it may be waited for no more
@@ -79,6 +122,7 @@ type committed[T any] struct {
 	snapshot Snapshot[T]
 	state    *state[T]
 	wrote    bool
+	found    bool // by the mark, which all drafts have
 }
 
 // forOne returns the snapshot for one caller: no two share anything in it.
@@ -99,65 +143,63 @@ func (o Outcome) clone() Outcome {
 }
 
 // commit runs the batch until the server accepts. It returns nil where nothing
-// was written on a kept state: then nobody has a result yet. What was sent is
-// added to total.
-func (r *Resource[T]) commit(ctx context.Context, batch []*ticket[T], kept *state[T], mark *marking[T], total *Outcome) (*committed[T], error) {
+// was written on a kept state: then nobody has a result yet.
+func (b *batch[T]) commit(ctx context.Context, kept *state[T]) (*committed[T], error) {
 	var made *draft[T]
-	results := make(map[*ticket[T]]error)
-	a := &attempt[T]{doc: r.doc, mark: mark, total: *total}
-	before := total.Attempts
+	a := &attempt[T]{doc: b.doc, mark: b.mark, total: b.total, sent: b.total.Attempts > 0}
+	b.attempt = a
+	before := b.total.Attempts
 	a.make = func(s *state[T]) (*draft[T], error) {
-		clear(results)
 		var err error
-		made, err = r.draft(s, batch, results, mark)
+		made, err = b.draft(s)
 		return made, err
 	}
 	snapshot, err := a.run(ctx, kept)
-	*total = a.total
+	b.total = a.total
 	wrote := err == nil && a.total.Attempts > before && made != nil && !made.same
 	if kept != nil && !wrote && a.found == nil {
 		return nil, err // run it again before anyone gets a result
-	}
-	for t, failed := range results {
-		t.end(Snapshot[T]{}, failed)
 	}
 	switch {
 	case err != nil:
 		return nil, err
 	case a.found != nil:
-		return &committed[T]{snapshot, a.found, true}, nil
+		return &committed[T]{snapshot, a.found, true, true}, nil
 	}
 	stored := &state[T]{Validators: snapshot.Validators, header: snapshot.Header, body: made.stored}
-	return &committed[T]{snapshot, stored, wrote}, nil
+	return &committed[T]{snapshot, stored, wrote, false}, nil
 }
 
 // draft runs the edits of a batch one after another, and marks what they make.
-func (r *Resource[T]) draft(s *state[T], batch []*ticket[T], results map[*ticket[T]]error, mark *marking[T]) (*draft[T], error) {
-	current, changed := s, false
-	for _, t := range batch {
+func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
+	current, left := s, make(map[*ticket[T]]error)
+	for _, t := range b.tickets {
 		if t.ended || t.gone() {
 			continue
 		}
-		made, err := r.doc.draft(current, func(doc *T) error { return r.runOn(t, doc) }, nil)
+		made, err := b.doc.draft(current, func(doc *T) error { return b.runOn(t, doc) }, nil)
 		if err == nil && !made.same {
-			if current, err = r.next(current, made); err == nil {
-				changed = true
-			}
+			current, err = b.next(current, made)
 		}
 		if err != nil {
-			results[t] = err
+			left[t] = err
 		}
 	}
-	if !changed {
+	b.drafts = append(b.drafts, left)
+	if current == s {
 		return &draft[T]{value: s.value, stored: s.body, same: true}, nil
 	}
 	// All of it at once, from the state to the end, with the one mark.
-	return r.doc.finish(s, current, mark)
+	return b.doc.finish(s, current, b.mark)
 }
 
-// next is the state that the next edit of a batch sees.
-func (r *Resource[T]) next(s *state[T], made *draft[T]) (*state[T], error) {
-	next, err := r.doc.decode(s.Validators, s.header, made.stored)
+// next is the state that the next edit of a batch sees: s itself where the edit
+// made what can't be decoded again, or marked by a function of the caller's.
+func (b *batch[T]) next(s *state[T], made *draft[T]) (*state[T], error) {
+	next, err := b.doc.decode(s.Validators, s.header, made.stored)
+	if err == nil {
+		err = b.doc.takesMark(next, b.mark)
+	}
 	if err != nil {
 		return s, err
 	}

@@ -91,6 +91,27 @@ func readUpTo(r io.Reader, limit, expected int64) ([]byte, error) {
 	}
 }
 
+// peek reads the beginning of an answer's body, as much and as long as keep does,
+// and puts it back.
+func (c *call) peek(resp *http.Response) []byte {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		return nil
+	}
+	body := resp.Body
+	timer := time.AfterFunc(keepTime, func() { c.closeAnswer(body) })
+	data, end := readUpTo(io.LimitReader(body, keepLimit), keepLimit, resp.ContentLength)
+	timer.Stop()
+	rest := io.Reader(body) // where it goes on after the limit
+	if len(data) < keepLimit {
+		rest = &keptReader{bytes.NewReader(nil), end}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(data), rest), body}
+	return data
+}
+
 // reader returns a new reader of the kept body.
 func (k keptBody) reader() io.ReadCloser {
 	return io.NopCloser(&keptReader{bytes.NewReader(k.data), k.end})

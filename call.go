@@ -17,6 +17,8 @@ type call struct {
 	ctx       context.Context // of the writes after the first: req's, with the record
 	rec       *record         // what OutcomeOf finds; nil as long as there is one attempt
 	result    *Outcome        // of WithOutcome; may be nil
+	dialect   *dialect        // nil: RFC 9110
+	mark      string          // of WithWriteMark, in dialect.MarkField of each write; empty: none
 	deadline  time.Time       // of the last attempt's start; zero until the first refusal or failure
 	outcome   Outcome
 	named     *url.URL // whose publicURL the last exchange has
@@ -32,6 +34,7 @@ type call struct {
 	seen     seen          // what this flow saw under write's tag; zero without Remember
 
 	refusal  *http.Response // of a write; the last one
+	verdict  Verdict        // of the dialect on the last answer; zero without one
 	kept     *keptBody      // of refusal; nil: its body is untouched
 	aside    *http.Response // the last failure that was followed by a repeat
 	asideErr error
@@ -68,6 +71,7 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 		set := s.settings.over(*c.settings)
 		c.settings, c.result = &set, s.outcome
 	}
+	c.dialect = c.dialectFor(req.URL)
 	if c.first = leftOpen(req); c.first != nil {
 		c.handled = true
 	}
@@ -100,7 +104,7 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 // none; no reason where the answer is final as it is.
 func (c *call) follow(resp *http.Response, err error) (*http.Request, error) {
 	switch {
-	case err == nil && refused(c.write, resp):
+	case err == nil && c.refused(resp):
 		return c.resolve(resp)
 	case c.expectationFailed(resp, err):
 		return c.withoutExpect(resp)
@@ -142,7 +146,7 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 func (c *call) record(req *http.Request, resp *http.Response, err error, took time.Duration) {
 	e := Exchange{Method: req.Method, URL: c.publicURL(req.URL), Err: brief(err), Wait: c.waited, Duration: took}
 	if !safeMethod(req.Method) {
-		c.guard = guardOf(req.Header)
+		c.guard = c.dialect.guardOf(req)
 		e.Sent = c.guard.sent()
 	}
 	if e.Method == "" {

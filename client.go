@@ -68,11 +68,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if s != nil && s.memory != nil {
 		return t.remembered(base, req, s)
 	}
-	if !t.plain(req, s) {
+	d := t.dialectFor(req, s)
+	if d != nil && d.err != nil {
+		closeBody(req)
+		return nil, d.err
+	}
+	if !t.plain(req, s, d) {
 		return t.newCall(base, req, s).begin()
 	}
 	resp, err := base.RoundTrip(req)
-	if settled(req, resp, err) {
+	if settled(req, resp, err, d) {
 		if succeeded(resp, err) {
 			t.budget.refund()
 		}
@@ -82,6 +87,19 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.outcome.Attempts = 1
 	c.record(req, resp, err, 0)
 	return c.run(resp, err)
+}
+
+// dialectFor returns the dialect of a call, nil for that of RFC 9110.
+func (t *Transport) dialectFor(req *http.Request, s *scope) *dialect {
+	if s != nil && s.settings.dialects != nil {
+		if d := s.settings.dialectFor(req.URL); d != nil {
+			return d
+		}
+	}
+	if t.settings == nil || t.settings.dialects == nil {
+		return nil
+	}
+	return t.settings.dialectFor(req.URL)
 }
 
 // effective returns the settings of the constructor, or the defaults.
@@ -96,28 +114,31 @@ func (t *Transport) effective() *settings {
 // plain reports whether the first attempt can be the caller's own request, with
 // nothing made before: no copy of the body, no field added, nobody asking for
 // the outcome of an answer that comes through.
-func (t *Transport) plain(req *http.Request, s *scope) bool {
-	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.repeats != nil || s.settings.expectContinue != nil) {
+func (t *Transport) plain(req *http.Request, s *scope, d *dialect) bool {
+	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.writeMark || s.settings.repeats != nil || s.settings.expectContinue != nil) {
 		return false
 	}
-	if t.settings != nil && (t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
+	if t.settings != nil && (t.settings.writeMark || t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
 		return false
 	}
 	if req.Response != nil && leftOpen(req) != nil {
 		return false
 	}
-	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil || guardOf(req.Header).kind == guardNone
+	if req.Body == nil || req.Body == http.NoBody || req.GetBody != nil {
+		return true
+	}
+	return d.guardOf(req).kind == guardNone && !d.inBody(req)
 }
 
 // settled reports whether an answer to the first attempt is the last one.
-func settled(req *http.Request, resp *http.Response, err error) bool {
+func settled(req *http.Request, resp *http.Response, err error, d *dialect) bool {
 	if err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest) {
 		return true
 	}
 	if req.URL == nil || req.URL.Host == "" {
 		return true // it was never sent
 	}
-	return !(err == nil && refused(req, resp)) && !guardedWrite(req, false)
+	return !(err == nil && mayRefuse(req, resp, d)) && !guardedWrite(req, d, false)
 }
 
 // CloseIdleConnections closes those of base, where it has the method. That of a

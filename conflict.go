@@ -36,12 +36,20 @@ func (c *call) resolve(resp *http.Response) (*http.Request, error) {
 // decision returns what the policy decides on a refusal, or why it isn't asked.
 func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	c.meet(resp)
+	unread := c.readGuard()
 	g := c.guard
-	cause, why := judge(c.write, g, resp.StatusCode)
+	cause, why := c.judge(g, resp)
+	if unread != nil {
+		why = unread
+	}
+	if g.kind == guardNone && cause == CausePreconditionRequired {
+		c.guard.placed = c.dialect.firstPlace(!c.payload.empty)
+		g = c.guard
+	}
 	c.outcome.Cause = cause
 	c.traceRefused(g, resp.StatusCode)
 	recalls := c.recalls(g)
-	if c.first == nil && c.policy == Policy(Stop) && !recalls {
+	if c.first == nil && c.policy == Policy(Stop) && !recalls && c.mark == "" {
 		return nil, Decision{}, cmp.Or(why, ErrConflict)
 	}
 	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone && c.manner == asGiven {
@@ -56,6 +64,9 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	}
 	conflict := c.newConflict(g)
 	var decision Decision
+	if c.bearsMark(conflict) {
+		return conflict, Decision{}, ownWrite{conflict}
+	}
 	if why == nil && recalls {
 		if decision, why = c.resolveSeen(conflict); decision.kind == decideSeen {
 			return conflict, decision, nil
@@ -153,7 +164,7 @@ func (c *call) sendable(conflict *Conflict, d Decision) error {
 	if d.kind == decideApplied {
 		return ownWrite{conflict}
 	}
-	if d.kind == decideStop || d.kind == decideUnconditional && conflict.guard.kind == guardNone {
+	if d.kind == decideStop || d.kind == decideUnconditional && conflict.guard.inBodyOrNone() {
 		return ErrConflict
 	}
 	if err := c.payload.reason(); err != nil && d.kind != decideReplace {
@@ -188,6 +199,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	switch {
 	case d.kind == decideUnconditional:
 		dropPreconditions(header)
+		next.URL = dropPlaced(header, next.URL, conflict.guard.placed)
 		c.manner = unguarded
 	case c.onceMore && payload.replayable() && !c.updates():
 		next.Header = sameHeader(c.write.Header, header)
@@ -201,6 +213,12 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 		c.manner = underFresh
 		if d.kind == decideSeen {
 			c.manner, c.seen.tag = asSeen, conflict.refresh.fresh.ETag
+		}
+	}
+	if c.manner != unguarded && !c.onceMore {
+		var err error
+		if payload, err = c.place(next, payload, conflict); err != nil {
+			return nil, c.stop(CauseNotReplayable, err)
 		}
 	}
 	if err := payload.put(c, next); err != nil {

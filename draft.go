@@ -66,6 +66,25 @@ func (d *document[T]) keepsMark(stored []byte, m *marking[T]) error {
 	return nil
 }
 
+// takesMark returns an error where the functions of WithMarker can't mark a
+// document, so that the edit that made it so is left out, and no other.
+func (d *document[T]) takesMark(s *state[T], m *marking[T]) (err error) {
+	if m == nil || m.custom == nil {
+		return nil
+	}
+	var fresh T
+	if err := d.set.codec.Decode(s.body, &fresh); err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("ifmatch: WithMarker: put panicked after the edit: %v", p)
+		}
+	}()
+	m.put(&fresh)
+	return nil
+}
+
 // finish marks what the edits of a batch made of s, one after another.
 func (d *document[T]) finish(s, end *state[T], m *marking[T]) (*draft[T], error) {
 	made := &draft[T]{value: end.value, body: end.body, stored: end.body}
@@ -97,11 +116,28 @@ func (d *document[T]) finish(s, end *state[T], m *marking[T]) (*draft[T], error)
 	if d.set.patch && !s.absent {
 		p, err := mergePatchJSON(s.body, s.body, made.stored) // of the documents themselves
 		if err != nil {
+			p, err = d.patchOf(s, made) // which may have a name twice
+		}
+		if err != nil {
 			return nil, err
 		}
 		made.body = p
 	}
 	return made, d.keepsMark(made.stored, m)
+}
+
+// patchOf is the merge patch from how T renders the state to how it renders the
+// draft.
+func (d *document[T]) patchOf(s *state[T], made *draft[T]) ([]byte, error) {
+	before, err := d.set.codec.Encode(&s.value)
+	if err != nil {
+		return nil, err
+	}
+	after, err := d.set.codec.Encode(&made.value)
+	if err != nil {
+		return nil, err
+	}
+	return mergePatchJSON(s.body, before, after)
 }
 
 func (d *document[T]) renderWhole(s *state[T], before, after []byte) (body, stored []byte, err error) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 )
 
@@ -23,7 +22,7 @@ func (p *editing) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 // send sends the draft under the validator of the state that it was made from.
 func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcome, error) {
 	var o Outcome
-	a.ended, a.err, a.found = nil, nil, nil
+	a.ended, a.err, a.found, a.sent = nil, nil, nil, true
 	policy := &editing{resolve: a.resolve, marked: a.mark != nil}
 	ctx = a.doc.scope(ctx, policy, &o)
 	scope := scopeOf(ctx) // made just now, so it may be changed
@@ -38,7 +37,7 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 		if err == nil {
 			resp.Body.Close()
 		}
-		return Snapshot[T]{}, o, a.err
+		return Snapshot[T]{}, o, a.unanswered(a.err, o)
 	case err != nil:
 		return Snapshot[T]{}, o, a.unanswered(err, o)
 	}
@@ -51,18 +50,32 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 
 // request returns the guarded write of the draft.
 func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, error) {
-	d := a.doc
+	d, dialect := a.doc, a.doc.dialect(ctx)
 	method, contentType := http.MethodPut, d.set.codec.ContentType()
 	if d.set.patch && !s.absent {
-		method, contentType = http.MethodPatch, "application/merge-patch+json"
+		method, contentType = http.MethodPatch, dialect.mergePatch()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(a.draft.body))
+	body, placed := a.draft.body, s.placed
+	if s.absent {
+		placed = dialect.createPlace()
+	}
+	for _, p := range placed {
+		if p.Sent.kind == inBody && p.value != "" {
+			var err error
+			if body, err = p.setMember(body, p.value); err != nil {
+				return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
+			}
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", d.set.codec.ContentType()) // refreshes must select what was read
 	switch {
+	case placed != nil:
+		putPlaced(req, placed)
 	case s.absent:
 		req.Header.Set("If-None-Match", "*")
 	case s.ETag != "":
@@ -76,6 +89,9 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 // resolve is the policy: read what refused the draft, look for the mark, edit
 // again.
 func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error) {
+	if a.ended = nil; a.err != nil {
+		return Decision{}, a.err // something below has asked again
+	}
 	current, err := c.Current(ctx)
 	if err != nil {
 		return Decision{}, err
@@ -104,6 +120,9 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.err = err
 		return Decision{}, err
 	}
+	if next.same && c.Ambiguous {
+		return Decision{}, nil // an earlier draft may have been applied, and the read be stale
+	}
 	if next.same {
 		same := s.snapshot()
 		a.ended = &same
@@ -113,7 +132,8 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 	return c.Replace(next.body), nil
 }
 
-// unanswered is the error of a write that has no answer.
+// unanswered is the error of an Update without an answer that says what became of
+// the write.
 func (a *attempt[T]) unanswered(err error, o Outcome) error {
 	if o.Effect != EffectNotApplied && !errors.Is(err, ErrOutcomeUnknown) {
 		return fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
@@ -123,8 +143,8 @@ func (a *attempt[T]) unanswered(err error, o Outcome) error {
 
 // answered reads the final answer to a write.
 func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome) (Snapshot[T], Outcome, error) {
-	at := publicURL(req.URL)
-	if got := publicURL(resp.Request.URL); resp.Request.Method != req.Method || !sameURL(resp.Request.URL, req.URL) {
+	at, versions := publicURL(req.URL), a.doc.dialect(req.Context()).firstPlace(true)
+	if got := publicURL(resp.Request.URL); redirected(resp, req.Method) {
 		err := fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, at, resp.Request.Method, got)
 		if o.Effect != EffectNotApplied {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err) // what was applied there isn't known
@@ -135,13 +155,17 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 	switch {
 	case success && o.Effect == EffectApplied:
 		s := Snapshot[T]{Validators: validatorsOf(resp.Header), Value: a.draft.value, Header: resp.Header}
+		if versions != nil {
+			s.Validators = Validators{} // they aren't the API's version
+		}
 		if other := resp.Header.Get("Content-Location"); other != "" && other != req.URL.RequestURI() && other != req.URL.String() {
 			s.Validators = Validators{} // they are of another resource (RFC 9110 §8.7)
 		}
-		io.CopyN(io.Discard, resp.Body, keepLimit)
+		readBriefly(resp)
 		return s, o, nil
-	case resp.StatusCode == http.StatusPreconditionFailed || resp.StatusCode == http.StatusPreconditionRequired:
-		body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
+	case o.Cause != CauseNone && a.doc.dialect(req.Context()).refusesWith(resp.StatusCode),
+		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
+		body := readBriefly(resp)
 		return Snapshot[T]{}, o, &ConflictError{
 			Method: req.Method, URL: at, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
 		}

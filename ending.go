@@ -51,6 +51,9 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 	case !c.handled:
 		c.outcome.Err = c.why
 		c.report()
+		if resp.Request == nil && (c.ownRead || c.updates()) {
+			resp.Request = c.req // Update asks it for redirects
+		}
 		return resp, nil
 	case !success:
 		c.outcome.Err = &StatusError{Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
@@ -80,7 +83,7 @@ func (c *call) finishError(err error) (*http.Response, error) {
 	case c.first == nil:
 		c.outcome.Effect = EffectNotApplied
 	case errors.Is(err, ErrOutcomeUnknown):
-	case c.handled || guardedWrite(c.write, c.refusals > 0):
+	case c.handled || guardedWrite(c.write, c.dialect, c.refusals > 0):
 		err = c.unknownError(c.withFirst(err))
 	}
 	c.outcome.Err = err

@@ -15,12 +15,16 @@ func (c *call) begin() (*http.Response, error) {
 		first = c.req.WithContext(c.req.Context())
 		first.Body, _ = c.payload.spool.open()
 	}
-	if c.addsExpect() {
-		header := cloneHeader(c.req.Header)
-		header["Expect"] = []string{"100-continue"}
+	c.expects, c.mark = c.addsExpect(), c.newMark()
+	if c.expects || c.mark != "" {
 		first = first.WithContext(first.Context())
-		first.Header = header
-		c.expects = true
+		first.Header = cloneHeader(c.req.Header)
+		if c.expects {
+			first.Header["Expect"] = []string{"100-continue"}
+		}
+		if c.mark != "" {
+			setField(first.Header, c.dialect.MarkField, c.mark)
+		}
 	}
 	resp, err := c.send(first)
 	if c.req.URL == nil || c.req.URL.Host == "" {
@@ -38,13 +42,16 @@ func (c *call) copiesBody() bool {
 	if c.payload.empty || c.payload.body != nil {
 		return false
 	}
-	if c.seen.digest != nil || guardedWrite(c.req, false) && !c.repeats.none || c.repeats.check != nil && idempotent(c.req.Method) {
+	if c.seen.digest != nil || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && idempotent(c.req.Method) {
 		return true
 	}
 	if safeMethod(c.req.Method) || c.policy == Policy(Stop) || signedAboveURL(c.req) {
 		return false
 	}
-	switch guardOf(c.req.Header).kind {
+	if c.dialect.inBody(c.req) {
+		return !hasIdempotencyKey(c.req.Header)
+	}
+	switch c.dialect.guardOf(c.req).kind {
 	case guardTags, guardDate, guardMovedOn:
 		return !hasIdempotencyKey(c.req.Header)
 	}
@@ -61,7 +68,7 @@ func (c *call) addsExpect() bool {
 		return false
 	}
 	unknown := c.req.ContentLength <= 0
-	return (unknown || c.req.ContentLength >= n) && guardOf(c.req.Header).kind != guardNone
+	return (unknown || c.req.ContentLength >= n) && c.dialect.guardOf(c.req).kind != guardNone
 }
 
 // expectationFailed reports whether the server doesn't know the Expect that we

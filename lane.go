@@ -89,7 +89,7 @@ func (l *lanes) held(ctx context.Context, at place) *pass {
 // call that does.
 func (c *call) enterLane() error {
 	l := &c.transport.lanes
-	at := placeOf(c.write.URL)
+	at := placeOf(dropPlaced(nil, c.write.URL, c.guard.placed))
 	if c.pass != nil {
 		return nil
 	}
@@ -257,7 +257,7 @@ func (c *call) handedTag(g guard) string {
 	}
 	last := c.pass.last
 	c.pass.last = handed{} // tried once
-	if g.kind != guardTags || g.date != "" || c.policy != Policy(Resend) || *c.refreshRequest != nil {
+	if g.kind != guardTags || g.placed != nil || g.date != "" || c.policy != Policy(Resend) || *c.refreshRequest != nil {
 		return ""
 	}
 	if g.names(last.tag) || !sameUser(last.write.URL.User, c.write.URL.User) || !sameSelection(last.write.Header, c.write.Header) {
@@ -294,7 +294,7 @@ func (c *call) handOver(resp *http.Response) {
 	}
 	c.pass.last = handed{}
 	v := validatorsOf(resp.Header)
-	if c.write.Method == http.MethodPut && v.ETag != "" && !weakTag(v.ETag) && resp.Header.Get("Content-Location") == "" {
+	if c.guard.placed == nil && c.write.Method == http.MethodPut && v.ETag != "" && !weakTag(v.ETag) && resp.Header.Get("Content-Location") == "" {
 		c.pass.last = handed{v.ETag, c.write}
 	}
 }

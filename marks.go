@@ -41,6 +41,21 @@ type Marks struct {
 // marks is promoted to the T that embeds Marks.
 func (m *Marks) marks() *Marks { return m }
 
+type marked interface{ marks() *Marks }
+
+// marksOf returns the Marks in a document, nil where a pointer on the way to them
+// is nil.
+func marksOf[T any](doc *T) (m *Marks) {
+	defer func() { recover() }() // promotion through a nil pointer panics
+	if embeds, ok := any(doc).(marked); ok {
+		return embeds.marks()
+	}
+	if embeds, ok := any(*doc).(marked); ok {
+		return embeds.marks()
+	}
+	return nil
+}
+
 // put adds an id, and drops the oldest where there are too many.
 func (m *Marks) put(id string) {
 	if slices.Contains(m.IDs, id) {
@@ -94,7 +109,9 @@ type marking[T any] struct {
 
 // newMarking returns nil where T has no marker.
 func newMarking[T any](custom *marker[T]) *marking[T] {
-	if _, embeds := any(new(T)).(interface{ marks() *Marks }); custom == nil && !embeds {
+	_, embeds := any(new(T)).(marked)
+	_, pointerEmbeds := any(*new(T)).(marked)
+	if custom == nil && !embeds && !pointerEmbeds {
 		return nil
 	}
 	var id [16]byte
@@ -108,7 +125,7 @@ func (m *marking[T]) see(doc *T) {
 		return
 	}
 	m.before = nil
-	if embedded := any(doc).(interface{ marks() *Marks }).marks(); embedded != nil {
+	if embedded := marksOf(doc); embedded != nil {
 		m.before = slices.Clone(embedded.IDs)
 	}
 }
@@ -122,7 +139,7 @@ func (m *marking[T]) put(doc *T) {
 		m.custom.put(doc, m.id)
 		return
 	}
-	if embedded := any(doc).(interface{ marks() *Marks }).marks(); embedded != nil {
+	if embedded := marksOf(doc); embedded != nil {
 		embedded.IDs = slices.Clone(m.before) // whatever the edit made of them
 		embedded.put(m.id)
 	}
@@ -136,7 +153,7 @@ func (m *marking[T]) find(doc *T) Mark {
 	if m.custom != nil {
 		return m.custom.find(doc, m.id)
 	}
-	if embedded := any(doc).(interface{ marks() *Marks }).marks(); embedded != nil {
+	if embedded := marksOf(doc); embedded != nil {
 		return embedded.find(m.id, m.before)
 	}
 	return MarkUnknown

@@ -61,6 +61,8 @@ type settings struct {
 	expectContinue           *int64
 	uniqueBody               bool
 	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
+	writeMark                bool
+	dialects                 []map[string]*dialect // by host; the first that has it counts
 	appliedResponse          appliedFunc
 	traces                   []*Trace
 	logger                   *slog.Logger
@@ -102,6 +104,10 @@ func (s settings) over(base settings) settings {
 		s.appliedResponse = base.appliedResponse
 	}
 	s.uniqueBody = s.uniqueBody || base.uniqueBody
+	s.writeMark = s.writeMark || base.writeMark
+	if len(base.dialects) > 0 {
+		s.dialects = append(s.dialects[:len(s.dialects):len(s.dialects)], base.dialects...)
+	}
 	if len(base.traces) > 0 {
 		s.traces = append(base.traces[:len(base.traces):len(base.traces)], s.traces...)
 	}

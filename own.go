@@ -135,7 +135,7 @@ func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
 	c.refusal = resp
 	c.keepRefusal()
 	if c.uniqueBody || c.policy == Policy(Resend) {
-		return c.applied(c.newConflict(guardOf(c.write.Header)))
+		return c.applied(c.newConflict(c.guard))
 	}
 	c.outcome.Cause = CauseUnattributed
 	return c.unknown(errAmbiguousPolicy)

@@ -27,6 +27,10 @@ type guard struct {
 	tags  []string // of guardTags and guardMovedOn
 	date  string   // of guardDate; of guardTags where one stands beside
 	field string   // of guardForeign: the field that isn't understood
+
+	// placed are the versions in places of a dialect. Then tags has them in one
+	// text, and it isn't an entity-tag.
+	placed []placed
 }
 
 // foreignConditions are fields that make a server answer 412 for another reason
@@ -40,10 +44,12 @@ var foreignPrefixes = [...]string{
 	"X-Amz-If-", "X-Amz-Copy-Source-If-",
 }
 
-// guardOf reads the precondition of a request.
-func guardOf(h http.Header) guard {
+// guardOf reads the precondition fields of RFC 9110.
+func guardOf(h http.Header) guard { return headerGuard(h, nil) }
+
+func headerGuard(h http.Header, d *dialect) guard {
 	match, noneMatch, since := fieldLines(h, "If-Match"), fieldLines(h, "If-None-Match"), fieldLines(h, "If-Unmodified-Since")
-	if field := foreignCondition(h); field != "" {
+	if field := foreignCondition(h, d); field != "" {
 		return guard{kind: guardForeign, field: field}
 	}
 	switch {
@@ -107,12 +113,15 @@ func oneDate(lines []string) (string, bool) {
 	return fixedDate(lines[0], t), true
 }
 
-func foreignCondition(h http.Header) string {
+func foreignCondition(h http.Header, d *dialect) string {
 	for name, values := range h {
 		if len(values) == 0 {
 			continue // it isn't sent
 		}
 		key := textproto.CanonicalMIMEHeaderKey(name)
+		if d.knows(key) {
+			continue
+		}
 		for _, f := range foreignConditions {
 			if key == f {
 				return key
@@ -185,9 +194,18 @@ func (g guard) satisfiable(v Validators) bool {
 // usesTag reports whether the next precondition is the tag of v.
 func (g guard) usesTag(v Validators) bool { return g.kind != guardDate && v.ETag != "" }
 
+// strongTag reports whether the guard is exactly one version that is compared
+// strongly.
+func (g guard) strongTag() bool {
+	return g.kind == guardTags && len(g.tags) == 1 && (g.placed != nil || !weakTag(g.tags[0]))
+}
+
 // twinCause tells why a tag was refused whose only difference to the fresh one is
 // W/ or a content-coding suffix.
 func (g guard) twinCause(fresh string) (Cause, bool) {
+	if g.placed != nil {
+		return CauseNone, false
+	}
 	for _, refused := range g.tags {
 		if !twins(refused, fresh) {
 			continue

@@ -21,6 +21,8 @@ const settleTime = time.Second
 // once for each conflict.
 type refresh struct {
 	fresh     Validators
+	versions  []string    // for the places of a dialect; fresh.ETag has them in one text
+	header    http.Header // of the answer that gave them
 	state     *Representation
 	known     bool  // fresh is set
 	started   bool  // the wait before the first request has begun
@@ -91,7 +93,7 @@ func (r *refresh) begin(c *Conflict, needState bool) bool {
 func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 	r.unchanged, r.doubted = false, false
 	method := http.MethodHead
-	if needState {
+	if needState || c.call.asksBody(c.guard) {
 		method = http.MethodGet
 	}
 	for {
@@ -221,7 +223,9 @@ func (c *Conflict) ready(ctx context.Context, d Decision) error {
 // rewrite puts the fresh validators into the header of the next write.
 func (c *Conflict) rewrite(h http.Header) {
 	restorePreconditions(h, c.call.write.Header)
-	c.guard.rewrite(h, c.refresh.fresh)
+	if c.refresh.versions == nil { // those of a dialect have places of their own
+		c.guard.rewrite(h, c.refresh.fresh)
+	}
 	if c.refresh.identity && fieldLines(h, "Accept-Encoding") == nil {
 		// net/http would ask for gzip, and the server might then compare with
 		// the tag of the compressed representation.

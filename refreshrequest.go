@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// errRefreshRequest says that WithRefreshRequest made no request that can be
-// sent.
+// errRefreshRequest says that WithRefreshRequest, or a dialect, made no request
+// that can be sent.
 var errRefreshRequest = errors.New("ifmatch: WithRefreshRequest")
 
 // ask sends one refresh request and reads as much of its answer as is needed:
@@ -44,7 +44,7 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	}
 	c.pace.roundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
-	if !needState || a.method == http.MethodHead || a.status != http.StatusOK {
+	if !needState && !c.readsVersion(a.method) || a.method == http.MethodHead || a.status != http.StatusOK {
 		c.skip(resp)
 		return a
 	}
@@ -101,16 +101,36 @@ func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string,
 		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
 		Header: refreshHeader(write.Header, r.prefer),
 	}).WithContext(ctx)
-	change := *c.refreshRequest
-	if change == nil {
-		return req, nil
+	if d := c.dialect; d != nil {
+		req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
+		dropField(req.Header, d.MarkField)
+		if d.RefreshRequest != nil {
+			changed, err := changeRefresh(req, write, d.RefreshRequest, needState)
+			if err != nil {
+				return nil, fmt.Errorf("%w: dialect %s: %w", errRefreshRequest, d.Name, err)
+			}
+			req = changed
+		}
 	}
+	if change := *c.refreshRequest; change != nil {
+		changed, err := changeRefresh(req, write, change, needState)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
+		}
+		req = changed
+	}
+	return req, nil
+}
+
+// changeRefresh returns what change makes of a refresh for this write.
+func changeRefresh(req, write *http.Request, change requestFunc, needState bool) (*http.Request, error) {
+	ctx := req.Context()
 	changed, err := change(req.Clone(ctx))
 	if err == nil {
 		err = checkRefreshRequest(write, changed, needState)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
+		return nil, err
 	}
 	changed = changed.WithContext(ctx) // the limits hold for it too
 	changed.Method = cmp.Or(changed.Method, http.MethodGet)

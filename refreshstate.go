@@ -13,14 +13,24 @@ func (r *refresh) readState(c *Conflict, a answer, needState bool) (step, error)
 	if next, err := r.readVary(c, a, needState); next != stepDone {
 		return next, err
 	}
-	v := validatorsOf(a.header)
-	if !c.guard.satisfiable(v) {
+	v, versions, err := c.call.validatorsIn(a, c.guard)
+	if err == nil && !c.guard.satisfiable(v) {
+		err = ErrNoValidator
+	}
+	if err != nil {
 		if a.method == http.MethodHead {
 			return stepUseGet, nil
 		}
-		return stepStop, c.call.stop(CauseNoValidator, refreshError(c, a, ErrNoValidator))
+		return stepStop, c.call.stop(CauseNoValidator, refreshError(c, a, err))
 	}
-	if c.guard.usesTag(v) {
+	r.versions, r.header = versions, a.header
+	if versions != nil {
+		if c.guard.names(v.ETag) {
+			if next, err := r.doubt(); next != stepDone {
+				return next, err
+			}
+		}
+	} else if c.guard.usesTag(v) {
 		if next, err := r.readTag(c, a, v); next != stepDone {
 			return next, err
 		}
@@ -39,7 +49,7 @@ func (r *refresh) readTag(c *Conflict, a answer, v Validators) (step, error) {
 	if c.guard.kind == guardMovedOn {
 		return stepDone, nil // it is compared weakly, and never sent
 	}
-	if weakTag(v.ETag) {
+	if weakTag(v.ETag) && !c.call.weakTags() {
 		if r.tooNew(v, a.header) {
 			return r.settle(c, v)
 		}

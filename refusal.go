@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// refused reports whether resp refuses a write and nobody below has dealt with
-// that yet. Safe methods and requests with Content-Range pass through: their
+// mayRefuse reports whether resp may refuse a write, and nobody below has dealt
+// with that yet. Safe methods and requests with Content-Range pass through: their
 // 412 is no lost update.
-func refused(req *http.Request, resp *http.Response) bool {
-	if resp == nil || resp.StatusCode != http.StatusPreconditionFailed && resp.StatusCode != http.StatusPreconditionRequired {
+func mayRefuse(req *http.Request, resp *http.Response, d *dialect) bool {
+	if resp == nil || !d.refusesWith(resp.StatusCode) {
 		return false
 	}
 	if req.URL == nil || safeMethod(req.Method) || fieldLines(req.Header, "Content-Range") != nil {
@@ -23,6 +23,41 @@ func refused(req *http.Request, resp *http.Response) bool {
 	// retries of two don't multiply.
 	r := recordOf(resp)
 	return r == nil || !r.final
+}
+
+// refused reports whether resp refuses the write, and notes what the dialect says
+// of it.
+func (c *call) refused(resp *http.Response) bool {
+	c.verdict = Verdict{}
+	if !mayRefuse(c.write, resp, c.dialect) {
+		return false
+	}
+	if c.dialect == nil {
+		return true
+	}
+	c.verdict = c.judgedBy(c.dialect, resp)
+	return c.verdict.kind != passes && c.verdict.kind != goesAgain
+}
+
+// judge reads from the exchange why the write was refused. An error says that
+// there is nothing for a policy to handle.
+func (c *call) judge(g guard, resp *http.Response) (Cause, error) {
+	status := resp.StatusCode
+	switch v := c.verdict; v.kind {
+	case stops:
+		return v.cause, fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, v.reason)
+	case refuses:
+		status = http.StatusPreconditionFailed
+		if v.cause == CausePreconditionRequired {
+			status = http.StatusPreconditionRequired
+		}
+		cause, why := judge(c.write, g, status)
+		if why == nil && v.cause != CauseNone {
+			cause = v.cause
+		}
+		return cause, why
+	}
+	return judge(c.write, g, status)
 }
 
 // safeMethod reports whether the method changes nothing (RFC 9110 §9.2.1). The

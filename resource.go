@@ -53,6 +53,7 @@ func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resou
 
 // Get reads the document past caches, as the function Get does.
 func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
+	tell(ctx, Outcome{})
 	if r.err != nil {
 		return Snapshot[T]{}, r.err
 	}
@@ -79,6 +80,7 @@ func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
 // ctx ends this caller's wait: its edit isn't run if it was still queued, and
 // otherwise the error matches ErrOutcomeUnknown beside the context's.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
+	tell(ctx, Outcome{})
 	if r.err != nil {
 		return Snapshot[T]{}, r.err
 	}
@@ -162,9 +164,7 @@ func (t *ticket[T]) end(s Snapshot[T], err error) {
 
 // result is what the caller gets, and what its WithOutcome is filled with.
 func (t *ticket[T]) result(ctx context.Context) (Snapshot[T], error) {
-	if s := scopeOf(ctx); s != nil && s.outcome != nil {
-		*s.outcome = t.snapshot.Outcome
-	}
+	tell(ctx, t.snapshot.Outcome)
 	return t.snapshot, t.err
 }
 

@@ -110,7 +110,7 @@ func succeeded(resp *http.Response, err error) bool {
 // guardedWrite reports whether repeating the request can't apply it twice: a
 // PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
 // this call's first refusal a PATCH under one strong tag counts too.
-func guardedWrite(req *http.Request, afterRefusal bool) bool {
+func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
 	switch {
 	case req.Method == http.MethodPut || req.Method == http.MethodDelete:
 	case req.Method == http.MethodPatch && afterRefusal:
@@ -120,9 +120,8 @@ func guardedWrite(req *http.Request, afterRefusal bool) bool {
 	if fieldLines(req.Header, "Content-Range") != nil {
 		return false
 	}
-	g := guardOf(req.Header)
-	return g.kind == guardTags && len(g.tags) == 1 && !weakTag(g.tags[0]) ||
-		g.kind == guardCreate && req.Method != http.MethodPatch
+	g := d.guardOf(req)
+	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch
 }
 
 // idempotent reports whether sending the method twice has the effect of once
@@ -155,7 +154,10 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	if c.payload.spool != nil && c.payload.spool.failed(c.payload.length) {
 		return false // the caller's body is at fault
 	}
-	guarded := guardedWrite(c.write, c.refusals > 0) || c.ownRead
+	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && safeMethod(c.write.Method)
+	if c.verdict.kind == goesAgain && err == nil {
+		return guarded
+	}
 	if !guarded && (c.repeats.check == nil || !idempotent(c.write.Method)) {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	neturl "net/url"
+	"time"
 )
 
 // Snapshot is a state of a document that the server gave or accepted.
@@ -23,6 +24,7 @@ type Snapshot[T any] struct {
 // Get reads a document past caches: GET with identity coding and no-cache. A nil
 // c is http.DefaultClient. A status other than 200 is a *StatusError.
 func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateOption) (Snapshot[T], error) {
+	tell(ctx, Outcome{})
 	d, err := newDocument[T](c, url, opts)
 	if err != nil {
 		return Snapshot[T]{}, err
@@ -56,6 +58,7 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // the last one is rare: a lost answer is recognised by the next read. With an
 // error, the Snapshot is zero but for its Outcome.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
+	tell(ctx, Outcome{})
 	d, err := newDocument[T](c, url, opts)
 	if err == nil && edit == nil {
 		err = errNilEdit
@@ -64,6 +67,13 @@ func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T
 		return Snapshot[T]{}, err
 	}
 	return d.update(ctx, edit)
+}
+
+// tell fills what WithOutcome was given.
+func tell(ctx context.Context, o Outcome) {
+	if s := scopeOf(ctx); s != nil && s.outcome != nil {
+		*s.outcome = o
+	}
 }
 
 var errNilEdit = errors.New("ifmatch: the edit of an Update is nil")
@@ -91,6 +101,7 @@ func ended(ctx context.Context, err error) error {
 type document[T any] struct {
 	client *http.Client
 	url    string
+	target *neturl.URL
 	name   string // url for texts
 	set    updateSettings
 	marker *marker[T]
@@ -105,7 +116,7 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
-	d := &document[T]{client: clientOf(c), url: url, name: publicURL(target), set: set}
+	d := &document[T]{client: clientOf(c), url: url, target: target, name: publicURL(target), set: set}
 	if set.marker != nil {
 		m, ok := set.marker.(*marker[T])
 		if !ok || m.put == nil || m.find == nil {
@@ -122,7 +133,8 @@ type state[T any] struct {
 	header http.Header
 	body   []byte
 	value  T
-	absent bool // there is none: a write creates it
+	absent bool     // there is none: a write creates it
+	placed []placed // the version, where a dialect has another than RFC 9110
 }
 
 func (s *state[T]) snapshot() Snapshot[T] {
@@ -147,15 +159,16 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	}
 	req.Header.Set("Accept", d.set.codec.ContentType())
 	askForFresh(req.Header)
-	if f := d.set.refreshRequest; f != nil && *f != nil {
-		changed, err := (*f)(req.Clone(req.Context()))
-		if err == nil {
-			err = checkRefreshRequest(req, changed, true)
+	dialect := d.dialect(ctx)
+	if dialect != nil && dialect.RefreshRequest != nil {
+		if req, err = changeRefresh(req, req, dialect.RefreshRequest, true); err != nil {
+			return nil, fmt.Errorf("%w: dialect %s: %w", errRefreshRequest, dialect.Name, err)
 		}
-		if err != nil {
+	}
+	if f := d.set.refreshRequest; f != nil && *f != nil {
+		if req, err = changeRefresh(req, req, *f, true); err != nil {
 			return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
 		}
-		req = changed.WithContext(req.Context())
 	}
 	asked := publicURL(req.URL)
 	resp, err := d.client.Do(req)
@@ -163,11 +176,11 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if got := publicURL(resp.Request.URL); !sameURL(resp.Request.URL, req.URL) {
+	if got := publicURL(resp.Request.URL); redirected(resp, req.Method) {
 		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, got)
 	}
 	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
-		io.CopyN(io.Discard, resp.Body, keepLimit)
+		readBriefly(resp)
 		return &state[T]{header: resp.Header, absent: true}, nil
 	}
 	if resp.StatusCode != http.StatusOK {
@@ -177,7 +190,40 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
 	}
-	return d.decode(validatorsOf(resp.Header), resp.Header, body)
+	s, err := d.decode(dialect.validators(resp.Header, body), resp.Header, body)
+	if err == nil {
+		err = s.readVersions(dialect)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// dialect returns the dialect of the document, nil for that of RFC 9110.
+func (d *document[T]) dialect(ctx context.Context) *dialect {
+	set := d.set.settings
+	if s := scopeOf(ctx); s != nil {
+		set = set.over(s.settings)
+	}
+	if t, ours := d.client.Transport.(*Transport); ours {
+		set = set.over(*t.effective())
+	}
+	return set.dialectFor(d.target)
+}
+
+// readVersions takes the version from where the dialect has it.
+func (s *state[T]) readVersions(d *dialect) error {
+	places := d.firstPlace(true)
+	if places == nil {
+		return nil
+	}
+	versions, err := currentVersions(places, s.header, s.body)
+	if err != nil {
+		return fmt.Errorf("ifmatch: dialect %s: %w", d.Name, err)
+	}
+	places[0].value, s.ETag, s.placed = versions[0], versions[0], places
+	return nil
 }
 
 func askForFresh(h http.Header) {
@@ -212,12 +258,21 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 
 // statusError reads an answer that is neither success nor a refusal.
 func statusError(method, url string, resp *http.Response) error {
-	body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
+	body := readBriefly(resp)
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
 }
 
-func sameURL(a, b *neturl.URL) bool {
-	x, y := *a, *b
-	x.User, x.Fragment, x.RawFragment, y.User, y.Fragment, y.RawFragment = nil, "", "", nil, "", ""
-	return x.String() == y.String()
+// redirected reports whether http.Client followed a redirect before it got this
+// answer. A RoundTripper that sends a request elsewhere makes none.
+func redirected(resp *http.Response, method string) bool {
+	return resp.Request.Response != nil || resp.Request.Method != method
+}
+
+// readBriefly reads the body of an answer that isn't a state, at most keepLimit
+// bytes and no longer than keepTime.
+func readBriefly(resp *http.Response) []byte {
+	timer := time.AfterFunc(keepTime, func() { resp.Body.Close() })
+	defer timer.Stop()
+	body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
+	return body
 }

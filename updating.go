@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 )
 
@@ -22,6 +21,7 @@ type attempt[T any] struct {
 	until  time.Time
 	total  Outcome // of all runs of the Transport's loop
 	open   error   // of the write that may have been applied; nil: none
+	sent   bool    // something was
 }
 
 // update runs the loop that the Transport's own doesn't cover: a lost answer
@@ -38,7 +38,7 @@ const maxRounds = 4
 // run writes until the server accepts. It begins with the state that is kept
 // from the write before, where there is one.
 func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
-	defer a.report(ctx)
+	defer func() { tell(ctx, a.total) }()
 	pass := a.doc.lineUp(ctx)
 	defer pass.leave()
 	ctx = pass.within(ctx)
@@ -48,7 +48,7 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	for round := 1; ; round++ {
 		s, err := kept, error(nil)
 		if s == nil {
-			s, err = a.doc.read(ctx)
+			s, err = a.read(ctx)
 		}
 		if err != nil {
 			return a.fail(ctx, err)
@@ -90,6 +90,18 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	}
 }
 
+// read reads the document within WithMaxElapsed, or half a minute where that is
+// longer: who waits for the batch of a Resource has no context to end it.
+func (a *attempt[T]) read(ctx context.Context) (*state[T], error) {
+	within, cancel := context.WithTimeout(ctx, max(a.limits.maxElapsed, defaultMaxElapsed))
+	defer cancel()
+	s, err := a.doc.read(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrElapsed, err)
+	}
+	return s, err
+}
+
 // write runs the Transport's loop once.
 func (a *attempt[T]) write(ctx context.Context, s *state[T]) (Snapshot[T], error) {
 	snapshot, o, err := a.send(ctx, s)
@@ -120,7 +132,7 @@ func (a *attempt[T]) lookAgain(ctx context.Context, err error) *state[T] {
 	if a.mark == nil || a.err != nil || ctx.Err() != nil || !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 		return nil
 	}
-	if s, failed := a.doc.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
+	if s, failed := a.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
 		return s
 	}
 	return nil
@@ -144,30 +156,22 @@ func (a *attempt[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 	return Snapshot[T]{Outcome: a.total}, ended(ctx, err)
 }
 
-// report fills what WithOutcome was given.
-func (a *attempt[T]) report(ctx context.Context) {
-	if s := scopeOf(ctx); s != nil && s.outcome != nil {
-		*s.outcome = a.total
-	}
-}
-
 // lineUp takes its turn in the lane of the document before it is read, where
 // others who lost a race are in it: a read made now would be stale when they are
 // through. It returns nil where nobody is, and where the wait is too long.
 func (d *document[T]) lineUp(ctx context.Context) *pass {
 	t, ours := d.client.Transport.(*Transport)
-	target, err := url.Parse(d.url)
-	if !ours || err != nil || t.lanes.held(ctx, placeOf(target)) != nil {
+	if !ours || t.lanes.held(ctx, placeOf(d.target)) != nil {
 		return nil
 	}
-	p := t.lanes.join(placeOf(target), false)
+	p := t.lanes.join(placeOf(d.target), false)
 	if p == nil {
 		return nil
 	}
 	limit := d.set.settings.over(*t.effective()).maxElapsed
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err = p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
+	err := p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
 		if left < 0 {
 			left = limit
 		}

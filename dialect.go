@@ -1,0 +1,311 @@
+package ifmatch
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Dialect says how one API carries the version of a state, and which of its
+// answers refuse a write. RFC9110 is the default; packages under dialect/ have
+// those of well-known APIs. A field that is unset is as in RFC 9110, so the zero
+// Dialect is RFC9110. A Dialect is a value; its functions may be called
+// concurrently and must not change what they are given.
+type Dialect struct {
+	// Name is used in texts.
+	Name string
+
+	// Tokens are the places where a write may carry a version. Those that a
+	// refused write has are all rewritten. The first one that fits is used
+	// where there is none yet: by Update, and after 428.
+	Tokens []Token
+
+	// Statuses are the answers to a write that may refuse it.
+	Statuses []int
+
+	// Judge says what an answer with one of Statuses means.
+	Judge func(*Answer) Verdict
+
+	// RefreshRequest changes the refresh, a request without body and
+	// condition for the URL that was written, where the state is elsewhere. It
+	// may change it in place and return it. A nil request, an error or another
+	// origin ends the call with CauseRefreshFailed. The function of
+	// WithRefreshRequest comes after it.
+	RefreshRequest func(*http.Request) (*http.Request, error)
+
+	// WeakTags says that the API gives out weak entity-tags and compares them
+	// in If-Match, which RFC 9110 §13.1.1 forbids. They go back byte for byte.
+	WeakTags bool
+
+	// Conditions are header fields that look like conditions of their own,
+	// such as X-Ms-Lease-Id, and that Judge tells apart by the answer. A write
+	// with any other such field is left alone.
+	Conditions []string
+
+	// MergePatch is the media type of WithPatch.
+	MergePatch string
+
+	// MarkField is a header field of a write that the API stores with the
+	// object and returns in the same field of a HEAD, for WithWriteMark.
+	MarkField string
+}
+
+// Token is one place where a write carries a version, and where the answer to a
+// refresh has the current one.
+type Token struct {
+	Sent    Place
+	Current Place
+
+	// Create is the value that means: only where there is nothing yet.
+	Create string
+
+	// Number says that only a decimal number is a version.
+	Number bool
+
+	// Tag says that the version is an entity-tag, compared and written as RFC
+	// 9110 §13.1 has it: If-Match may hold a list, and If-None-Match: * stands
+	// for a write that only creates. Only for Sent InHeader("If-Match").
+	Tag bool
+}
+
+// Place is a place in a request or in an answer. The zero Place is none.
+type Place struct {
+	kind placeKind
+	name string
+}
+
+type placeKind int
+
+const (
+	nowhere placeKind = iota
+	inHeader
+	inQuery
+	inBody
+)
+
+// InHeader is the field with this name.
+func InHeader(name string) Place { return Place{inHeader, http.CanonicalHeaderKey(name)} }
+
+// InQuery is the parameter with this name in the query of a request's URL.
+func InQuery(name string) Place { return Place{inQuery, name} }
+
+// InBody is a member of a JSON object, given as an RFC 6901 pointer such as
+// "/_rev". In a request, that member is rewritten and nothing else, byte for
+// byte around it. Request bodies of more than WithMaxRepresentation bytes aren't
+// looked into.
+func InBody(pointer string) Place { return Place{inBody, pointer} }
+
+// String returns the place in words.
+func (p Place) String() string {
+	switch p.kind {
+	case inHeader:
+		return "the field " + p.name
+	case inQuery:
+		return "the query parameter " + p.name
+	case inBody:
+		return "the member " + p.name
+	}
+	return "nowhere"
+}
+
+// Answer is the answer to a write that may refuse it. It is read only.
+type Answer struct {
+	Request    *http.Request // the write; without a body
+	StatusCode int
+	Header     http.Header
+
+	body func() []byte
+}
+
+// Body returns the beginning of the body, at most 64 KiB of it.
+func (a *Answer) Body() []byte { return a.body() }
+
+// Verdict is what an answer means. The zero Verdict is that of Passes.
+type Verdict struct {
+	kind   verdictKind
+	cause  Cause
+	reason string
+}
+
+type verdictKind int
+
+const (
+	passes verdictKind = iota
+	asRFC9110
+	refuses
+	stops
+	goesAgain
+)
+
+// Passes says that the answer is no refusal: the caller gets it as it is.
+func (a *Answer) Passes() Verdict { return Verdict{} }
+
+// AsRFC9110 says that the precondition of the write failed, as a 412 does, or
+// that there has to be one, as a 428 does (RFC 6585 §3).
+func (a *Answer) AsRFC9110() Verdict { return Verdict{kind: asRFC9110} }
+
+// Refuses says that the version of the write isn't the current one, whatever the
+// status: the policy decides. CausePreconditionRequired says that there has to
+// be one.
+func (a *Answer) Refuses(cause Cause) Verdict { return Verdict{kind: refuses, cause: cause} }
+
+// Stops says that the write was refused for a reason that no fresh version
+// cures. The caller gets the answer, with the cause and the reason in its
+// Outcome, and nothing is sent.
+func (a *Answer) Stops(cause Cause, reason string) Verdict {
+	return Verdict{kind: stops, cause: cause, reason: reason}
+}
+
+// GoesAgain says that the server compared nothing, since something else was
+// under way: a PUT or DELETE with a version is sent again as it was, after a
+// wait, within the limits for repeats after failures. Others pass.
+func (a *Answer) GoesAgain() Verdict { return Verdict{kind: goesAgain} }
+
+// RFC9110 returns the default dialect.
+func RFC9110() Dialect {
+	return Dialect{
+		Name: "RFC 9110",
+		Tokens: []Token{
+			{Sent: InHeader("If-Match"), Current: InHeader("ETag"), Tag: true},
+			{Sent: InHeader("If-Unmodified-Since"), Current: InHeader("Last-Modified"), Tag: true},
+		},
+		Statuses:   []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+		Judge:      (*Answer).AsRFC9110,
+		MergePatch: "application/merge-patch+json",
+	}
+}
+
+// WithDialect sets the dialect of all requests, whatever was set before.
+func WithDialect(d Dialect) Option { return WithDialects(map[string]Dialect{"*": d}) }
+
+// WithDialects sets the dialect by the host of a request's URL: "api.example.com"
+// for one host on any port, "127.0.0.1:8080" for one with its port,
+// "*.blob.core.windows.net" for all hosts below a domain, "*" for all others. The
+// most specific one counts. Requests to other hosts have what was set before, or
+// RFC9110.
+//
+// An invalid Dialect makes each call that it is for return an error that says
+// why, and nothing is sent.
+func WithDialects(byHost map[string]Dialect) Option {
+	layer := make(map[string]*dialect, len(byHost))
+	for host, d := range byHost {
+		layer[strings.ToLower(host)] = newDialect(d)
+	}
+	return optionFunc(func(s *settings) { s.dialects = append([]map[string]*dialect{layer}, s.dialects...) })
+}
+
+// dialect is a Dialect that was looked at once.
+type dialect struct {
+	Dialect
+	tokens []Token // those that aren't as in RFC 9110
+	body   bool    // a write may carry one in its body
+	err    error
+}
+
+func newDialect(d Dialect) *dialect {
+	defaults := RFC9110()
+	if d.Name == "" {
+		d.Name = defaults.Name
+	}
+	if d.Tokens == nil {
+		d.Tokens = defaults.Tokens
+	}
+	if d.Statuses == nil {
+		d.Statuses = defaults.Statuses
+	}
+	if d.Judge == nil {
+		d.Judge = defaults.Judge
+	}
+	if d.MergePatch == "" {
+		d.MergePatch = defaults.MergePatch
+	}
+	d.MarkField = http.CanonicalHeaderKey(d.MarkField)
+	made := &dialect{Dialect: d, err: d.check()}
+	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
+	for _, t := range d.Tokens {
+		if !t.Tag {
+			made.tokens = append(made.tokens, t)
+			made.body = made.body || t.Sent.kind == inBody
+		}
+	}
+	return made
+}
+
+// check returns the error of a Dialect that can't work.
+func (d Dialect) check() error {
+	for _, t := range d.Tokens {
+		switch {
+		case t.Sent.kind == nowhere || t.Current.kind == nowhere || t.Sent.name == "" || t.Current.name == "":
+			return fmt.Errorf("ifmatch: dialect %s: a Token needs both places", d.Name)
+		case t.Current.kind == inQuery:
+			return fmt.Errorf("ifmatch: dialect %s: an answer has no query: %s", d.Name, t.Current)
+		case t.Sent.kind == inBody && !pointsToMember(t.Sent.name), t.Current.kind == inBody && !pointsToMember(t.Current.name):
+			return fmt.Errorf(`ifmatch: dialect %s: InBody wants an RFC 6901 pointer such as "/version"`, d.Name)
+		case t.Tag && t.Sent != InHeader("If-Match") && t.Sent != InHeader("If-Unmodified-Since"):
+			return fmt.Errorf("ifmatch: dialect %s: Tag is for If-Match and If-Unmodified-Since, not for %s", d.Name, t.Sent)
+		}
+	}
+	for _, status := range d.Statuses {
+		if status < 400 || status > 499 {
+			return fmt.Errorf("ifmatch: dialect %s: status %d can't refuse a write: 400 to 499", d.Name, status)
+		}
+	}
+	return nil
+}
+
+// dialectFor returns the dialect of a request, nil for that of RFC 9110.
+func (s *settings) dialectFor(u *url.URL) *dialect {
+	if u == nil {
+		return nil
+	}
+	for _, layer := range s.dialects {
+		if d := dialectOf(layer, strings.ToLower(u.Host), strings.ToLower(u.Hostname())); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+func dialectOf(byHost map[string]*dialect, hostAndPort, host string) *dialect {
+	for _, name := range [...]string{hostAndPort, host} {
+		if d, ok := byHost[name]; ok {
+			return d
+		}
+	}
+	for {
+		_, below, found := strings.Cut(host, ".")
+		if !found {
+			return byHost["*"]
+		}
+		if d, ok := byHost["*."+below]; ok {
+			return d
+		}
+		host = below
+	}
+}
+
+// refusesWith reports whether a status may refuse a write.
+func (d *dialect) refusesWith(status int) bool {
+	if d == nil {
+		return status == http.StatusPreconditionFailed || status == http.StatusPreconditionRequired
+	}
+	return slices.Contains(d.Statuses, status)
+}
+
+// inBody reports whether the body of a write may carry a version.
+func (d *dialect) inBody(req *http.Request) bool {
+	return d != nil && d.body && !safeMethod(req.Method)
+}
+
+// judgedBy asks the dialect what an answer means. What it reads of the body is
+// put back.
+func (c *call) judgedBy(d *dialect, resp *http.Response) Verdict {
+	request := c.write.Clone(c.req.Context())
+	request.Body, request.GetBody = nil, nil
+	a := &Answer{Request: request, StatusCode: resp.StatusCode, Header: cloneHeader(resp.Header)}
+	a.body = sync.OnceValue(func() []byte { return c.peek(resp) })
+	return d.Judge(a)
+}

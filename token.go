@@ -1,0 +1,296 @@
+package ifmatch
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// placed is a version that a write carries in a place of its dialect.
+type placed struct {
+	Token
+	value string
+}
+
+// guardOf reads the precondition of a request. What its body carries isn't looked
+// at.
+func (d *dialect) guardOf(req *http.Request) guard {
+	if d == nil {
+		return headerGuard(req.Header, nil)
+	}
+	var all []placed
+	for _, t := range d.tokens {
+		switch value, n := t.Sent.of(req); {
+		case n > 1:
+			return guard{kind: guardForeign, field: t.Sent.String()}
+		case n == 1:
+			all = append(all, placed{t, value})
+		}
+	}
+	if all == nil {
+		return headerGuard(req.Header, d)
+	}
+	if field := foreignCondition(req.Header, d); field != "" {
+		return guard{kind: guardForeign, field: field}
+	}
+	for _, name := range preconditions {
+		if fieldLines(req.Header, name) != nil && !d.sends(name) {
+			return guard{kind: guardConflicting}
+		}
+	}
+	return placedGuard(all)
+}
+
+// placedGuard is the guard of a write that carries versions in places of its
+// dialect.
+func placedGuard(all []placed) guard {
+	create := 0
+	values := make([]string, len(all))
+	for i, p := range all {
+		if err := p.check(p.value); err != nil {
+			return guard{kind: guardForeign, field: p.Sent.String()}
+		}
+		if p.Create != "" && p.value == p.Create {
+			create++
+		}
+		values[i] = p.value
+	}
+	g := guard{kind: guardTags, tags: []string{strings.Join(values, ", ")}, placed: all}
+	switch create {
+	case 0:
+	case len(all):
+		g.kind = guardCreate
+	default:
+		g.kind = guardConflicting
+	}
+	return g
+}
+
+// knows reports whether a field that looks like a condition is one that the
+// dialect has a token in, or tells apart.
+func (d *dialect) knows(field string) bool {
+	if d == nil {
+		return false
+	}
+	for _, name := range d.Conditions {
+		if strings.EqualFold(name, field) {
+			return true
+		}
+	}
+	return d.sends(field)
+}
+
+// sends reports whether a token of the dialect is in this field.
+func (d *dialect) sends(field string) bool {
+	for _, t := range d.tokens {
+		if t.Sent == InHeader(field) {
+			return true
+		}
+	}
+	return false
+}
+
+// of returns what a request has in this place, and how often. Its body isn't
+// looked at.
+func (p Place) of(req *http.Request) (value string, n int) {
+	switch p.kind {
+	case inHeader:
+		lines := fieldLines(req.Header, p.name)
+		if len(lines) > 0 {
+			value = lines[0]
+		}
+		return value, len(lines)
+	case inQuery:
+		if req.URL == nil {
+			return "", 0
+		}
+		for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
+			if name, text, ok := queryPair(pair); ok && name == p.name {
+				if n == 0 {
+					value = text
+				}
+				n++
+			}
+		}
+	}
+	return value, n
+}
+
+// queryPair returns the name and the value in a part of a query.
+func queryPair(pair string) (name, value string, ok bool) {
+	rawName, rawValue, _ := strings.Cut(pair, "=")
+	name, err := url.QueryUnescape(rawName)
+	value, err2 := url.QueryUnescape(rawValue)
+	return name, value, err == nil && err2 == nil && pair != ""
+}
+
+// check returns why a text can't be a version here. It may come from a server
+// and go into a header field.
+func (t Token) check(value string) error {
+	switch {
+	case value == "" || len(value) > maxTagLen:
+		return fmt.Errorf("%w: %s has %d bytes", ErrNoValidator, t.Current, len(value))
+	case t.Number && strings.Trim(value, "0123456789") != "":
+		return fmt.Errorf("%w: %s is no number: %.40q", ErrNoValidator, t.Current, value)
+	}
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] == 0x7f {
+			return fmt.Errorf("%w: %s has a control character: %.40q", ErrNoValidator, t.Current, value)
+		}
+	}
+	return nil
+}
+
+// currentVersions returns the versions in the answer to a refresh that go into
+// these places. doc is nil where the body wasn't read.
+func currentVersions(all []placed, h http.Header, doc []byte) ([]string, error) {
+	values := make([]string, len(all))
+	for i, p := range all {
+		value, err := p.current(h, doc)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = value
+	}
+	return values, nil
+}
+
+// current returns the version in the answer to a refresh.
+func (t Token) current(h http.Header, doc []byte) (string, error) {
+	var value string
+	switch t.Current.kind {
+	case inHeader:
+		if lines := fieldLines(h, t.Current.name); len(lines) == 1 {
+			value = lines[0]
+		}
+	case inBody:
+		member, err := memberAt(doc, t.Current.name)
+		if err != nil {
+			return "", fmt.Errorf("%w: the answer: %w", ErrNoValidator, err)
+		}
+		value = textOf(member)
+	}
+	if value == "" {
+		return "", fmt.Errorf("%w: the answer has no version in %s", ErrNoValidator, t.Current)
+	}
+	return value, t.check(value)
+}
+
+// textOf returns the text of a string or a number, empty for anything else.
+func textOf(v rawValue) string {
+	switch v.kind() {
+	case '"':
+		return unquote(v.raw())
+	case '0':
+		return string(v.raw())
+	}
+	return ""
+}
+
+// pointsToMember reports whether an RFC 6901 pointer names a member, not the
+// whole document.
+func pointsToMember(pointer string) bool { return len(pointer) > 1 && pointer[0] == '/' }
+
+var errTwice = errors.New("a name on the way occurs twice")
+
+// memberAt returns the member of a JSON text that a pointer names (RFC 6901), the
+// absent value where there is none.
+func memberAt(text []byte, pointer string) (rawValue, error) {
+	doc, err := parseRaw(text)
+	if err != nil {
+		return rawValue{}, err
+	}
+	v := doc.root()
+	for part := range strings.SplitSeq(pointer[1:], "/") {
+		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		members := v.members()
+		if n := 0; members.double {
+			for _, other := range members.names {
+				if other == name {
+					n++
+				}
+			}
+			if n > 1 {
+				return rawValue{}, fmt.Errorf("%s: %w", pointer, errTwice)
+			}
+		}
+		if v = members.get(name); v.absent() {
+			return rawValue{}, nil
+		}
+	}
+	return v, nil
+}
+
+// setMember returns a JSON text with a version in the member where it is sent, and
+// nothing else changed. A member that isn't there is put first into its object,
+// which has to be the whole text.
+func (t Token) setMember(text []byte, value string) ([]byte, error) {
+	v, err := memberAt(text, t.Sent.name)
+	if err != nil {
+		return nil, fmt.Errorf("the body: %w", err)
+	}
+	made := value
+	if v.kind() != '0' && !t.Number {
+		made = quoteJSON(value)
+	}
+	if v.absent() {
+		return addMember(text, t.Sent.name, made)
+	}
+	n := v.node()
+	return bytes.Join([][]byte{text[:n.start], []byte(made), text[n.end:]}, nil), nil
+}
+
+func addMember(text []byte, pointer, value string) ([]byte, error) {
+	doc, err := parseRaw(text)
+	if err != nil {
+		return nil, fmt.Errorf("the body: %w", err)
+	}
+	root := doc.root()
+	if root.kind() != '{' || strings.Contains(pointer[1:], "/") {
+		return nil, fmt.Errorf("the body: there is no object to put the member %s into", pointer)
+	}
+	at := root.node().start + 1
+	member := quoteJSON(strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer[1:])) + ":" + value
+	if len(root.elements()) > 0 {
+		member += ","
+	}
+	return bytes.Join([][]byte{text[:at], []byte(member), text[at:]}, nil), nil
+}
+
+func quoteJSON(text string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.Encode(text) // a string can always be encoded
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// setQuery returns a URL with a version in a query parameter, and nothing else
+// changed. An empty value drops the parameter.
+func setQuery(u *url.URL, parameter, value string) *url.URL {
+	var pairs []string
+	there := false
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		if name, _, ok := queryPair(pair); !ok || name != parameter {
+			if pair != "" {
+				pairs = append(pairs, pair)
+			}
+			continue
+		}
+		there = true
+		if value != "" {
+			raw, _, _ := strings.Cut(pair, "=")
+			pairs = append(pairs, raw+"="+url.QueryEscape(value))
+		}
+	}
+	if !there && value != "" {
+		pairs = append(pairs, url.QueryEscape(parameter)+"="+url.QueryEscape(value))
+	}
+	changed := *u
+	changed.RawQuery = strings.Join(pairs, "&")
+	return &changed
+}

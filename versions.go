@@ -1,0 +1,226 @@
+package ifmatch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// inBodyOrNone reports whether there is no precondition that could be left out.
+func (g guard) inBodyOrNone() bool {
+	for _, p := range g.placed {
+		if p.Sent.kind == inBody {
+			return true // without it the API may take the write for another one
+		}
+	}
+	return g.kind == guardNone
+}
+
+// readGuard looks for a version in the body of a refused write, where the dialect
+// has one there and there is no other. The body of a write that can't be had
+// again isn't looked into: there is nothing to send then.
+func (c *call) readGuard() error {
+	if !c.dialect.inBody(c.write) || c.guard.kind != guardNone && c.guard.placed == nil {
+		return nil
+	}
+	body, err := c.bodyOf(c.payload)
+	if err != nil {
+		return c.stop(CauseNotReplayable, err)
+	}
+	all := c.guard.placed
+	for _, t := range c.dialect.tokens {
+		if t.Sent.kind != inBody {
+			continue
+		}
+		member, err := memberAt(body, t.Sent.name)
+		if err != nil {
+			return fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err)
+		}
+		if value := textOf(member); value != "" {
+			all = append(all[:len(all):len(all)], placed{t, value})
+		}
+	}
+	if all != nil {
+		c.guard = placedGuard(all)
+	}
+	return nil
+}
+
+// bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
+// bytes of it.
+func (c *call) bodyOf(p payload) ([]byte, error) {
+	if err := p.reason(); err != nil {
+		return nil, err
+	}
+	if p.empty {
+		return nil, nil
+	}
+	if p.length > c.maxRepresentation {
+		return nil, fmt.Errorf("%w: %w: a body of %d bytes may carry a version, and WithMaxRepresentation is %d", ErrNotReplayable, ErrTooLarge, p.length, c.maxRepresentation)
+	}
+	body, err := p.open(c)
+	if err == nil && body == nil {
+		err = errors.New("GetBody returned nil")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotReplayable, err)
+	}
+	defer body.Close()
+	data, err := readUpTo(body, c.maxRepresentation, p.length)
+	if err != io.EOF {
+		return nil, fmt.Errorf("%w: read body: %w", ErrNotReplayable, err)
+	}
+	return data, nil
+}
+
+// asksBody reports whether the version is in the body of a refresh's answer, so
+// that HEAD can't say.
+func (c *call) asksBody(g guard) bool {
+	for _, p := range g.placed {
+		if p.Current.kind == inBody {
+			return true
+		}
+	}
+	return false
+}
+
+// readsVersion reports whether the answer to a refresh by this method is read for
+// the version in it.
+func (c *call) readsVersion(method string) bool {
+	if c.dialect == nil || method == http.MethodHead {
+		return false
+	}
+	for _, t := range c.dialect.Tokens {
+		if t.Current.kind == inBody {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *call) weakTags() bool { return c.dialect != nil && c.dialect.WeakTags }
+
+// validatorsIn returns what the answer to a refresh has for the guard. versions
+// is nil where they are the validators of RFC 9110.
+func (c *call) validatorsIn(a answer, g guard) (v Validators, versions []string, err error) {
+	if g.placed == nil {
+		return c.dialect.validators(a.header, a.body), nil, nil
+	}
+	if versions, err = currentVersions(g.placed, a.header, a.body); err != nil {
+		return v, nil, err
+	}
+	return Validators{ETag: joined(versions), LastModified: validatorsOf(a.header).LastModified}, versions, nil
+}
+
+// validators returns those of RFC 9110 in an answer, with an entity-tag from the
+// body where the dialect has it there and the header has none.
+func (d *dialect) validators(h http.Header, body []byte) Validators {
+	v := validatorsOf(h)
+	if v.ETag != "" || d == nil {
+		return v
+	}
+	for _, t := range d.Tokens {
+		if !t.Tag || t.Current.kind != inBody {
+			continue
+		}
+		if tag, err := t.current(h, body); err == nil && validTag(tag) {
+			v.ETag = tag
+			break
+		}
+	}
+	return v
+}
+
+// joined is several versions in one text.
+func joined(versions []string) string { return strings.Join(versions, ", ") }
+
+// place puts the fresh versions into the places of the next write, where they
+// aren't those of RFC 9110. It returns the body to send.
+func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload, error) {
+	for i, version := range conflict.refresh.versions {
+		token := conflict.guard.placed[i].Token
+		switch token.Sent.kind {
+		case inHeader:
+			setField(next.Header, token.Sent.name, version)
+		case inQuery:
+			next.URL = setQuery(next.URL, token.Sent.name, version)
+		case inBody:
+			body, err := c.bodyOf(p)
+			if err == nil {
+				body, err = token.setMember(body, version)
+			}
+			if err != nil {
+				return p, fmt.Errorf("ifmatch: dialect %s: %w", c.dialect.Name, err)
+			}
+			p = payloadFrom(body)
+			forgetOldBody(next, c.write.Header)
+		}
+	}
+	return p, nil
+}
+
+// dropPlaced removes versions from a header, which may be nil, and returns the URL
+// without them.
+func dropPlaced(h http.Header, u *url.URL, all []placed) *url.URL {
+	for _, p := range all {
+		switch p.Sent.kind {
+		case inHeader:
+			dropField(h, p.Sent.name)
+		case inQuery:
+			u = setQuery(u, p.Sent.name, "")
+		}
+	}
+	return u
+}
+
+// firstPlace is where a version goes into a write that has none, nil where the
+// dialect has it where RFC 9110 has it.
+func (d *dialect) firstPlace(hasBody bool) []placed {
+	if d == nil {
+		return nil
+	}
+	for _, t := range d.Tokens {
+		if t.Tag {
+			return nil
+		}
+		if t.Sent.kind != inBody || hasBody {
+			return []placed{{Token: t}}
+		}
+	}
+	return nil
+}
+
+// createPlace is what a write carries that may only create, nil where it is what
+// RFC 9110 has: If-None-Match: *. An API whose version is in the body takes one
+// without it for that.
+func (d *dialect) createPlace() []placed {
+	places := d.firstPlace(true)
+	if places == nil || places[0].Create == "" && places[0].Sent.kind != inBody {
+		return nil
+	}
+	places[0].value = places[0].Create
+	return places
+}
+
+// putPlaced puts versions into the header and the URL of a request.
+func putPlaced(req *http.Request, all []placed) {
+	for _, p := range all {
+		switch p.Sent.kind {
+		case inHeader:
+			setField(req.Header, p.Sent.name, p.value)
+		case inQuery:
+			req.URL = setQuery(req.URL, p.Sent.name, p.value)
+		}
+	}
+}
+
+// mergePatch is the media type of WithPatch.
+func (d *dialect) mergePatch() string {
+	if d == nil {
+		return "application/merge-patch+json"
+	}
+	return d.MergePatch
+}

@@ -1,0 +1,44 @@
+package ifmatch
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+)
+
+// WithWriteMark puts an id of its own into each PUT whose dialect has a MarkField,
+// object metadata that the API stores with the object. The id stays the same over
+// all attempts of a call. At a refusal the object is asked for its id, under every
+// policy, also under Stop: where it is that of the call, an earlier attempt was
+// applied, and the call ends as applied with CauseOwnEarlierWrite. That is proof,
+// whatever was sent. Where it isn't, nothing is proved: somebody else may have
+// written since.
+//
+// Without a MarkField, under a signature made above the Transport, and where the
+// request has the field already, nothing is added. It is off by default.
+func WithWriteMark() Option { return optionFunc(func(s *settings) { s.writeMark = true }) }
+
+// newMark returns the id of a write that is marked, empty for any other.
+func (c *call) newMark() string {
+	if !c.writeMark || c.dialect == nil || c.dialect.MarkField == "" || c.req.Method != http.MethodPut {
+		return ""
+	}
+	if fieldLines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
+		return ""
+	}
+	var id [16]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// bearsMark reports whether the current state is what this call wrote.
+func (c *call) bearsMark(conflict *Conflict) bool {
+	if c.mark == "" {
+		return false
+	}
+	cause := c.outcome.Cause
+	defer func() { c.outcome.Cause = cause }()
+	err := conflict.refresh.learn(c.policyContext(), conflict, false)
+	lines := fieldLines(conflict.refresh.header, c.dialect.MarkField)
+	return err == nil && len(lines) == 1 && lines[0] == c.mark
+}
