@@ -266,7 +266,9 @@ func forgetOldBody(r *http.Request, old http.Header) {
 
 func describesBody(key string) bool {
 	switch key {
-	case "Content-Encoding", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "X-Amz-Content-Sha256", "X-Goog-Hash":
+	case "Content-Encoding", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "X-Goog-Hash",
+		"X-Amz-Content-Sha256", "X-Amz-Decoded-Content-Length", "X-Amz-Sdk-Checksum-Algorithm", "X-Amz-Trailer",
+		"X-Ms-Blob-Content-Md5", "X-Ms-Content-Crc64":
 		return true
 	}
 	return strings.HasPrefix(key, "X-Amz-Checksum-")

@@ -65,13 +65,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	s := scopeOf(req.Context())
-	if s != nil && s.memory != nil {
-		return t.remembered(base, req, s)
-	}
 	d := t.dialectFor(req, s)
 	if d != nil && d.err != nil {
 		closeBody(req)
 		return nil, d.err
+	}
+	if s != nil && s.memory != nil {
+		return t.remembered(base, req, s)
 	}
 	if !t.plain(req, s, d) {
 		return t.newCall(base, req, s).begin()

@@ -44,7 +44,7 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	}
 	c.pace.roundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
-	if !needState && !c.readsVersion(a.method) || a.method == http.MethodHead || a.status != http.StatusOK {
+	if !needState && !c.readsVersion(resp) || a.method == http.MethodHead || a.status != http.StatusOK {
 		c.skip(resp)
 		return a
 	}

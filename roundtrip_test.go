@@ -116,7 +116,8 @@ func TestRewrittenWrite(t *testing.T) {
 // TestReplaceForgetsOldBody is rule 18.
 func TestReplaceForgetsOldBody(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		old := []string{"Content-Encoding: identity", "Content-Md5: x", "Digest: x", "Content-Digest: x", "Repr-Digest: x", "X-Amz-Checksum-Crc32: x", "X-Amz-Content-Sha256: x", "X-Goog-Hash: x"}
+		old := []string{"Content-Encoding: identity", "Content-Md5: x", "Digest: x", "Content-Digest: x", "Repr-Digest: x", "X-Amz-Checksum-Crc32: x", "X-Amz-Content-Sha256: x", "X-Goog-Hash: x",
+			"X-Amz-Decoded-Content-Length: 1", "X-Amz-Sdk-Checksum-Algorithm: x", "X-Amz-Trailer: x", "X-Ms-Blob-Content-Md5: x", "X-Ms-Content-Crc64: x"}
 		send(t, origin, rebuilding, http.MethodPut, append(old, stale))
 		log := origin.Log()
 		last := log[len(log)-1]

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // placed is a version that a write carries in a place of its dialect.
@@ -137,6 +138,9 @@ func (t Token) check(value string) error {
 	case t.Number && strings.Trim(value, "0123456789") != "":
 		return fmt.Errorf("%w: %s is no number: %.40q", ErrNoValidator, t.Current, value)
 	}
+	if !utf8.ValidString(value) {
+		return fmt.Errorf("%w: %s is not UTF-8: %.40q", ErrNoValidator, t.Current, value)
+	}
 	for i := range len(value) {
 		if value[i] < ' ' || value[i] == 0x7f {
 			return fmt.Errorf("%w: %s has a control character: %.40q", ErrNoValidator, t.Current, value)
@@ -234,7 +238,7 @@ func (t Token) setMember(text []byte, value string) ([]byte, error) {
 		return nil, fmt.Errorf("the body: %w", err)
 	}
 	made := value
-	if v.kind() != '0' && !t.Number {
+	if v.kind() != '0' && !t.Number || !jsonNumber(value) {
 		made = quoteJSON(value)
 	}
 	if v.absent() {
@@ -259,6 +263,11 @@ func addMember(text []byte, pointer, value string) ([]byte, error) {
 		member += ","
 	}
 	return bytes.Join([][]byte{text[:at], []byte(member), text[at:]}, nil), nil
+}
+
+// jsonNumber reports whether a text is a number in JSON.
+func jsonNumber(text string) bool {
+	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
 }
 
 func quoteJSON(text string) string {

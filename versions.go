@@ -87,10 +87,13 @@ func (c *call) asksBody(g guard) bool {
 	return false
 }
 
-// readsVersion reports whether the answer to a refresh by this method is read for
-// the version in it.
-func (c *call) readsVersion(method string) bool {
-	if c.dialect == nil || method == http.MethodHead {
+// readsVersion reports whether the body of a refresh's answer is read for the
+// version in it.
+func (c *call) readsVersion(resp *http.Response) bool {
+	if c.dialect == nil || c.asksBody(c.guard) {
+		return c.dialect != nil
+	}
+	if c.guard.placed != nil || validatorsOf(resp.Header).ETag != "" {
 		return false
 	}
 	for _, t := range c.dialect.Tokens {

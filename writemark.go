@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// WithWriteMark puts an id of its own into each PUT whose dialect has a MarkField,
-// object metadata that the API stores with the object. The id stays the same over
+// WithWriteMark puts an id of its own into each PUT under a precondition whose
+// dialect has a MarkField: object metadata that the API stores with the object. The id stays the same over
 // all attempts of a call. At a refusal the object is asked for its id, under every
 // policy, also under Stop: where it is that of the call, an earlier attempt was
 // applied, and the call ends as applied with CauseOwnEarlierWrite. That is proof,
@@ -23,7 +23,7 @@ func (c *call) newMark() string {
 	if !c.writeMark || c.dialect == nil || c.dialect.MarkField == "" || c.req.Method != http.MethodPut {
 		return ""
 	}
-	if fieldLines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
+	if c.dialect.guardOf(c.req).kind == guardNone || fieldLines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
 		return ""
 	}
 	var id [16]byte
