@@ -35,8 +35,14 @@ type batch[T any] struct {
 	tickets []*ticket[T]
 	mark    *marking[T] // of all that is sent for them
 	attempt *attempt[T]
-	drafts  []map[*ticket[T]]error // of each draft, the edits that aren't in it
+	drafts  []map[*ticket[T]]failure // of each draft, the edits that aren't in it
 	total   Outcome
+}
+
+// failure is why an edit isn't in a draft.
+type failure struct {
+	err   error
+	after bool // the edits of others: without them it might not have failed
 }
 
 func (b *batch[T]) send() {
@@ -69,16 +75,20 @@ func (b *batch[T]) send() {
 	}
 }
 
-// endAll ends all with an error of the write; an edit that was in no draft has its
-// own.
+// endAll ends all with an error of the write. An edit that was in no draft has its
+// own, unless it failed on what others had made, which wasn't written.
 func (b *batch[T]) endAll(err error) {
 	for _, t := range b.tickets {
 		own := err
-		if failed := b.failed(t, errors.Is(err, ErrOutcomeUnknown)); failed != nil && !errors.Is(failed, errDiffering) {
+		if failed := b.failed(t, errors.Is(err, ErrOutcomeUnknown)); failed != nil && !errors.Is(failed, errDiffering) && !b.failedAfterOthers(t) {
 			own = failed
 		}
 		t.end(Snapshot[T]{Outcome: b.total.clone()}, own)
 	}
+}
+
+func (b *batch[T]) failedAfterOthers(t *ticket[T]) bool {
+	return slices.ContainsFunc(b.drafts, func(left map[*ticket[T]]failure) bool { return left[t].after })
 }
 
 var errDiffering = fmt.Errorf("%w: the edit failed on one of the states that were written on, and on another it didn't", ErrOutcomeUnknown)
@@ -89,7 +99,7 @@ func (b *batch[T]) failed(t *ticket[T], any bool) error {
 	var last error
 	failures := 0
 	for _, left := range b.drafts {
-		if last = left[t]; last != nil {
+		if last = left[t].err; last != nil {
 			failures++
 		}
 	}
@@ -172,17 +182,18 @@ func (b *batch[T]) commit(ctx context.Context, kept *state[T]) (*committed[T], e
 
 // draft runs the edits of a batch one after another, and marks what they make.
 func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
-	current, left := s, make(map[*ticket[T]]error)
+	current, left := s, make(map[*ticket[T]]failure)
 	for _, t := range b.tickets {
 		if t.ended || t.gone() {
 			continue
 		}
+		after := current != s
 		made, err := b.doc.draft(current, func(doc *T) error { return b.runOn(t, doc) }, nil)
 		if err == nil && !made.same {
 			current, err = b.next(current, made)
 		}
 		if err != nil {
-			left[t] = err
+			left[t] = failure{err, after}
 		}
 	}
 	b.drafts = append(b.drafts, left)

@@ -41,6 +41,9 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	cause, why := c.judge(g, resp)
 	if unread != nil {
 		why = unread
+		if cause == CauseUnattributed && errors.Is(unread, ErrNotReplayable) {
+			cause = CauseNotReplayable
+		}
 	}
 	if g.kind == guardNone && cause == CausePreconditionRequired {
 		c.guard.placed = c.dialect.firstPlace(!c.payload.empty)

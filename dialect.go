@@ -51,6 +51,15 @@ type Dialect struct {
 	// MarkField is a header field of a write that the API stores with the
 	// object and returns in the same field of a HEAD, for WithWriteMark.
 	MarkField string
+
+	// Marks reports whether a write may have a MarkField. By default each PUT
+	// may that has a precondition. It is right for those that set the object's
+	// metadata anyway, and wrong for a copy that takes over its source's.
+	Marks func(*http.Request) bool
+
+	// NoCreate says that the API ignores If-None-Match: *, and has no other
+	// write to a URL that only creates: CreateIfAbsent is an error then.
+	NoCreate bool
 }
 
 // Token is one place where a write carries a version, and where the answer to a
@@ -62,8 +71,17 @@ type Token struct {
 	// Create is the value that means: only where there is nothing yet.
 	Create string
 
+	// Also says that a write of Update has this version beside the first,
+	// where each covers a part of the state.
+	Also bool
+
 	// Number says that only a decimal number is a version.
 	Number bool
+
+	// Valid reports whether a text that a write or a refresh has there is a
+	// version. What isn't one is never sent. Nil takes any text. It isn't asked
+	// with Tag.
+	Valid func(string) bool
 
 	// Tag says that the version is an entity-tag, compared and written as RFC
 	// 9110 §13.1 has it: If-Match may hold a list, and If-None-Match: * stands
@@ -75,6 +93,7 @@ type Token struct {
 type Place struct {
 	kind placeKind
 	name string
+	or   *Place
 }
 
 type placeKind int
@@ -87,16 +106,23 @@ const (
 )
 
 // InHeader is the field with this name.
-func InHeader(name string) Place { return Place{inHeader, http.CanonicalHeaderKey(name)} }
+func InHeader(name string) Place { return Place{kind: inHeader, name: http.CanonicalHeaderKey(name)} }
 
 // InQuery is the parameter with this name in the query of a request's URL.
-func InQuery(name string) Place { return Place{inQuery, name} }
+func InQuery(name string) Place { return Place{kind: inQuery, name: name} }
 
 // InBody is a member of a JSON object, given as an RFC 6901 pointer such as
 // "/_rev". In a request, that member is rewritten and nothing else, byte for
 // byte around it. Request bodies of more than WithMaxRepresentation bytes aren't
 // looked into.
-func InBody(pointer string) Place { return Place{inBody, pointer} }
+func InBody(pointer string) Place { return Place{kind: inBody, name: pointer} }
+
+// Or is this place, and the other one in an answer that has nothing here. It is
+// only for Token.Current.
+func (p Place) Or(other Place) Place {
+	p.or = &other
+	return p
+}
 
 // String returns the place in words.
 func (p Place) String() string {
@@ -240,6 +266,10 @@ func (d Dialect) check() error {
 		switch {
 		case t.Sent.kind == nowhere || t.Current.kind == nowhere || t.Sent.name == "" || t.Current.name == "":
 			return fmt.Errorf("ifmatch: dialect %s: a Token needs both places", d.Name)
+		case t.Sent.or != nil || t.Current.or != nil && t.Current.or.or != nil:
+			return fmt.Errorf("ifmatch: dialect %s: Or is for two places in an answer", d.Name)
+		case t.Current.or != nil && (t.Current.or.kind != inHeader && t.Current.or.kind != inBody || t.Current.or.name == "" || t.Current.or.kind == inBody && !pointsToMember(t.Current.or.name)):
+			return fmt.Errorf("ifmatch: dialect %s: Or wants a field or a member", d.Name)
 		case t.Current.kind == inQuery:
 			return fmt.Errorf("ifmatch: dialect %s: an answer has no query: %s", d.Name, t.Current)
 		case t.Sent.kind == inBody && !pointsToMember(t.Sent.name), t.Current.kind == inBody && !pointsToMember(t.Current.name):

@@ -294,6 +294,8 @@ func TestBadDialects(t *testing.T) {
 		"no query":    {Tokens: []Token{{Sent: InQuery("v"), Current: InQuery("v")}}},
 		"RFC 6901":    {Tokens: []Token{{Sent: InBody("version"), Current: InBody("/version")}}},
 		"Tag is for":  {Tokens: []Token{{Sent: InQuery("v"), Current: InBody("/v"), Tag: true}}},
+		"Or is for":   {Tokens: []Token{{Sent: InQuery("v").Or(InQuery("w")), Current: InBody("/v")}}},
+		"Or wants":    {Tokens: []Token{{Sent: InQuery("v"), Current: InHeader("V").Or(InQuery("v"))}}},
 		"400 to 499":  {Statuses: []int{200}},
 	} {
 		o := &versioned{}

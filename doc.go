@@ -106,6 +106,13 @@
 // [*MergeError]. [Remember] guards writes with the tags that the same flow has
 // read.
 //
+// # Other dialects
+//
+// RFC 9110 is the default. [WithDialect] and [WithDialects] set another [Dialect],
+// for an API that carries its version in the query or in a JSON member, refuses
+// with 409, or answers 412 for other reasons. Packages below dialect have those of
+// well-known APIs.
+//
 // # What became of it
 //
 // [OutcomeOf] tells what was done about a response that the first answer wasn't;

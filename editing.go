@@ -51,6 +51,9 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 // request returns the guarded write of the draft.
 func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, error) {
 	d, dialect := a.doc, a.doc.dialect(ctx)
+	if s.absent && dialect != nil && dialect.NoCreate {
+		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
+	}
 	method, contentType := http.MethodPut, d.set.codec.ContentType()
 	if d.set.patch && !s.absent {
 		method, contentType = http.MethodPatch, dialect.mergePatch()

@@ -137,6 +137,8 @@ func (t Token) check(value string) error {
 		return fmt.Errorf("%w: %s has %d bytes", ErrNoValidator, t.Current, len(value))
 	case t.Number && strings.Trim(value, "0123456789") != "":
 		return fmt.Errorf("%w: %s is no number: %.40q", ErrNoValidator, t.Current, value)
+	case t.Valid != nil && value != t.Create && !t.Valid(value):
+		return fmt.Errorf("%w: %s is no version: %.40q", ErrNoValidator, t.Current, value)
 	}
 	if !utf8.ValidString(value) {
 		return fmt.Errorf("%w: %s is not UTF-8: %.40q", ErrNoValidator, t.Current, value)
@@ -163,9 +165,18 @@ func currentVersions(all []placed, h http.Header, doc []byte) ([]string, error) 
 	return values, nil
 }
 
+// in is where the answer with this header has it: here, or where Or says.
+func (p Place) in(h http.Header) Place {
+	if p.or != nil && (p.kind != inHeader || fieldLines(h, p.name) == nil) {
+		return *p.or
+	}
+	return p
+}
+
 // current returns the version in the answer to a refresh.
 func (t Token) current(h http.Header, doc []byte) (string, error) {
 	var value string
+	t.Current = t.Current.in(h)
 	switch t.Current.kind {
 	case inHeader:
 		if lines := fieldLines(h, t.Current.name); len(lines) == 1 {

@@ -121,7 +121,7 @@ func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
 		return false
 	}
 	g := d.guardOf(req)
-	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch
+	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && (d == nil || !d.NoCreate)
 }
 
 // idempotent reports whether sending the method twice has the effect of once

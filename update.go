@@ -222,7 +222,10 @@ func (s *state[T]) readVersions(d *dialect) error {
 	if err != nil {
 		return fmt.Errorf("ifmatch: dialect %s: %w", d.Name, err)
 	}
-	places[0].value, s.ETag, s.placed = versions[0], versions[0], places
+	for i := range places {
+		places[i].value = versions[i]
+	}
+	s.ETag, s.placed = joined(versions), places
 	return nil
 }
 

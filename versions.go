@@ -23,12 +23,13 @@ func (g guard) inBodyOrNone() bool {
 // has one there and there is no other. The body of a write that can't be had
 // again isn't looked into: there is nothing to send then.
 func (c *call) readGuard() error {
-	if !c.dialect.inBody(c.write) || c.guard.kind != guardNone && c.guard.placed == nil {
+	if !c.dialect.inBody(c.write) || c.payload.empty || c.guard.kind != guardNone && c.guard.placed == nil {
 		return nil
 	}
+	elsewhere := c.guard.placed != nil // then the body may be anything
 	body, err := c.bodyOf(c.payload)
 	if err != nil {
-		return c.stop(CauseNotReplayable, err)
+		return unless(elsewhere, err)
 	}
 	all := c.guard.placed
 	for _, t := range c.dialect.tokens {
@@ -37,16 +38,34 @@ func (c *call) readGuard() error {
 		}
 		member, err := memberAt(body, t.Sent.name)
 		if err != nil {
-			return fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err)
+			return unless(elsewhere, fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
 		}
 		if value := textOf(member); value != "" {
 			all = append(all[:len(all):len(all)], placed{t, value})
 		}
 	}
-	if all != nil {
+	switch {
+	case all != nil:
 		c.guard = placedGuard(all)
+	case c.createsWithoutVersion():
+		c.guard.kind = guardCreate
 	}
 	return nil
+}
+
+func unless(condition bool, err error) error {
+	if condition {
+		return nil
+	}
+	return err
+}
+
+// createsWithoutVersion reports whether a refused write without a version was one
+// that only creates. Then createPlace has nothing to put.
+func (c *call) createsWithoutVersion() bool {
+	places := c.dialect.createPlace()
+	return places != nil && places[0].value == "" &&
+		c.verdict.kind == refuses && c.verdict.cause != CausePreconditionRequired
 }
 
 // bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
@@ -90,8 +109,13 @@ func (c *call) asksBody(g guard) bool {
 // readsVersion reports whether the body of a refresh's answer is read for the
 // version in it.
 func (c *call) readsVersion(resp *http.Response) bool {
-	if c.dialect == nil || c.asksBody(c.guard) {
-		return c.dialect != nil
+	if c.dialect == nil {
+		return false
+	}
+	for _, p := range c.guard.placed {
+		if p.Current.in(resp.Header).kind == inBody {
+			return true
+		}
 	}
 	if c.guard.placed != nil || validatorsOf(resp.Header).ETag != "" {
 		return false
@@ -185,15 +209,16 @@ func (d *dialect) firstPlace(hasBody bool) []placed {
 	if d == nil {
 		return nil
 	}
+	var places []placed
 	for _, t := range d.Tokens {
-		if t.Tag {
+		if t.Tag && places == nil {
 			return nil
 		}
-		if t.Sent.kind != inBody || hasBody {
-			return []placed{{Token: t}}
+		if !t.Tag && (t.Sent.kind != inBody || hasBody) && (places == nil || t.Also) {
+			places = append(places, placed{Token: t})
 		}
 	}
-	return nil
+	return places
 }
 
 // createPlace is what a write carries that may only create, nil where it is what
@@ -205,7 +230,7 @@ func (d *dialect) createPlace() []placed {
 		return nil
 	}
 	places[0].value = places[0].Create
-	return places
+	return places[:1]
 }
 
 // putPlaced puts versions into the header and the URL of a request.

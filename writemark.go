@@ -26,6 +26,9 @@ func (c *call) newMark() string {
 	if c.dialect.guardOf(c.req).kind == guardNone || fieldLines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
 		return ""
 	}
+	if c.dialect.Marks != nil && !c.dialect.Marks(c.req) {
+		return ""
+	}
 	var id [16]byte
 	rand.Read(id[:])
 	return hex.EncodeToString(id[:])

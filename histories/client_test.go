@@ -76,7 +76,7 @@ func (u *updater[T, P]) get(ctx context.Context) (state, error) {
 }
 
 func (u *updater[T, P]) do(ctx context.Context, in input) result {
-	edit := func(d *T) error { u.object.edit(P(d).data(), in); return nil }
+	edit := func(d *T) error { return u.object.edit(P(d).data(), in) }
 	var s ifmatch.Snapshot[T]
 	var err error
 	if u.resource != nil {
@@ -146,7 +146,9 @@ func (c *cycle) do(ctx context.Context, in input) result {
 		if err := json.Unmarshal(current.Body, &d); err != nil {
 			return nil, err
 		}
-		c.object.edit(&d, in)
+		if err := c.object.edit(&d, in); err != nil {
+			return nil, err
+		}
 		last = stateOf(&d)
 		return json.Marshal(d)
 	}

@@ -48,6 +48,9 @@ var kinds = func() []kind {
 		}
 		all = append(all, kind{object: o, api: "update", marks: true, replay: true}, kind{object: o, api: "resource", marks: true, replay: true})
 	}
+	for _, api := range []string{"update", "resource"} {
+		all = append(all, kind{object: bounded, api: api, marks: true, replay: true})
+	}
 	return all
 }()
 
@@ -119,7 +122,7 @@ func (h *history) run(ops int) {
 	if k.object == register {
 		h.writers = 2 + (h.writers-2)/2 // a register shows the checker less than the others
 	}
-	if k.object == counter && k.api == "resource" {
+	if k.object.counts() && k.api == "resource" {
 		h.writers = 2 + (h.writers-2)/2 // a whole batch may end unknown
 	}
 	var patience time.Duration // of a caller, where it has a limit
@@ -221,7 +224,7 @@ func (r *recorder) one(w writer, who *caller, plan *rand.Rand, i int, patience t
 		in.add = 1
 	}
 	in.read = plan.IntN(5) == 0
-	if h.kind.object == counter {
+	if h.kind.object.counts() {
 		in.item = ""
 	}
 	ctx := context.WithValue(context.Background(), callerKey{}, who)
@@ -274,10 +277,13 @@ func (r *recorder) one(w writer, who *caller, plan *rand.Rand, i int, patience t
 		h.notApplied++
 		h.denied = append(h.denied, in.item)
 		h.why = append(h.why, fmt.Sprintf("%v (link: %s)", res.err, events))
-		return // it mustn't have had an effect
+		if !errors.Is(res.err, errFull) {
+			return // it mustn't have had an effect
+		}
+		op.Output = output{full: true} // and there must have been no room
 	case ifmatch.EffectUnknown:
 		h.unknown++
-		if h.kind.object == counter && h.unknown >= 8 {
+		if h.kind.object.counts() && h.unknown >= 8 {
 			r.w.calm.Store(true) // the checker's time doubles with each
 		}
 		op.Output, op.Return = output{unknown: true}, -1 // final sets it
@@ -378,7 +384,7 @@ func (r *recorder) final(origin *ifmatchtest.Server) {
 // added returns what each applied write of a counter added. A Resource's writes
 // hold the adds of several callers, so they tell nothing.
 func (h *history) added(origin *ifmatchtest.Server) []int64 {
-	if h.kind.object != counter || h.kind.api != "update" {
+	if !h.kind.object.counts() || h.kind.api != "update" {
 		return nil
 	}
 	made := map[string]int64{} // by the tag of the state before

@@ -2,6 +2,7 @@ package histories
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// content is the document of all objects: a counter uses N, a set and a list
+// content is the document of all objects: counters use N, a set and a list
 // use Items, a register has no document.
 type content struct {
 	N     int64    `json:"n"`
@@ -21,15 +22,28 @@ type object string
 
 const (
 	counter  object = "counter"
+	bounded  object = "bounded" // a counter that refuses to exceed bound
 	set      object = "set"
 	list     object = "list"
 	register object = "register"
 )
 
+// bound is passed in most histories, by large numbers long before small ones.
+const bound = 15_000
+
+var errFull = errors.New("full")
+
+// counts reports whether the operation adds a number.
+func (o object) counts() bool { return o == counter || o == bounded }
+
 // edit is the operation on the document itself.
-func (o object) edit(c *content, in input) {
+func (o object) edit(c *content, in input) error {
 	switch o {
-	case counter:
+	case counter, bounded:
+		if o == bounded && c.N+in.add > bound {
+			c.N += in.add // it mustn't show
+			return errFull
+		}
 		c.N += in.add
 	case list:
 		c.Items = append(c.Items, in.item)
@@ -38,6 +52,7 @@ func (o object) edit(c *content, in input) {
 			c.Items = slices.Insert(c.Items, at, in.item)
 		}
 	}
+	return nil
 }
 
 // state is a document as a comparable value.
@@ -52,7 +67,7 @@ func stateOf(c *content) state { return state{c.N, strings.Join(c.Items, " ")} }
 // share code with edit.
 func (o object) step(s state, in input) state {
 	switch o {
-	case counter:
+	case counter, bounded:
 		s.n += in.add
 	case list:
 		s.items = strings.TrimSpace(s.items + " " + in.item)
@@ -79,6 +94,7 @@ type output struct {
 	seen    bool // state is what the caller was shown, of right after the operation
 	state   state
 	unknown bool
+	full    bool // it failed with errFull
 }
 
 // model is deterministic although operations may have an unknown end: those
@@ -94,6 +110,13 @@ func model(o object, ops []porcupine.Operation) porcupine.Model {
 		Init: func() any { return state{} },
 		Step: func(s, in, out any) (bool, any) {
 			now, i, shown := s.(state), in.(input), out.(output)
+			full := o == bounded && !i.read && now.n+i.add > bound
+			if shown.full || full && shown.unknown {
+				return full, now // nothing is done
+			}
+			if full {
+				return false, now
+			}
 			if !i.read {
 				next := o.step(now, i)
 				if !way.allows(now, next, i) {
@@ -109,7 +132,7 @@ func model(o object, ops []porcupine.Operation) porcupine.Model {
 			switch {
 			case i.read:
 				text = "read"
-			case o == counter:
+			case o.counts():
 				text = fmt.Sprintf("add %d", i.add)
 			case o == register:
 				text = "write " + i.item
@@ -117,6 +140,8 @@ func model(o object, ops []porcupine.Operation) porcupine.Model {
 				text = "add " + i.item
 			}
 			switch {
+			case shown.full:
+				return text + " → full"
 			case shown.unknown:
 				return text + " → ?"
 			case shown.seen:
@@ -161,7 +186,7 @@ func newWay(o object, ops []porcupine.Operation) *way {
 
 func (w *way) allows(now, next state, in input) bool {
 	switch w.object {
-	case counter:
+	case counter, bounded:
 		at, _ := slices.BinarySearchFunc(w.shown, now.n+1, func(s state, n int64) int { return cmp.Compare(s.n, n) })
 		return at == len(w.shown) || w.shown[at].n >= next.n
 	case list:

@@ -1,0 +1,114 @@
+// Package azureblob is the dialect of Azure Blob Storage.
+//
+//	t := ifmatch.NewTransport(nil, ifmatch.Resend, ifmatch.WithDialects(map[string]ifmatch.Dialect{
+//		"*.blob.core.windows.net": azureblob.Dialect(),
+//	}))
+//
+// A shared access signature or a bearer token goes with the request. Shared Key
+// covers the conditions, so its signer is the base of the Transport.
+//
+// Azure Storage REST API, "Specifying conditional headers for Blob service
+// operations" and "Blob service error codes".
+package azureblob
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch"
+)
+
+// MarkField is where WithWriteMark puts the id of a write: blob metadata, which
+// HEAD returns. The names of metadata are identifiers of C#, without a hyphen.
+const MarkField = "X-Ms-Meta-Ifmatchwrite"
+
+// Dialect returns the dialect of Azure Blob Storage. The code in x-ms-error-code
+// says what a 412 means:
+//
+//   - ConditionNotMet is as in RFC 9110. An Append Block stops with CauseChanged:
+//     sent again under a fresh tag it might be appended twice.
+//   - A code of a lease stops with CauseLocked, also in a 409.
+//   - Any other code, as of an append position, a size, a sequence number or the
+//     source of a copy, stops with CauseUnattributed.
+//   - No code is as in RFC 9110, unless the write has such a condition.
+//
+// 409 BlobAlreadyExists under If-None-Match: * stops with CauseExists. Other
+// statuses, and any other 409, are handed on. The refresh asks for the blob:
+// what names an operation leaves its query, a shared access signature stays.
+//
+// A write with x-ms-if-tags, or with a condition on an append or on the source of
+// a copy, is left alone.
+func Dialect() ifmatch.Dialect {
+	return ifmatch.Dialect{
+		Name:           "Azure Blob",
+		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
+		Judge:          judge,
+		RefreshRequest: toBlob,
+		Conditions:     conditions[:],
+		MarkField:      MarkField,
+		Marks:          setsMetadata,
+	}
+}
+
+// conditions have codes of their own where they fail.
+var conditions = [...]string{
+	"X-Ms-Lease-Id", "X-Ms-If-Sequence-Number-Eq", "X-Ms-If-Sequence-Number-Le", "X-Ms-If-Sequence-Number-Lt",
+}
+
+func judge(a *ifmatch.Answer) ifmatch.Verdict {
+	code := a.Header.Get("X-Ms-Error-Code")
+	switch {
+	case strings.HasPrefix(code, "Lease"):
+		return a.Stops(ifmatch.CauseLocked, fmt.Sprintf("%.64q", code))
+	case a.StatusCode == http.StatusConflict && code == "BlobAlreadyExists" && a.Request.Header.Get("If-None-Match") == "*":
+		return a.Stops(ifmatch.CauseExists, "create only: BlobAlreadyExists")
+	case a.StatusCode == http.StatusConflict:
+		return a.Passes()
+	case code == "ConditionNotMet" && strings.EqualFold(a.Request.URL.Query().Get("comp"), "appendblock"):
+		return a.Stops(ifmatch.CauseChanged, "an Append Block isn't sent again under another tag: it might be appended twice")
+	case code == "ConditionNotMet":
+		return a.AsRFC9110()
+	case code != "":
+		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("%.64q isn't about an ETag or a date", code))
+	}
+	for _, name := range conditions {
+		if a.Request.Header.Get(name) != "" {
+			return a.Stops(ifmatch.CauseUnattributed, "without a code there is no telling whether "+name+" failed")
+		}
+	}
+	return a.AsRFC9110()
+}
+
+// setsMetadata reports whether a PUT writes a blob with the metadata in its
+// header. A copy takes over its source's only where its own header has none.
+func setsMetadata(req *http.Request) bool {
+	query := req.URL.Query()
+	if query.Has("restype") || req.Header.Get("X-Ms-Copy-Source") != "" {
+		return false
+	}
+	switch strings.ToLower(query.Get("comp")) {
+	case "", "blocklist", "metadata":
+		return true
+	}
+	return false
+}
+
+// toBlob makes a refresh ask for the blob, not for a block or its metadata. What
+// stays in the query stays as it is: a signature is in it, and snapshot or
+// versionid name another state.
+func toBlob(req *http.Request) (*http.Request, error) {
+	pairs := strings.Split(req.URL.RawQuery, "&")
+	pairs = slices.DeleteFunc(pairs, func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		switch strings.ToLower(name) {
+		case "comp", "blockid", "copyid", "deletetype":
+			return true
+		}
+		return false
+	})
+	req.URL.RawQuery = strings.Join(pairs, "&")
+	req.Header.Del("X-Ms-Range") // of Put Page: a GET would be answered with a part
+	return req, nil
+}

@@ -1,0 +1,125 @@
+// Package couchdb has the dialect of CouchDB, PouchDB Server and Cloudant.
+//
+// The version is the document's _rev. A write carries it as the member _rev, as
+// the query parameter rev, or without quotes in If-Match. Another one is 409
+// conflict. A PUT without any is create-only: 409 says that the document exists.
+// 412 is never about a version: the database exists, or an attachment is missing.
+//
+// The current version is read from the document, not from its ETag, which an
+// attachment hasn't and which express-pouchdb makes of the page it sends. A refresh
+// of an attachment asks the document that it belongs to.
+package couchdb
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch"
+)
+
+// Dialect returns the dialect of CouchDB with URLs such as /database/document.
+func Dialect() ifmatch.Dialect { return Below("/") }
+
+// Below returns the dialect of a CouchDB whose URLs have a prefix: "/couch/" where
+// they are /couch/database/document.
+func Below(prefix string) ifmatch.Dialect {
+	at := place("/" + strings.Trim(prefix, "/") + "/")
+	if at == "//" {
+		at = "/"
+	}
+	current := ifmatch.InBody("/_rev")
+	return ifmatch.Dialect{
+		Name: "CouchDB",
+		Tokens: []ifmatch.Token{
+			{Sent: current, Current: current, Valid: isRev},
+			{Sent: ifmatch.InQuery("rev"), Current: current, Valid: isRev},
+			{Sent: ifmatch.InHeader("If-Match"), Current: current, Valid: isTag},
+		},
+		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
+		Judge:          at.judge,
+		RefreshRequest: at.askDocument,
+	}
+}
+
+// place is the escaped path that databases are below of, with a slash at its end.
+type place string
+
+func (at place) judge(a *ifmatch.Answer) ifmatch.Verdict {
+	var answer struct{ Error, Reason string }
+	json.Unmarshal(a.Body(), &answer) // what isn't one has no error
+	reason := fmt.Sprintf("%d %.40s: %.200s", a.StatusCode, cmp.Or(answer.Error, "without an error that CouchDB has"), answer.Reason)
+	_, attachment := at.documentOf(a.Request.URL)
+	switch {
+	case a.StatusCode == http.StatusPreconditionFailed && answer.Error == "file_exists":
+		return a.Stops(ifmatch.CauseExists, "the database exists")
+	case a.StatusCode == http.StatusPreconditionFailed || answer.Error != "conflict":
+		return a.Stops(ifmatch.CauseUnattributed, reason)
+	case a.Request.Method == "COPY":
+		return a.Stops(ifmatch.CauseUnattributed, "the revision that counts is that in Destination, which is left alone")
+	case a.Request.URL.Query().Get("rev") != "" || a.Request.Header.Get("If-Match") != "":
+		return a.Refuses(ifmatch.CauseChanged)
+	case a.Request.Method == http.MethodDelete:
+		return a.Refuses(ifmatch.CausePreconditionRequired)
+	case attachment:
+		return a.Stops(ifmatch.CauseExists, "the document exists, and an attachment needs its revision")
+	}
+	return a.Refuses(ifmatch.CauseChanged) // or it is create-only: that is in the body
+}
+
+// askDocument sends a refresh to the document, whatever part of it was written.
+func (at place) askDocument(req *http.Request) (*http.Request, error) {
+	path, _ := at.documentOf(req.URL)
+	if path == "" {
+		return nil, errors.New("the URL names no document")
+	}
+	u, err := req.URL.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	u.RawQuery = req.URL.RawQuery
+	req.URL = u
+	req.Header.Set("Accept", "application/json") // a write of an attachment may have asked for something else
+	return req, nil
+}
+
+// documentOf returns the escaped path of the document that a URL is about, empty
+// where it is about none, and whether the URL names an attachment of it.
+func (at place) documentOf(u *url.URL) (path string, attachment bool) {
+	// What isn't below begins with a slash still: its first part is empty.
+	parts := strings.Split(strings.TrimPrefix(u.EscapedPath(), string(at)), "/")
+	n := 2 // database and document
+	if len(parts) > 2 && (parts[1] == "_design" || parts[1] == "_local") {
+		n = 3
+	}
+	switch {
+	case len(parts) < n || parts[0] == "" || parts[n-1] == "" || strings.HasPrefix(parts[n-1], "_"):
+		return "", false
+	case len(parts) > n && strings.HasPrefix(parts[n], "_"):
+		return "", false // a function of a design document: no attachment is named so
+	}
+	return string(at) + strings.Join(parts[:n], "/"), len(parts) > n
+}
+
+// isRev reports whether a text is a revision: a number, a hyphen and what is
+// mostly a digest.
+func isRev(text string) bool {
+	n, digest, _ := strings.Cut(text, "-")
+	if n == "" || digest == "" || strings.Trim(n, "0123456789") != "" {
+		return false
+	}
+	return !strings.ContainsFunc(digest, func(r rune) bool { return r <= ' ' || r == '"' || r > '~' })
+}
+
+// isTag reports whether a text is a revision, perhaps with the quotes that CouchDB
+// strips from If-Match.
+func isTag(text string) bool {
+	if len(text) > 1 && text[0] == '"' && text[len(text)-1] == '"' {
+		text = text[1 : len(text)-1]
+	}
+	return isRev(text)
+}

@@ -1,0 +1,189 @@
+// Package gcs has the two dialects of Google Cloud Storage.
+//
+//	t := ifmatch.NewTransport(oauth, ifmatch.Resend, ifmatch.WithDialect(gcs.JSON()))
+//
+// Its versions are numbers: the generation of an object changes with its
+// content, the metageneration with its metadata. ETags are for reads only. Cloud
+// Storage documentation, "Request preconditions".
+package gcs
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch"
+)
+
+// MarkField is where WithWriteMark puts the id of a write through the XML API:
+// object metadata, which HEAD returns. The JSON API has metadata in the body, so
+// JSON has none.
+const MarkField = "X-Goog-Meta-Ifmatch-Write"
+
+// JSON returns the dialect of the JSON API, with the versions in the query:
+// ifGenerationMatch, where 0 stands for a write that only creates, and
+// ifMetagenerationMatch. Each that a refused write has is rewritten.
+//
+//   - Only a 412 with the reason conditionNotMet is a refusal; any other stops
+//     with CauseUnattributed.
+//   - So does one of a write with a ...NotMatch condition, or with a condition on
+//     the source of a copy: it doesn't say which one failed.
+//   - The condition of a resumable upload is set when the upload begins, so a 412
+//     to a part of it stops with CauseChanged.
+//   - The refresh asks for the metadata of the object that is written: of the
+//     name in an upload's query, of the destination of a copy. An upload without
+//     a name in the query stops with CauseRefreshFailed.
+//
+// Where a policy wants the state, the refresh of an upload asks for the content
+// (alt=media), which has the versions in its header. It is the body of a media
+// upload; a multipart one has more in it. Update changes the metadata of an
+// object, under both versions, since a new generation begins to count anew.
+func JSON() ifmatch.Dialect {
+	return ifmatch.Dialect{
+		Name: "GCS JSON",
+		Tokens: []ifmatch.Token{
+			{
+				Sent: ifmatch.InQuery("ifGenerationMatch"), Number: true, Create: "0",
+				Current: ifmatch.InHeader("X-Goog-Generation").Or(ifmatch.InBody("/generation")),
+			},
+			{
+				Sent: ifmatch.InQuery("ifMetagenerationMatch"), Number: true, Also: true,
+				Current: ifmatch.InHeader("X-Goog-Metageneration").Or(ifmatch.InBody("/metageneration")),
+			},
+		},
+		Statuses:       []int{http.StatusPreconditionFailed},
+		Judge:          judgeJSON,
+		RefreshRequest: toMetadata,
+	}
+}
+
+// XML returns the dialect of the XML API, with the versions in header fields:
+// x-goog-if-generation-match, where 0 stands for a write that only creates, and
+// x-goog-if-metageneration-match. Each that a refused write has is rewritten.
+//
+// Only a 412 with the code PreconditionFailed is a refusal; any other stops with
+// CauseUnattributed. The refresh asks for the object: only generation and
+// userProject stay in its query. A write with any other condition
+// (x-goog-if-..., x-goog-copy-source-if-...) is left alone.
+func XML() ifmatch.Dialect {
+	return ifmatch.Dialect{
+		Name: "GCS XML",
+		Tokens: []ifmatch.Token{
+			{Sent: ifmatch.InHeader("X-Goog-If-Generation-Match"), Current: ifmatch.InHeader("X-Goog-Generation"), Number: true, Create: "0"},
+			{Sent: ifmatch.InHeader("X-Goog-If-Metageneration-Match"), Current: ifmatch.InHeader("X-Goog-Metageneration"), Number: true},
+		},
+		Statuses: []int{http.StatusPreconditionFailed},
+		Judge:    judgeXML,
+		RefreshRequest: func(req *http.Request) (*http.Request, error) {
+			req.URL.RawQuery = keep(req.URL.RawQuery, "generation", "userProject")
+			return req, nil
+		},
+		MarkField: MarkField,
+		Marks: func(req *http.Request) bool {
+			return req.URL.RawQuery == "" && req.Header.Get("X-Goog-Copy-Source") == ""
+		},
+	}
+}
+
+func judgeJSON(a *ifmatch.Answer) ifmatch.Verdict {
+	query := a.Request.URL.Query()
+	if query.Has("upload_id") {
+		return a.Stops(ifmatch.CauseChanged, "the condition was set when the resumable upload began: begin another one")
+	}
+	for name := range query {
+		if strings.HasPrefix(name, "ifSource") || strings.HasPrefix(name, "if") && strings.HasSuffix(name, "NotMatch") {
+			return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("there is no telling whether %.64s failed", name))
+		}
+	}
+	var body struct {
+		Error struct{ Errors []struct{ Reason string } }
+	}
+	if err := json.Unmarshal(a.Body(), &body); err != nil || len(body.Error.Errors) == 0 {
+		return a.Stops(ifmatch.CauseUnattributed, "no reason is given")
+	}
+	for _, e := range body.Error.Errors {
+		if e.Reason != "conditionNotMet" {
+			return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("unknown reason %.64q", e.Reason))
+		}
+	}
+	return a.AsRFC9110()
+}
+
+func judgeXML(a *ifmatch.Answer) ifmatch.Verdict {
+	var body struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+	}
+	if err := xml.Unmarshal(a.Body(), &body); err != nil || body.Code != "PreconditionFailed" {
+		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("unknown code %.64q", body.Code))
+	}
+	return a.AsRFC9110()
+}
+
+// toMetadata makes a refresh ask for the metadata of what is written:
+//
+//	.../upload/storage/v1/b/B/o?name=N           .../storage/v1/b/B/o/N
+//	.../storage/v1/b/B/o/N/compose               .../storage/v1/b/B/o/N
+//	.../storage/v1/b/S/o/M/rewriteTo/b/B/o/N     .../storage/v1/b/B/o/N
+//	.../storage/v1/b/B/o/M/moveTo/o/N            .../storage/v1/b/B/o/N
+//
+// Anything else is asked for at its own path. A name is one segment, escaped. GET
+// says that the state is wanted: for an upload that is the content.
+func toMetadata(req *http.Request) (*http.Request, error) {
+	before, path, found := strings.Cut(req.URL.EscapedPath(), "/storage/v1/b/")
+	if !found {
+		return req, nil
+	}
+	kept, media := []string{"alt", "userProject", "key", "quotaUser", "access_token"}, false
+	segments := strings.Split(path, "/") // the bucket, "o", the name, and what is done
+	of := func(i int) string {
+		if i < len(segments) {
+			return segments[i]
+		}
+		return ""
+	}
+	switch action := of(3); {
+	case strings.HasSuffix(before, "/upload"):
+		name := req.URL.Query().Get("name")
+		if name == "" {
+			return nil, errors.New("the upload has no name in its query")
+		}
+		before = strings.TrimSuffix(strings.TrimSuffix(before, "/upload"), "/resumable")
+		segments = []string{of(0), "o", url.PathEscape(name)}
+		kept, media = kept[1:], req.Method == http.MethodGet
+	case action == "rewriteTo" || action == "copyTo":
+		segments = segments[min(5, len(segments)):]
+	case action == "moveTo":
+		segments = []string{of(0), "o", of(5)}
+	case action == "compose" || action == "restore":
+		segments = segments[:3]
+	default:
+		kept = append(kept, "generation")
+	}
+	escaped := before + "/storage/v1/b/" + strings.Join(segments, "/")
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, err
+	}
+	req.URL.Path, req.URL.RawPath = plain, escaped
+	req.Method, req.URL.RawQuery = http.MethodGet, keep(req.URL.RawQuery, kept...)
+	if media {
+		req.URL.RawQuery = strings.TrimSuffix("alt=media&"+req.URL.RawQuery, "&")
+	}
+	return req, nil
+}
+
+// keep returns a query with these parameters only, as they are.
+func keep(query string, names ...string) string {
+	pairs := strings.Split(query, "&")
+	pairs = slices.DeleteFunc(pairs, func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return !slices.Contains(names, name)
+	})
+	return strings.Join(pairs, "&")
+}

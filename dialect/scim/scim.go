@@ -1,0 +1,60 @@
+// Package scim has the dialect of SCIM 2.0 services.
+//
+// The version is an entity-tag, mostly a weak one: in the ETag field, or in
+// meta.version of the resource. It goes back into If-Match byte for byte (RFC 7644
+// §3.14). Another version is 412, or 409 (RFC 7644 §3.12, table 8); a 409 with the
+// scimType "uniqueness" is a duplicate and passes.
+package scim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch"
+)
+
+// Dialect returns the dialect of SCIM 2.0.
+func Dialect() ifmatch.Dialect {
+	sent := ifmatch.InHeader("If-Match")
+	return ifmatch.Dialect{
+		Name: "SCIM",
+		Tokens: []ifmatch.Token{
+			{Sent: sent, Current: ifmatch.InHeader("ETag"), Tag: true},
+			{Sent: sent, Current: ifmatch.InBody("/meta/version"), Tag: true}, // RFC 7643 §3.1
+		},
+		Statuses: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+		Judge:    judge,
+		WeakTags: true,
+	}
+}
+
+func judge(a *ifmatch.Answer) ifmatch.Verdict {
+	if a.StatusCode != http.StatusConflict {
+		return a.AsRFC9110()
+	}
+	if a.Request.Header.Get("If-Match") == "" {
+		return a.Passes()
+	}
+	switch code, err := scimType(a.Body()); {
+	case err != nil:
+		return a.Stops(ifmatch.CauseUnattributed, "409 with a body that isn't SCIM's")
+	case code == "uniqueness":
+		return a.Passes()
+	case code != "":
+		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("409 with the scimType %.40q", code))
+	}
+	return a.Refuses(ifmatch.CauseChanged)
+}
+
+// scimType is the detail of an error, which services may leave out (RFC 7644
+// §3.12).
+func scimType(body []byte) (string, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return "", nil
+	}
+	var answer struct{ ScimType string }
+	err := json.Unmarshal(body, &answer)
+	return answer.ScimType, err
+}

@@ -1,0 +1,59 @@
+package ifmatch_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/ifmatch-go/ifmatch"
+)
+
+// The shelf API has the version of a document in its member "edition". A write of
+// another edition is a 409 with the code "stale"; "lent": somebody has a lock.
+func ExampleWithDialect() {
+	edition := ifmatch.InBody("/edition")
+	shelf := ifmatch.Dialect{
+		Name:     "shelf",
+		Tokens:   []ifmatch.Token{{Sent: edition, Current: edition, Number: true}},
+		Statuses: []int{http.StatusConflict},
+		Judge: func(a *ifmatch.Answer) ifmatch.Verdict {
+			var answer struct{ Code string }
+			json.Unmarshal(a.Body(), &answer) // what isn't JSON has no code
+			switch answer.Code {
+			case "stale":
+				return a.Refuses(ifmatch.CauseChanged)
+			case "lent":
+				return a.Stops(ifmatch.CauseLocked, "somebody has it")
+			}
+			return a.Passes()
+		},
+	}
+
+	type document struct{ Copies, Edition int }
+	current := document{Copies: 1, Edition: 7}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		var sent document
+		json.NewDecoder(req.Body).Decode(&sent)
+		switch {
+		case req.Method == http.MethodPut && sent.Edition != current.Edition:
+			http.Error(w, `{"code":"stale"}`, http.StatusConflict)
+			return
+		case req.Method == http.MethodPut:
+			current = document{sent.Copies, sent.Edition + 1}
+		}
+		fmt.Fprintf(w, `{"copies":%d,"edition":%d}`, current.Copies, current.Edition)
+	}))
+	defer srv.Close()
+
+	_, err := ifmatch.Update(context.Background(), nil, srv.URL, func(d *struct{ Copies int }) error {
+		if current.Edition == 7 {
+			current = document{Copies: 40, Edition: 8} // somebody else is faster
+		}
+		d.Copies++
+		return nil
+	}, ifmatch.WithDialect(shelf))
+	fmt.Println(current, err)
+	// Output: {41 9} <nil>
+}
