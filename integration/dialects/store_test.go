@@ -250,6 +250,9 @@ func (s *store) own(ok int, bodies ...string) {
 		for _, body := range bodies {
 			s.t.Logf("%s, %d bytes", policyName, len(body))
 			marked := lose(policy, body, nil, ifmatch.WithWriteMark())
+			// A server that refuses before it has read a large body, and closes, makes
+			// one more of the repeats fail: what was lost is known all the same.
+			marked.outcome.Exchanges = slices.CompactFunc(marked.outcome.Exchanges, func(a, b ifmatch.Exchange) bool { return a.Err != nil && b.Err != nil })
 			marked.want(s.t, "PUT failed, PUT 412, HEAD 200", ifmatch.EffectApplied, ifmatch.CauseOwnEarlierWrite)
 			if marked.status != http.StatusNoContent {
 				s.t.Errorf("status %d, %v", marked.status, marked.err)
