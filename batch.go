@@ -209,6 +209,7 @@ func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
 func (b *batch[T]) next(s *state[T], made *draft[T]) (*state[T], error) {
 	next, err := b.doc.decode(s.Validators, s.header, made.stored)
 	if err == nil {
+		next.placed, next.unversioned = s.placed, s.unversioned
 		err = b.doc.takesMark(next, b.mark)
 	}
 	if err != nil {
@@ -256,6 +257,7 @@ func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
 		r.faithful = true
 	}
 	if kept, err := r.doc.decode(s.Validators, s.header, s.body); err == nil {
+		kept.placed, kept.unversioned = s.placed, s.unversioned
 		r.kept = kept
 	}
 }

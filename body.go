@@ -91,26 +91,52 @@ func readUpTo(r io.Reader, limit, expected int64) ([]byte, error) {
 	}
 }
 
-// peek reads the beginning of an answer's body, as much and as long as keep does,
-// and puts it back.
-func (c *call) peek(resp *http.Response) []byte {
+// peek reads the beginning of an answer's body, at most keepLimit bytes, and puts
+// it back. Where that takes longer than keepTime it returns nothing; whoever reads
+// the body then gets it all the same.
+func peek(resp *http.Response) []byte {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		return nil
 	}
-	body := resp.Body
-	timer := time.AfterFunc(keepTime, func() { c.closeAnswer(body) })
-	data, end := readUpTo(io.LimitReader(body, keepLimit), keepLimit, resp.ContentLength)
-	timer.Stop()
-	rest := io.Reader(body) // where it goes on after the limit
-	if len(data) < keepLimit {
-		rest = &keptReader{bytes.NewReader(nil), end}
+	p := &peekedBody{body: resp.Body, read: make(chan struct{})}
+	go func() {
+		p.data, p.end = readUpTo(io.LimitReader(p.body, keepLimit), keepLimit, resp.ContentLength)
+		close(p.read)
+	}()
+	resp.Body = p
+	timer := time.NewTimer(keepTime)
+	defer timer.Stop()
+	select {
+	case <-p.read:
+		return p.data
+	case <-timer.C:
+		return nil
 	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(data), rest), body}
-	return data
 }
+
+// peekedBody is a body whose beginning was read, or still is: Close ends that.
+type peekedBody struct {
+	body io.ReadCloser
+	read chan struct{} // closed when the beginning is there
+	data []byte
+	end  error // of the beginning; after keepLimit bytes the body goes on
+	at   int
+}
+
+func (p *peekedBody) Read(b []byte) (int, error) {
+	<-p.read
+	if p.at < len(p.data) {
+		n := copy(b, p.data[p.at:])
+		p.at += n
+		return n, nil
+	}
+	if len(p.data) < keepLimit {
+		return 0, p.end
+	}
+	return p.body.Read(b)
+}
+
+func (p *peekedBody) Close() error { return p.body.Close() }
 
 // reader returns a new reader of the kept body.
 func (k keptBody) reader() io.ReadCloser {

@@ -224,6 +224,9 @@ func (c *call) again() *http.Request {
 
 // keepRefusal buffers the refusal's body and closes it.
 func (c *call) keepRefusal() {
+	if c.kept != nil {
+		return
+	}
 	kept := c.keep(c.refusal)
 	c.kept = &kept
 }

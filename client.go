@@ -68,6 +68,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	d := t.dialectFor(req, s)
 	if d != nil && d.err != nil {
 		closeBody(req)
+		if s != nil && s.outcome != nil {
+			*s.outcome = Outcome{Effect: EffectNotApplied, Err: d.err}
+		}
 		return nil, d.err
 	}
 	if s != nil && s.memory != nil {

@@ -36,6 +36,9 @@ func (c *call) resolve(resp *http.Response) (*http.Request, error) {
 // decision returns what the policy decides on a refusal, or why it isn't asked.
 func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	c.meet(resp)
+	if c.payload.spool != nil && c.dialect.inBody(c.write) {
+		c.keepRefusal() // base may go on sending until it is closed
+	}
 	unread := c.readGuard()
 	g := c.guard
 	cause, why := c.judge(g, resp)

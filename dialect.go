@@ -75,6 +75,13 @@ type Token struct {
 	// where each covers a part of the state.
 	Also bool
 
+	// Partial says that the version covers a part of the state only: a write
+	// that has no other isn't repeated after a failure.
+	Partial bool
+
+	// For reports whether such a write carries the version here; nil: all do.
+	For func(*http.Request) bool
+
 	// Number says that only a decimal number is a version.
 	Number bool
 
@@ -216,11 +223,55 @@ func WithDialect(d Dialect) Option { return WithDialects(map[string]Dialect{"*":
 // An invalid Dialect makes each call that it is for return an error that says
 // why, and nothing is sent.
 func WithDialects(byHost map[string]Dialect) Option {
-	layer := make(map[string]*dialect, len(byHost))
+	layer := hostDialects{exact: make(map[string]*dialect), below: make(map[string]*dialect)}
 	for host, d := range byHost {
-		layer[strings.ToLower(host)] = newDialect(d)
+		layer.set(strings.ToLower(host), newDialect(d))
 	}
-	return optionFunc(func(s *settings) { s.dialects = append([]map[string]*dialect{layer}, s.dialects...) })
+	return optionFunc(func(s *settings) { s.dialects = append([]hostDialects{layer}, s.dialects...) })
+}
+
+// hostDialects are the dialects of one option.
+type hostDialects struct {
+	exact map[string]*dialect // by host, or by host and port
+	below map[string]*dialect // by domain, with a dot before it
+	rest  *dialect
+}
+
+func (l *hostDialects) set(host string, d *dialect) {
+	domain, wildcard := strings.CutPrefix(host, "*.")
+	switch {
+	case host == "*" && l.rest == nil:
+		l.rest = d
+	case host == "*": // an invalid host was named
+	case host == "" || strings.ContainsAny(domain, "*/@?# ") || wildcard && strings.Contains(domain, ":"):
+		d.err = fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", host)
+		l.rest = d
+	case wildcard:
+		l.below["."+strings.TrimSuffix(domain, ".")] = d
+	default:
+		if name, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(name, "]") {
+			host = strings.TrimSuffix(name, "]")
+		}
+		l.exact[strings.TrimSuffix(host, ".")] = d
+	}
+}
+
+// of returns the dialect of a host, nil where there is none.
+func (l *hostDialects) of(hostAndPort, host string) *dialect {
+	if d, ok := l.exact[hostAndPort]; ok {
+		return d
+	}
+	if d, ok := l.exact[host]; ok {
+		return d
+	}
+	for i := range len(host) {
+		if host[i] == '.' {
+			if d, ok := l.below[host[i:]]; ok {
+				return d
+			}
+		}
+	}
+	return l.rest
 }
 
 // dialect is a Dialect that was looked at once.
@@ -291,30 +342,13 @@ func (s *settings) dialectFor(u *url.URL) *dialect {
 	if u == nil {
 		return nil
 	}
-	for _, layer := range s.dialects {
-		if d := dialectOf(layer, strings.ToLower(u.Host), strings.ToLower(u.Hostname())); d != nil {
+	hostAndPort, host := strings.ToLower(u.Host), strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	for i := range s.dialects {
+		if d := s.dialects[i].of(hostAndPort, host); d != nil {
 			return d
 		}
 	}
 	return nil
-}
-
-func dialectOf(byHost map[string]*dialect, hostAndPort, host string) *dialect {
-	for _, name := range [...]string{hostAndPort, host} {
-		if d, ok := byHost[name]; ok {
-			return d
-		}
-	}
-	for {
-		_, below, found := strings.Cut(host, ".")
-		if !found {
-			return byHost["*"]
-		}
-		if d, ok := byHost["*."+below]; ok {
-			return d
-		}
-		host = below
-	}
 }
 
 // refusesWith reports whether a status may refuse a write.
@@ -327,15 +361,32 @@ func (d *dialect) refusesWith(status int) bool {
 
 // inBody reports whether the body of a write may carry a version.
 func (d *dialect) inBody(req *http.Request) bool {
-	return d != nil && d.body && !safeMethod(req.Method)
+	if d == nil || !d.body || safeMethod(req.Method) {
+		return false
+	}
+	return slices.ContainsFunc(d.tokens, func(t Token) bool { return t.Sent.kind == inBody && t.isFor(req) })
 }
+
+// isFor reports whether a write may carry the version here.
+func (t Token) isFor(req *http.Request) bool { return t.For == nil || t.For(req) }
 
 // judgedBy asks the dialect what an answer means. What it reads of the body is
 // put back.
 func (c *call) judgedBy(d *dialect, resp *http.Response) Verdict {
 	request := c.write.Clone(c.req.Context())
-	request.Body, request.GetBody = nil, nil
+	request.Body, request.GetBody, request.Header = nil, nil, canonicalHeader(request.Header)
 	a := &Answer{Request: request, StatusCode: resp.StatusCode, Header: cloneHeader(resp.Header)}
-	a.body = sync.OnceValue(func() []byte { return c.peek(resp) })
+	a.body = sync.OnceValue(func() []byte { return slices.Clone(peek(resp)) })
 	return d.Judge(a)
+}
+
+// canonicalHeader is a copy of a header with canonical names: callers may have
+// spelled them otherwise, and net/http sends them all the same.
+func canonicalHeader(h http.Header) http.Header {
+	made := make(http.Header, len(h))
+	for name, values := range h {
+		key := http.CanonicalHeaderKey(name)
+		made[key] = append(made[key], values...)
+	}
+	return made
 }

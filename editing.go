@@ -51,6 +51,9 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 // request returns the guarded write of the draft.
 func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, error) {
 	d, dialect := a.doc, a.doc.dialect(ctx)
+	if s.unversioned != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, s.unversioned)
+	}
 	if s.absent && dialect != nil && dialect.NoCreate {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
 	}
@@ -104,6 +107,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.err = err
 		return Decision{}, err
 	}
+	s.readVersions(a.doc.dialect(ctx))
 	mark := a.mark.find(&s.value)
 	if mark == MarkAbsent && c.refresh.unchanged {
 		mark = MarkUnknown // the read is stale, or the refusal lies
@@ -166,7 +170,7 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 		}
 		readBriefly(resp)
 		return s, o, nil
-	case o.Cause != CauseNone && a.doc.dialect(req.Context()).refusesWith(resp.StatusCode),
+	case refusedAtLast(o) && a.doc.dialect(req.Context()).refusesWith(resp.StatusCode),
 		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
 		body := readBriefly(resp)
 		return Snapshot[T]{}, o, &ConflictError{
@@ -178,4 +182,11 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
 	}
 	return Snapshot[T]{}, o, err
+}
+
+// refusedAtLast reports whether a call ended with a refusal, not with an answer of
+// another kind after one.
+func refusedAtLast(o Outcome) bool {
+	_, other := o.Err.(*StatusError)
+	return o.Cause != CauseNone && !other
 }

@@ -9,6 +9,12 @@ func (c *call) begin() (*http.Response, error) {
 	if c.result != nil {
 		*c.result = Outcome{}
 	}
+	if err := c.misplaced(); err != nil {
+		closeBody(c.req)
+		c.outcome.Effect, c.outcome.Err = EffectNotApplied, err
+		c.report()
+		return nil, err
+	}
 	first := c.req
 	if c.copiesBody() {
 		c.payload.spool = newSpool(c.req.Context(), c.req.Body, c.maxBuffer)

@@ -62,7 +62,7 @@ type settings struct {
 	uniqueBody               bool
 	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
 	writeMark                bool
-	dialects                 []map[string]*dialect // by host; the first that has it counts
+	dialects                 []hostDialects // the first that has the host counts
 	appliedResponse          appliedFunc
 	traces                   []*Trace
 	logger                   *slog.Logger

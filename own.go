@@ -108,7 +108,7 @@ func (c *call) applied(conflict *Conflict) (*http.Response, error) {
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			Header: http.Header{}, Body: http.NoBody, Request: c.write,
 		}
-		if v := conflict.refresh.fresh; v.ETag != "" {
+		if v := conflict.refresh.fresh; v.ETag != "" && conflict.guard.placed == nil {
 			resp.Header["Etag"] = []string{v.ETag}
 		}
 		if v := conflict.refresh.fresh; v.LastModified != "" {
@@ -132,7 +132,7 @@ func (c *call) deletedEarlier(resp *http.Response) bool {
 // resource is gone doesn't show who deleted it.
 func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
 	c.startClock()
-	c.refusal = resp
+	c.refusal, c.kept = resp, nil
 	c.keepRefusal()
 	if c.uniqueBody || c.policy == Policy(Resend) {
 		return c.applied(c.newConflict(c.guard))

@@ -197,7 +197,13 @@ func (g guard) usesTag(v Validators) bool { return g.kind != guardDate && v.ETag
 // strongTag reports whether the guard is exactly one version that is compared
 // strongly.
 func (g guard) strongTag() bool {
-	return g.kind == guardTags && len(g.tags) == 1 && (g.placed != nil || !weakTag(g.tags[0]))
+	if g.kind != guardTags || len(g.tags) != 1 {
+		return false
+	}
+	if g.placed != nil {
+		return slices.ContainsFunc(g.placed, func(p placed) bool { return !p.Partial })
+	}
+	return !weakTag(g.tags[0])
 }
 
 // twinCause tells why a tag was refused whose only difference to the fresh one is

@@ -104,6 +104,7 @@ func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string,
 	if d := c.dialect; d != nil {
 		req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
 		dropField(req.Header, d.MarkField)
+		req.Header = canonicalHeader(req.Header)
 		if d.RefreshRequest != nil {
 			changed, err := changeRefresh(req, write, d.RefreshRequest, needState)
 			if err != nil {

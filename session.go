@@ -69,7 +69,12 @@ type visit struct {
 // remembered is RoundTrip for a call of a flow.
 func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
 	v, known := s.memory.visit(req)
-	guarded, known := known.guard(req)
+	guarded := req
+	if t.dialectFor(req, s).firstPlace(true) != nil {
+		known = seen{} // If-Match isn't where the API looks
+	} else {
+		guarded, known = known.guard(req)
+	}
 	c := t.newCall(base, guarded, s)
 	c.seen = known
 	resp, err := c.begin()

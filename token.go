@@ -55,6 +55,9 @@ func placedGuard(all []placed) guard {
 		if err := p.check(p.value); err != nil {
 			return guard{kind: guardForeign, field: p.Sent.String()}
 		}
+		if p.Sent == InHeader("If-Match") && (p.value == "*" || p.value == wildcardTag) {
+			return guard{kind: guardExists}
+		}
 		if p.Create != "" && p.value == p.Create {
 			create++
 		}
@@ -135,7 +138,7 @@ func (t Token) check(value string) error {
 	switch {
 	case value == "" || len(value) > maxTagLen:
 		return fmt.Errorf("%w: %s has %d bytes", ErrNoValidator, t.Current, len(value))
-	case t.Number && strings.Trim(value, "0123456789") != "":
+	case t.Number && (strings.Trim(value, "0123456789") != "" || len(value) > 1 && value[0] == '0'):
 		return fmt.Errorf("%w: %s is no number: %.40q", ErrNoValidator, t.Current, value)
 	case t.Valid != nil && value != t.Create && !t.Valid(value):
 		return fmt.Errorf("%w: %s is no version: %.40q", ErrNoValidator, t.Current, value)
@@ -189,8 +192,11 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 		}
 		value = textOf(member)
 	}
-	if value == "" {
+	switch {
+	case value == "":
 		return "", fmt.Errorf("%w: the answer has no version in %s", ErrNoValidator, t.Current)
+	case t.Create != "" && value == t.Create, t.Sent == InHeader("If-Match") && (value == "*" || value == wildcardTag):
+		return "", fmt.Errorf("%w: %s is %s, which names no version", ErrNoValidator, t.Current, value)
 	}
 	return value, t.check(value)
 }
@@ -249,7 +255,7 @@ func (t Token) setMember(text []byte, value string) ([]byte, error) {
 		return nil, fmt.Errorf("the body: %w", err)
 	}
 	made := value
-	if v.kind() != '0' && !t.Number || !jsonNumber(value) {
+	if number := v.kind() == '0' || t.Number && v.kind() != '"'; !number || !jsonNumber(value) {
 		made = quoteJSON(value)
 	}
 	if v.absent() {

@@ -24,7 +24,7 @@ func TestSetMember(t *testing.T) {
 		{version, `{"x":{"version":1}}`, "8", `{"version":"8","x":{"version":1}}`, ""},
 		{version, ` { } `, "8", ` {"version":"8" } `, ""},
 		{number, `{}`, "8", `{"version":8}`, ""},
-		{number, `{"version":"7"}`, "8", `{"version":8}`, ""},
+		{number, `{"version":"7"}`, "8", `{"version":"8"}`, ""}, // and what was a string
 		{deep, `{"a/b":{"~v":"1"}}`, "2", `{"a/b":{"~v":"2"}}`, ""},
 		{deep, `{"a/b":{}}`, "2", "", "no object to put"},
 		{version, `[]`, "2", "", "no object to put"},

@@ -121,6 +121,9 @@ func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
 		return false
 	}
 	g := d.guardOf(req)
+	if g.placed == nil && d.firstPlace(true) != nil {
+		return false // the API doesn't look there
+	}
 	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && (d == nil || !d.NoCreate)
 }
 

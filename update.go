@@ -135,6 +135,8 @@ type state[T any] struct {
 	value  T
 	absent bool     // there is none: a write creates it
 	placed []placed // the version, where a dialect has another than RFC 9110
+
+	unversioned error // why there is none, where the dialect wants one
 }
 
 func (s *state[T]) snapshot() Snapshot[T] {
@@ -191,12 +193,10 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
 	}
 	s, err := d.decode(dialect.validators(resp.Header, body), resp.Header, body)
-	if err == nil {
-		err = s.readVersions(dialect)
-	}
 	if err != nil {
 		return nil, err
 	}
+	s.readVersions(dialect)
 	return s, nil
 }
 
@@ -213,20 +213,20 @@ func (d *document[T]) dialect(ctx context.Context) *dialect {
 }
 
 // readVersions takes the version from where the dialect has it.
-func (s *state[T]) readVersions(d *dialect) error {
+func (s *state[T]) readVersions(d *dialect) {
 	places := d.firstPlace(true)
 	if places == nil {
-		return nil
+		return
 	}
 	versions, err := currentVersions(places, s.header, s.body)
 	if err != nil {
-		return fmt.Errorf("ifmatch: dialect %s: %w", d.Name, err)
+		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", d.Name, err)
+		return
 	}
 	for i := range places {
 		places[i].value = versions[i]
 	}
 	s.ETag, s.placed = joined(versions), places
-	return nil
 }
 
 func askForFresh(h http.Header) {

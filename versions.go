@@ -33,7 +33,7 @@ func (c *call) readGuard() error {
 	}
 	all := c.guard.placed
 	for _, t := range c.dialect.tokens {
-		if t.Sent.kind != inBody {
+		if t.Sent.kind != inBody || !t.isFor(c.write) {
 			continue
 		}
 		member, err := memberAt(body, t.Sent.name)
@@ -243,6 +243,19 @@ func putPlaced(req *http.Request, all []placed) {
 			req.URL = setQuery(req.URL, p.Sent.name, p.value)
 		}
 	}
+}
+
+// misplaced returns the error of an Update that doesn't know of the dialect down
+// here: its version stands where the API doesn't look.
+func (c *call) misplaced() error {
+	if c.dialect == nil || !c.updates() || safeMethod(c.req.Method) {
+		return nil
+	}
+	g := c.dialect.guardOf(c.req)
+	if g.placed == nil && g.kind != guardNone && c.dialect.firstPlace(true) != nil || g.kind == guardCreate && c.dialect.NoCreate {
+		return fmt.Errorf("ifmatch: dialect %s is that of a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)
+	}
+	return nil
 }
 
 // mergePatch is the media type of WithPatch.

@@ -14,6 +14,8 @@ import (
 // whatever was sent. Where it isn't, nothing is proved: somebody else may have
 // written since.
 //
+// The refusal that the caller gets may then be cut at 64 KiB, also under Stop.
+//
 // Without a MarkField, under a signature made above the Transport, and where the
 // request has the field already, nothing is added. It is off by default.
 func WithWriteMark() Option { return optionFunc(func(s *settings) { s.writeMark = true }) }
@@ -26,8 +28,12 @@ func (c *call) newMark() string {
 	if c.dialect.guardOf(c.req).kind == guardNone || fieldLines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
 		return ""
 	}
-	if c.dialect.Marks != nil && !c.dialect.Marks(c.req) {
-		return ""
+	if marks := c.dialect.Marks; marks != nil {
+		request := c.req.WithContext(c.req.Context())
+		request.Header = canonicalHeader(c.req.Header)
+		if !marks(request) {
+			return ""
+		}
 	}
 	var id [16]byte
 	rand.Read(id[:])

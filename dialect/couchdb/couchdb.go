@@ -36,7 +36,7 @@ func Below(prefix string) ifmatch.Dialect {
 	return ifmatch.Dialect{
 		Name: "CouchDB",
 		Tokens: []ifmatch.Token{
-			{Sent: current, Current: current, Valid: isRev},
+			{Sent: current, Current: current, Valid: isRev, For: at.isDocument},
 			{Sent: ifmatch.InQuery("rev"), Current: current, Valid: isRev},
 			{Sent: ifmatch.InHeader("If-Match"), Current: current, Valid: isTag},
 		},
@@ -85,6 +85,13 @@ func (at place) askDocument(req *http.Request) (*http.Request, error) {
 	req.URL = u
 	req.Header.Set("Accept", "application/json") // a write of an attachment may have asked for something else
 	return req, nil
+}
+
+// isDocument reports whether the body of a write is a document: that of an
+// attachment is whatever it is.
+func (at place) isDocument(req *http.Request) bool {
+	_, attachment := at.documentOf(req.URL)
+	return !attachment
 }
 
 // documentOf returns the escaped path of the document that a URL is about, empty

@@ -52,7 +52,7 @@ func JSON() ifmatch.Dialect {
 				Current: ifmatch.InHeader("X-Goog-Generation").Or(ifmatch.InBody("/generation")),
 			},
 			{
-				Sent: ifmatch.InQuery("ifMetagenerationMatch"), Number: true, Also: true,
+				Sent: ifmatch.InQuery("ifMetagenerationMatch"), Number: true, Also: true, Partial: true,
 				Current: ifmatch.InHeader("X-Goog-Metageneration").Or(ifmatch.InBody("/metageneration")),
 			},
 		},
@@ -75,7 +75,7 @@ func XML() ifmatch.Dialect {
 		Name: "GCS XML",
 		Tokens: []ifmatch.Token{
 			{Sent: ifmatch.InHeader("X-Goog-If-Generation-Match"), Current: ifmatch.InHeader("X-Goog-Generation"), Number: true, Create: "0"},
-			{Sent: ifmatch.InHeader("X-Goog-If-Metageneration-Match"), Current: ifmatch.InHeader("X-Goog-Metageneration"), Number: true},
+			{Sent: ifmatch.InHeader("X-Goog-If-Metageneration-Match"), Current: ifmatch.InHeader("X-Goog-Metageneration"), Number: true, Partial: true},
 		},
 		Statuses: []int{http.StatusPreconditionFailed},
 		Judge:    judgeXML,
