@@ -96,8 +96,8 @@ func notApplied(err error) bool {
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		return conflict.Outcome.Effect == EffectNotApplied
 	}
-	interrupted := (*interruptedError)(nil)
-	return errors.As(err, &interrupted) || neverSent(err)
+	interrupted, unfit := (*interruptedError)(nil), (*dialectError)(nil)
+	return errors.As(err, &interrupted) || errors.As(err, &unfit) || neverSent(err)
 }
 
 // neverSent reports whether the request surely didn't reach the server: dialing,

@@ -53,10 +53,13 @@ func (b *batch[T]) send() {
 	kept := b.kept
 	b.kept = nil
 	done, err := b.commit(ctx, kept)
-	if kept != nil && done == nil && ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown) {
+	if kept != nil && done == nil && ctx.Err() == nil && b.mayDecide(err) {
 		// Nothing was written on a state that was only kept: the server may
 		// have moved on.
 		done, err = b.commit(ctx, nil)
+	}
+	if err == nil && done == nil {
+		err = context.Canceled // nobody waits any more
 	}
 	if err != nil {
 		b.endAll(err)
@@ -73,6 +76,15 @@ func (b *batch[T]) send() {
 	for _, t := range b.tickets {
 		t.end(done.forOne(b.doc.set.codec), nil)
 	}
+}
+
+// mayDecide reports whether a fresh read may end better than a run on a kept state
+// that ended with err: nothing is open, attempts are left, and the server has said
+// nothing final about the write.
+func (b *batch[T]) mayDecide(err error) bool {
+	final := (*StatusError)(nil)
+	return !errors.Is(err, ErrOutcomeUnknown) && b.attempt.limits.maxAttempts > 0 &&
+		!(b.total.Attempts > 0 && errors.As(err, &final))
 }
 
 // endAll ends all with an error of the write. An edit that was in no draft has its
@@ -157,6 +169,9 @@ func (o Outcome) clone() Outcome {
 func (b *batch[T]) commit(ctx context.Context, kept *state[T]) (*committed[T], error) {
 	var made *draft[T]
 	a := &attempt[T]{doc: b.doc, mark: b.mark, total: b.total, sent: b.total.Attempts > 0}
+	if b.attempt != nil {
+		a.until = b.attempt.until
+	}
 	b.attempt = a
 	before := b.total.Attempts
 	a.make = func(s *state[T]) (*draft[T], error) {
@@ -184,7 +199,11 @@ func (b *batch[T]) commit(ctx context.Context, kept *state[T]) (*committed[T], e
 func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
 	current, left := s, make(map[*ticket[T]]failure)
 	for _, t := range b.tickets {
-		if t.ended || t.gone() {
+		if t.ended {
+			continue
+		}
+		if t.gone() {
+			left[t] = failure{errLeft, false}
 			continue
 		}
 		after := current != s
@@ -219,8 +238,8 @@ func (b *batch[T]) next(s *state[T], made *draft[T]) (*state[T], error) {
 }
 
 // runOn lets the caller of t run its edit, for as long as the limit says.
-func (r *Resource[T]) runOn(t *ticket[T], doc *T) error {
-	timer := time.NewTimer(r.doc.set.editLimit)
+func (b *batch[T]) runOn(t *ticket[T], doc *T) error {
+	timer := time.NewTimer(b.doc.set.editLimit)
 	defer timer.Stop()
 	select {
 	case t.run <- doc:
@@ -232,13 +251,26 @@ func (r *Resource[T]) runOn(t *ticket[T], doc *T) error {
 	select {
 	case err := <-t.ran:
 		if err == errEditPanicked || err == errEditExited {
-			t.end(Snapshot[T]{}, err) // nobody is there to run it again
+			b.cutOut(t, err) // nobody is there to run it again
 		}
 		return err
 	case <-timer.C:
-		t.end(Snapshot[T]{}, fmt.Errorf("%w: more than %v", ErrEditLimit, r.doc.set.editLimit))
-		return ErrEditLimit
+		err := fmt.Errorf("%w: more than %v", ErrEditLimit, b.doc.set.editLimit)
+		b.cutOut(t, err)
+		return err
 	}
+}
+
+// cutOut ends a ticket whose edit isn't run again. An earlier draft that may have
+// been accepted may hold it.
+func (b *batch[T]) cutOut(t *ticket[T], err error) {
+	for _, left := range b.drafts {
+		if _, failed := left[t]; !failed && b.attempt.sent {
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+			break
+		}
+	}
+	t.end(Snapshot[T]{}, err)
 }
 
 var errLeft = errors.New("ifmatch: the caller gave up")
@@ -246,10 +278,13 @@ var errLeft = errors.New("ifmatch: the caller gave up")
 // keep keeps the state for the next write, once the server was seen to store
 // exactly what was sent.
 func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
-	if s.ETag == "" || weakTag(s.ETag) || r.doc.set.patch {
-		return // what a patch makes is the server's to say
+	if s.ETag == "" || weakTag(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).firstPlace(true) != nil {
+		return // what a patch makes, or an API's own version, is the server's to say
 	}
 	if !r.faithful {
+		// The callers wait for it, although their edits are written.
+		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*keepTime)
+		defer cancel()
 		stored, err := r.doc.read(ctx)
 		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.body, s.body) {
 			return

@@ -244,7 +244,7 @@ func (l *hostDialects) set(host string, d *dialect) {
 		l.rest = d
 	case host == "*": // an invalid host was named
 	case host == "" || strings.ContainsAny(domain, "*/@?# ") || wildcard && strings.Contains(domain, ":"):
-		d.err = fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", host)
+		d.err = &dialectError{fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", host)}
 		l.rest = d
 	case wildcard:
 		l.below["."+strings.TrimSuffix(domain, ".")] = d
@@ -300,7 +300,10 @@ func newDialect(d Dialect) *dialect {
 		d.MergePatch = defaults.MergePatch
 	}
 	d.MarkField = http.CanonicalHeaderKey(d.MarkField)
-	made := &dialect{Dialect: d, err: d.check()}
+	made := &dialect{Dialect: d}
+	if err := d.check(); err != nil {
+		made.err = &dialectError{err}
+	}
 	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
 	for _, t := range d.Tokens {
 		if !t.Tag {

@@ -66,15 +66,21 @@ func (d *document[T]) keepsMark(stored []byte, m *marking[T]) error {
 	return nil
 }
 
-// takesMark returns an error where the functions of WithMarker can't mark a
-// document, so that the edit that made it so is left out, and no other.
+// takesMark returns an error where Marks or the functions of WithMarker can't mark
+// a document, so that the edit that made it so is left out, and no other.
 func (d *document[T]) takesMark(s *state[T], m *marking[T]) (err error) {
-	if m == nil || m.custom == nil {
+	if m == nil {
 		return nil
 	}
 	var fresh T
 	if err := d.set.codec.Decode(s.body, &fresh); err != nil {
 		return err
+	}
+	if m.custom == nil {
+		if marksOf(&fresh) == nil {
+			return fmt.Errorf("ifmatch: the edit leaves a %T without its Marks", fresh)
+		}
+		return nil
 	}
 	defer func() {
 		if p := recover(); p != nil {

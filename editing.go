@@ -108,6 +108,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		return Decision{}, err
 	}
 	s.readVersions(a.doc.dialect(ctx))
+	open := c.Ambiguous || a.open != nil
 	mark := a.mark.find(&s.value)
 	if mark == MarkAbsent && c.refresh.unchanged {
 		mark = MarkUnknown // the read is stale, or the refusal lies
@@ -118,7 +119,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.ended, a.found = &found, s
 		return Decision{conflict: c, kind: decideApplied}, nil
 	case MarkUnknown:
-		if c.Ambiguous {
+		if open {
 			return Decision{}, nil
 		}
 	}
@@ -127,7 +128,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.err = err
 		return Decision{}, err
 	}
-	if next.same && c.Ambiguous {
+	if next.same && open {
 		return Decision{}, nil // an earlier draft may have been applied, and the read be stale
 	}
 	if next.same {

@@ -104,7 +104,9 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 			}
 			select {
 			case <-t.done: // it ended at the same time
-				return t.result(ctx)
+				if !errors.Is(t.err, errLeft) && !errors.Is(t.err, errDiffering) {
+					return t.result(ctx)
+				}
 			default:
 			}
 			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
@@ -123,6 +125,7 @@ type ticket[T any] struct {
 	snapshot Snapshot[T]
 	err      error
 	ended    bool // of the worker: the result is set
+	queued   bool // guarded by the Resource's mu
 }
 
 var (
@@ -182,6 +185,7 @@ func (t *ticket[T]) gone() bool {
 func (r *Resource[T]) enqueue(t *ticket[T]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	t.queued = true
 	r.queue = append(r.queue, t)
 	if !r.working {
 		r.working = true
@@ -195,13 +199,9 @@ func (r *Resource[T]) leave(t *ticket[T]) bool {
 	close(t.left)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, queued := range r.queue {
-		if queued == t {
-			r.queue = append(r.queue[:i:i], r.queue[i+1:]...)
-			return true
-		}
-	}
-	return false
+	queued := t.queued
+	t.queued = false // the worker skips it
+	return queued
 }
 
 // work writes batch after batch, and ends with the last one.
@@ -213,17 +213,30 @@ func (r *Resource[T]) work() {
 		}
 	}()
 	for {
-		r.mu.Lock()
-		n := min(len(r.queue), maxBatch)
-		if n == 0 {
-			r.working, r.queue = false, nil
-			r.mu.Unlock()
+		tickets := r.take()
+		if tickets == nil {
 			clean = true
 			return
 		}
-		batch := r.queue[:n:n]
-		r.queue = r.queue[n:]
-		r.mu.Unlock()
-		r.write(batch)
+		r.write(tickets)
 	}
+}
+
+// take returns the next batch of those who still wait, nil where nobody does: then
+// the worker ends.
+func (r *Resource[T]) take() []*ticket[T] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var tickets []*ticket[T]
+	for len(r.queue) > 0 && len(tickets) < maxBatch {
+		if t := r.queue[0]; t.queued {
+			t.queued = false
+			tickets = append(tickets, t)
+		}
+		r.queue = r.queue[1:]
+	}
+	if tickets == nil {
+		r.working, r.queue = false, nil
+	}
+	return tickets
 }

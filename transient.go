@@ -179,7 +179,8 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 func settledBelow(resp *http.Response, err error) bool {
 	if err != nil {
 		var unknown *outcomeUnknownError
-		return errors.Is(err, ErrConflict) || errors.As(err, &unknown)
+		var unfit *dialectError
+		return errors.Is(err, ErrConflict) || errors.As(err, &unknown) || errors.As(err, &unfit)
 	}
 	r := recordOf(resp)
 	return r != nil && r.final

@@ -43,7 +43,10 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	defer pass.leave()
 	ctx = pass.within(ctx)
 	a.limits = a.doc.limits(ctx)
-	a.until = time.Now().Add(a.limits.maxElapsed)
+	a.limits.maxAttempts -= a.total.Attempts // of a run on a kept state
+	if !a.until.IsZero() {
+		a.limits.maxElapsed = max(time.Until(a.until), 1)
+	}
 	there := false // was the document when it was read last
 	for round := 1; ; round++ {
 		s, err := kept, error(nil)
@@ -73,9 +76,13 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 			}
 			return s.snapshot(), nil
 		}
+		begun := time.Now()
 		snapshot, err := a.write(ctx, s)
 		if err == nil {
 			return snapshot, nil
+		}
+		if a.until.IsZero() {
+			a.until = begun.Add(a.limits.maxElapsed)
 		}
 		if round == maxRounds || !a.goesOn(ctx, s, err) {
 			if s := a.lookAgain(ctx, err); s != nil {
@@ -129,7 +136,10 @@ func (a *attempt[T]) goesOn(ctx context.Context, s *state[T], err error) bool {
 // lookAgain returns the state that holds the mark, after a write that ended
 // without success: where there is a marker it is looked for at every refusal.
 func (a *attempt[T]) lookAgain(ctx context.Context, err error) *state[T] {
-	if a.mark == nil || a.err != nil || ctx.Err() != nil || !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
+	if a.mark == nil || ctx.Err() != nil || a.err != nil && a.open == nil {
+		return nil
+	}
+	if a.open == nil && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 		return nil
 	}
 	if s, failed := a.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
@@ -150,8 +160,11 @@ func (a *attempt[T]) applied(s *state[T]) (Snapshot[T], error) {
 // fail ends an Update with an error: after a write whose answer was lost it is
 // unknown what became of that.
 func (a *attempt[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
-	if a.open != nil && !errors.Is(err, ErrOutcomeUnknown) {
-		err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
+	if a.open != nil {
+		if !errors.Is(err, ErrOutcomeUnknown) {
+			err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
+		}
+		a.total.Effect, a.total.Err = EffectUnknown, err
 	}
 	return Snapshot[T]{Outcome: a.total}, ended(ctx, err)
 }

@@ -253,10 +253,16 @@ func (c *call) misplaced() error {
 	}
 	g := c.dialect.guardOf(c.req)
 	if g.placed == nil && g.kind != guardNone && c.dialect.firstPlace(true) != nil || g.kind == guardCreate && c.dialect.NoCreate {
-		return fmt.Errorf("ifmatch: dialect %s is that of a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)
+		return &dialectError{fmt.Errorf("ifmatch: dialect %s is that of a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
 	}
 	return nil
 }
+
+// dialectError is the error of a call that was never sent, since its dialect can't
+// work. A Transport above doesn't repeat it.
+type dialectError struct{ error }
+
+func (e *dialectError) Unwrap() error { return e.error }
 
 // mergePatch is the media type of WithPatch.
 func (d *dialect) mergePatch() string {
