@@ -202,12 +202,12 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 }
 
 // textOf returns the text of a string or a number, empty for anything else.
-func textOf(v rawValue) string {
-	switch v.kind() {
-	case '"':
-		return unquote(v.raw())
-	case '0':
-		return string(v.raw())
+func textOf(m rawMember) string {
+	switch {
+	case m.quoted():
+		return unquote(m.raw())
+	case m.number():
+		return string(m.raw())
 	}
 	return ""
 }
@@ -219,31 +219,96 @@ func pointsToMember(pointer string) bool { return len(pointer) > 1 && pointer[0]
 var errTwice = errors.New("a name on the way occurs twice")
 
 // memberAt returns the member of a JSON text that a pointer names (RFC 6901), the
-// absent value where there is none.
-func memberAt(text []byte, pointer string) (rawValue, error) {
-	doc, err := parseRaw(text)
-	if err != nil {
-		return rawValue{}, err
+// absent one where there is none. It keeps nothing of the text in memory: that may
+// come from a server, and be large.
+func memberAt(text []byte, pointer string) (rawMember, error) {
+	if !json.Valid(text) {
+		return rawMember{}, notJSON(text)
 	}
-	v := doc.root()
+	m := rawMember{text, skipSpace(text, 0), len(text)}
 	for part := range strings.SplitSeq(pointer[1:], "/") {
 		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
-		members := v.members()
-		if n := 0; members.double {
-			for _, other := range members.names {
-				if other == name {
-					n++
-				}
-			}
-			if n > 1 {
-				return rawValue{}, fmt.Errorf("%s: %w", pointer, errTwice)
-			}
+		found, n := m.member(name)
+		if n > 1 {
+			return rawMember{}, fmt.Errorf("%s: %w", pointer, errTwice)
 		}
-		if v = members.get(name); v.absent() {
-			return rawValue{}, nil
+		if n == 0 {
+			return rawMember{}, nil
+		}
+		m = found
+	}
+	return m, nil
+}
+
+// rawMember is a value in a valid JSON text. The zero rawMember is absent.
+type rawMember struct {
+	text       []byte
+	start, end int
+}
+
+func (m rawMember) absent() bool { return m.text == nil }
+func (m rawMember) raw() []byte  { return m.text[m.start:m.end] }
+
+// number reports whether the value is one.
+func (m rawMember) number() bool {
+	return !m.absent() && (m.text[m.start] == '-' || m.text[m.start] >= '0' && m.text[m.start] <= '9')
+}
+
+// quoted reports whether the value is a string.
+func (m rawMember) quoted() bool { return !m.absent() && m.text[m.start] == '"' }
+
+// member returns the member of an object, and how often it has the name.
+func (m rawMember) member(name string) (found rawMember, n int) {
+	if m.text[m.start] != '{' {
+		return rawMember{}, 0
+	}
+	i := skipSpace(m.text, m.start+1)
+	for m.text[i] != '}' {
+		end := endOfString(m.text, i)
+		key := unquote(m.text[i:end])
+		start := skipSpace(m.text, skipSpace(m.text, end)+1) // after the colon
+		end = endOfValue(m.text, start)
+		if key == name {
+			found, n = rawMember{m.text, start, end}, n+1
+		}
+		if i = skipSpace(m.text, end); m.text[i] == ',' {
+			i = skipSpace(m.text, i+1)
 		}
 	}
-	return v, nil
+	return found, n
+}
+
+func skipSpace(text []byte, i int) int {
+	for i < len(text) && isSpace(text[i]) {
+		i++
+	}
+	return i
+}
+
+// endOfValue returns where the value ends that begins at i, in a valid text.
+func endOfValue(text []byte, i int) int {
+	for depth := 0; ; {
+		switch c := text[i]; c {
+		case '"':
+			i = endOfString(text, i)
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\t', '\r', '\n':
+			i++
+			continue // only inside a container
+		default:
+			for i < len(text) && !isSpace(text[i]) && text[i] != ',' && text[i] != ']' && text[i] != '}' {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
 }
 
 // setMember returns a JSON text with a version in the member where it is sent, and
@@ -255,28 +320,24 @@ func (t Token) setMember(text []byte, value string) ([]byte, error) {
 		return nil, fmt.Errorf("the body: %w", err)
 	}
 	made := value
-	if number := v.kind() == '0' || t.Number && v.kind() != '"'; !number || !jsonNumber(value) {
+	if number := v.number() || t.Number && !v.quoted(); !number || !jsonNumber(value) {
 		made = quoteJSON(value)
 	}
 	if v.absent() {
 		return addMember(text, t.Sent.name, made)
 	}
-	n := v.node()
-	return bytes.Join([][]byte{text[:n.start], []byte(made), text[n.end:]}, nil), nil
+	return bytes.Join([][]byte{text[:v.start], []byte(made), text[v.end:]}, nil), nil
 }
 
+// addMember puts a member first into the object that a valid text is.
 func addMember(text []byte, pointer, value string) ([]byte, error) {
-	doc, err := parseRaw(text)
-	if err != nil {
-		return nil, fmt.Errorf("the body: %w", err)
-	}
-	root := doc.root()
-	if root.kind() != '{' || strings.Contains(pointer[1:], "/") {
+	at := skipSpace(text, 0)
+	if text[at] != '{' || strings.Contains(pointer[1:], "/") {
 		return nil, fmt.Errorf("the body: there is no object to put the member %s into", pointer)
 	}
-	at := root.node().start + 1
+	at++
 	member := quoteJSON(strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer[1:])) + ":" + value
-	if len(root.elements()) > 0 {
+	if text[skipSpace(text, at)] != '}' {
 		member += ","
 	}
 	return bytes.Join([][]byte{text[:at], []byte(member), text[at:]}, nil), nil
