@@ -34,7 +34,7 @@ type call struct {
 	seen     seen          // what this flow saw under write's tag; zero without Remember
 
 	refusal  *http.Response // of a write; the last one
-	verdict  Verdict        // of the dialect on the last answer; zero without one
+	verdict  *Verdict       // of the dialect on the last answer; nil without one
 	kept     *keptBody      // of refusal; nil: its body is untouched
 	aside    *http.Response // the last failure that was followed by a repeat
 	asideErr error

@@ -67,11 +67,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	s := scopeOf(req.Context())
 	d := t.dialectFor(req, s)
 	if d != nil && d.err != nil {
-		closeBody(req)
-		if s != nil && s.outcome != nil {
-			*s.outcome = Outcome{Effect: EffectNotApplied, Err: d.err}
-		}
-		return nil, d.err
+		return nil, d.unfit(req, s)
 	}
 	if s != nil && s.memory != nil {
 		return t.remembered(base, req, s)
@@ -90,6 +86,15 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.outcome.Attempts = 1
 	c.record(req, resp, err, 0)
 	return c.run(resp, err)
+}
+
+// unfit ends a call whose dialect can't work.
+func (d *dialect) unfit(req *http.Request, s *scope) error {
+	closeBody(req)
+	if s != nil && s.outcome != nil {
+		*s.outcome = Outcome{Effect: EffectNotApplied, Err: d.err}
+	}
+	return d.err
 }
 
 // dialectFor returns the dialect of a call, nil for that of RFC 9110.

@@ -165,6 +165,8 @@ type Verdict struct {
 
 type verdictKind int
 
+func (v *Verdict) is(kind verdictKind) bool { return v != nil && v.kind == kind }
+
 const (
 	passes verdictKind = iota
 	asRFC9110

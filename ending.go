@@ -35,7 +35,7 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 	if c.deletedEarlier(resp) {
 		return c.endDelete(resp)
 	}
-	if c.first != nil && (resp.StatusCode == http.StatusPreconditionFailed || c.verdict.kind == goesAgain) {
+	if c.first != nil && (resp.StatusCode == http.StatusPreconditionFailed || c.verdict.is(goesAgain)) {
 		// Not a refusal that is handled, but no answer either.
 		c.startClock()
 		c.refusal, c.kept = resp, nil
@@ -121,7 +121,7 @@ func (c *call) giveUp(why error) (*http.Response, error) {
 		c.payload.abandon()
 		resp.Body = c.kept.reader()
 	}
-	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || c.verdict.kind == stops), nil
+	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || c.verdict.is(stops)), nil
 }
 
 // refusedEffect is that of a call that ends with a refusal: a false condition

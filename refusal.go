@@ -28,25 +28,26 @@ func mayRefuse(req *http.Request, resp *http.Response, d *dialect) bool {
 // refused reports whether resp refuses the write, and notes what the dialect says
 // of it.
 func (c *call) refused(resp *http.Response) bool {
-	c.verdict = Verdict{}
+	c.verdict = nil
 	if !mayRefuse(c.write, resp, c.dialect) {
 		return false
 	}
 	if c.dialect == nil {
 		return true
 	}
-	c.verdict = c.judgedBy(c.dialect, resp)
-	return c.verdict.kind != passes && c.verdict.kind != goesAgain
+	verdict := c.judgedBy(c.dialect, resp)
+	c.verdict = &verdict
+	return verdict.kind != passes && verdict.kind != goesAgain
 }
 
 // judge reads from the exchange why the write was refused. An error says that
 // there is nothing for a policy to handle.
 func (c *call) judge(g guard, resp *http.Response) (Cause, error) {
 	status := resp.StatusCode
-	switch v := c.verdict; v.kind {
-	case stops:
+	switch v := c.verdict; {
+	case v.is(stops):
 		return v.cause, fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, v.reason)
-	case refuses:
+	case v.is(refuses):
 		status = http.StatusPreconditionFailed
 		if v.cause == CausePreconditionRequired {
 			status = http.StatusPreconditionRequired

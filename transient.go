@@ -158,7 +158,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		return false // the caller's body is at fault
 	}
 	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && safeMethod(c.write.Method)
-	if c.verdict.kind == goesAgain && err == nil {
+	if c.verdict.is(goesAgain) && err == nil {
 		return guarded
 	}
 	if !guarded && (c.repeats.check == nil || !idempotent(c.write.Method)) {

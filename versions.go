@@ -65,7 +65,7 @@ func unless(condition bool, err error) error {
 func (c *call) createsWithoutVersion() bool {
 	places := c.dialect.createPlace()
 	return places != nil && places[0].value == "" &&
-		c.verdict.kind == refuses && c.verdict.cause != CausePreconditionRequired
+		c.verdict.is(refuses) && c.verdict.cause != CausePreconditionRequired
 }
 
 // bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
