@@ -56,11 +56,14 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		if err != nil {
 			return a.fail(ctx, err)
 		}
-		mark := a.mark.find(&s.value)
+		mark := MarkAbsent
+		if a.sent { // in the first round too: a batch may have been sent before
+			mark = a.mark.find(&s.value)
+		}
 		if s.absent && there {
 			mark = MarkUnknown // deleted, and the mark with it
 		}
-		switch { // in the first round too: a batch may have been sent before
+		switch {
 		case mark == MarkFound:
 			return a.applied(s)
 		case mark == MarkUnknown && a.open != nil:
