@@ -50,8 +50,8 @@ func defaultBackOff() backoff.BackOff { return nil }
 // pace says how long to wait after each lost race of one call, or after each
 // failure of a sick server.
 type pace struct {
-	sick      bool
 	custom    backoff.BackOff
+	sick      bool
 	started   bool
 	roundTrip time.Duration
 	crowd     pacing.Pace                 // of lost races

@@ -22,16 +22,17 @@ type call struct {
 	deadline  time.Time       // of the last attempt's start; zero until the first refusal or failure
 	outcome   Outcome
 	named     *url.URL // whose publicURL the last exchange has
-	handled   bool     // the first answer wasn't the last
 
 	write    *http.Request // as sent last: at first the caller's own, or a copy of it
 	guard    guard         // of write
 	payload  payload       // of write
+	seen     seen          // what this flow saw under write's tag; zero without Remember
 	manner   manner        // how write came about
 	onceMore bool          // write is what was refused before, since the refresh gave the same validator
 	trying   bool          // write carries a tag that was handed over in the lane
 	expects  bool          // we put Expect: 100-continue on it
-	seen     seen          // what this flow saw under write's tag; zero without Remember
+	handled  bool          // the first answer wasn't the last
+	keyed    bool          // an attempt had an Idempotency-Key: net/http may have repeated it
 
 	refusal  *http.Response // of a write; the last one
 	verdict  *Verdict       // of the dialect on the last answer; nil without one
@@ -39,7 +40,6 @@ type call struct {
 	aside    *http.Response // the last failure that was followed by a repeat
 	asideErr error
 	first    *ambiguity // nil as long as every attempt's effect is known
-	keyed    bool       // an attempt had an Idempotency-Key: net/http may have repeated it
 	why      error      // why a failure wasn't followed by a repeat
 
 	pace       pace
@@ -54,7 +54,7 @@ type call struct {
 }
 
 // manner says how a write came about.
-type manner int
+type manner uint8
 
 const (
 	asGiven    manner = iota // the caller's own

@@ -128,13 +128,13 @@ type Conflict struct {
 	// applied.
 	Ambiguous bool
 
+	ended         bool // Resolve has returned
+	compared, own bool // of holdsOwn
+
 	call    *call
 	guard   guard
 	header  http.Header // of the next write; nil until asked for
-	ended   bool        // Resolve has returned
 	refresh refresh
-
-	compared, own bool // of holdsOwn
 }
 
 // Validators returns the fresh validators, by HEAD, or by GET where HEAD can't

@@ -24,18 +24,17 @@ type refresh struct {
 	versions  []string    // for the places of a dialect; fresh.ETag has them in one text
 	header    http.Header // of the answer that gave them
 	state     *Representation
-	known     bool  // fresh is set
-	started   bool  // the wait before the first request has begun
-	resend    bool  // the decision is Resend
-	unchanged bool  // fresh is what was refused, also when asked again
-	err       error // why nothing could be learnt
-
-	asked    int        // requests sent in this count
-	awaited  Validators // what a wait of settleTime was for
-	doubted  bool       // the refused validator was seen, and asked for again
-	reread   bool       // an answer that is no state was asked for again
-	prefer   bool       // Vary names Prefer, so the refresh carries it too
-	identity bool       // Vary names Accept-Encoding, so the write asks for identity too
+	err       error      // why nothing could be learnt
+	known     bool       // fresh is set
+	started   bool       // the wait before the first request has begun
+	resend    bool       // the decision is Resend
+	unchanged bool       // fresh is what was refused, also when asked again
+	doubted   bool       // the refused validator was seen, and asked for again
+	reread    bool       // an answer that is no state was asked for again
+	prefer    bool       // Vary names Prefer, so the refresh carries it too
+	identity  bool       // Vary names Accept-Encoding, so the write asks for identity too
+	asked     int        // requests sent in this count
+	awaited   Validators // what a wait of settleTime was for
 }
 
 // step is what follows an answer to a refresh request.
