@@ -143,19 +143,20 @@ func TestRecoveryAllocatesLittle(t *testing.T) {
 			return after.TotalAlloc - before.TotalAlloc
 		}
 		client := server.Client()
-		ours := NewTransport(client.Transport, Resend)
-		// The medians, taken in turns: the server, the pools of net/http and the
-		// collector allocate now and then in between.
+		transport := NewTransport(client.Transport, Resend)
+		// The lowest tenth, taken in turns: the server, the pools and the collector
+		// allocate now and then in between, and net/http starts a timer of 248 B where
+		// an answer arrives before its writer has said that it is through.
 		var hand, got []uint64
 		for range min(500, max(41, 1<<28/size)) {
 			hand = append(hand, measure(func(r *http.Request) (*http.Response, error) { return byHand(client, r) }))
-			got = append(got, measure(ours.RoundTrip))
+			got = append(got, measure(transport.RoundTrip))
 		}
 		slices.Sort(hand)
 		slices.Sort(got)
-		median, theirs := int64(got[len(got)/2]), int64(hand[len(hand)/2])
-		more := median - theirs
-		t.Logf("%d KiB: by hand %d B, ifmatch %d B, difference %d B", size>>10, theirs, median, more)
+		theirs, ours := int64(hand[len(hand)/10]), int64(got[len(got)/10])
+		more := ours - theirs
+		t.Logf("%d KiB: by hand %d B, ifmatch %d B, difference %d B", size>>10, theirs, ours, more)
 		if more > 2560 {
 			t.Errorf("%d KiB: one recovery allocates %d B more than by hand, at most 2560 are fine", size>>10, more)
 		}
