@@ -3,10 +3,7 @@ package ifmatch
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
-	"sync"
 )
 
 // Dialect says how one API carries the version of a state, and which of its
@@ -144,61 +141,6 @@ func (p Place) String() string {
 	return "nowhere"
 }
 
-// Answer is the answer to a write that may refuse it. It is read only.
-type Answer struct {
-	Request    *http.Request // the write; without a body
-	StatusCode int
-	Header     http.Header
-
-	body func() []byte
-}
-
-// Body returns the beginning of the body, at most 64 KiB of it.
-func (a *Answer) Body() []byte { return a.body() }
-
-// Verdict is what an answer means. The zero Verdict is that of Passes.
-type Verdict struct {
-	kind   verdictKind
-	cause  Cause
-	reason string
-}
-
-type verdictKind int
-
-func (v *Verdict) is(kind verdictKind) bool { return v != nil && v.kind == kind }
-
-const (
-	passes verdictKind = iota
-	asRFC9110
-	refuses
-	stops
-	goesAgain
-)
-
-// Passes says that the answer is no refusal: the caller gets it as it is.
-func (a *Answer) Passes() Verdict { return Verdict{} }
-
-// AsRFC9110 says that the precondition of the write failed, as a 412 does, or
-// that there has to be one, as a 428 does (RFC 6585 §3).
-func (a *Answer) AsRFC9110() Verdict { return Verdict{kind: asRFC9110} }
-
-// Refuses says that the version of the write isn't the current one, whatever the
-// status: the policy decides. CausePreconditionRequired says that there has to
-// be one.
-func (a *Answer) Refuses(cause Cause) Verdict { return Verdict{kind: refuses, cause: cause} }
-
-// Stops says that the write was refused for a reason that no fresh version
-// cures. The caller gets the answer, with the cause and the reason in its
-// Outcome, and nothing is sent.
-func (a *Answer) Stops(cause Cause, reason string) Verdict {
-	return Verdict{kind: stops, cause: cause, reason: reason}
-}
-
-// GoesAgain says that the server compared nothing, since something else was
-// under way: a PUT or DELETE with a version is sent again as it was, after a
-// wait, within the limits for repeats after failures. Others pass.
-func (a *Answer) GoesAgain() Verdict { return Verdict{kind: goesAgain} }
-
 // RFC9110 returns the default dialect.
 func RFC9110() Dialect {
 	return Dialect{
@@ -211,69 +153,6 @@ func RFC9110() Dialect {
 		Judge:      (*Answer).AsRFC9110,
 		MergePatch: "application/merge-patch+json",
 	}
-}
-
-// WithDialect sets the dialect of all requests, whatever was set before.
-func WithDialect(d Dialect) Option { return WithDialects(map[string]Dialect{"*": d}) }
-
-// WithDialects sets the dialect by the host of a request's URL: "api.example.com"
-// for one host on any port, "127.0.0.1:8080" for one with its port,
-// "*.blob.core.windows.net" for all hosts below a domain, "*" for all others. The
-// most specific one counts. Requests to other hosts have what was set before, or
-// RFC9110.
-//
-// An invalid Dialect makes each call that it is for return an error that says
-// why, and nothing is sent.
-func WithDialects(byHost map[string]Dialect) Option {
-	layer := hostDialects{exact: make(map[string]*dialect), below: make(map[string]*dialect)}
-	for host, d := range byHost {
-		layer.set(strings.ToLower(host), newDialect(d))
-	}
-	return optionFunc(func(s *settings) { s.dialects = append([]hostDialects{layer}, s.dialects...) })
-}
-
-// hostDialects are the dialects of one option.
-type hostDialects struct {
-	exact map[string]*dialect // by host, or by host and port
-	below map[string]*dialect // by domain, with a dot before it
-	rest  *dialect
-}
-
-func (l *hostDialects) set(host string, d *dialect) {
-	domain, wildcard := strings.CutPrefix(host, "*.")
-	switch {
-	case host == "*" && l.rest == nil:
-		l.rest = d
-	case host == "*": // an invalid host was named
-	case host == "" || strings.ContainsAny(domain, "*/@?# ") || wildcard && strings.Contains(domain, ":"):
-		d.err = &dialectError{fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", host)}
-		l.rest = d
-	case wildcard:
-		l.below["."+strings.TrimSuffix(domain, ".")] = d
-	default:
-		if name, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(name, "]") {
-			host = strings.TrimSuffix(name, "]")
-		}
-		l.exact[strings.TrimSuffix(host, ".")] = d
-	}
-}
-
-// of returns the dialect of a host, nil where there is none.
-func (l *hostDialects) of(hostAndPort, host string) *dialect {
-	if d, ok := l.exact[hostAndPort]; ok {
-		return d
-	}
-	if d, ok := l.exact[host]; ok {
-		return d
-	}
-	for i := range len(host) {
-		if host[i] == '.' {
-			if d, ok := l.below[host[i:]]; ok {
-				return d
-			}
-		}
-	}
-	return l.rest
 }
 
 // dialect is a Dialect that was looked at once.
@@ -342,20 +221,6 @@ func (d Dialect) check() error {
 	return nil
 }
 
-// dialectFor returns the dialect of a request, nil for that of RFC 9110.
-func (s *settings) dialectFor(u *url.URL) *dialect {
-	if u == nil {
-		return nil
-	}
-	hostAndPort, host := strings.ToLower(u.Host), strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	for i := range s.dialects {
-		if d := s.dialects[i].of(hostAndPort, host); d != nil {
-			return d
-		}
-	}
-	return nil
-}
-
 // refusesWith reports whether a status may refuse a write.
 func (d *dialect) refusesWith(status int) bool {
 	if d == nil {
@@ -374,16 +239,6 @@ func (d *dialect) inBody(req *http.Request) bool {
 
 // isFor reports whether a write may carry the version here.
 func (t Token) isFor(req *http.Request) bool { return t.For == nil || t.For(req) }
-
-// judgedBy asks the dialect what an answer means. What it reads of the body is
-// put back.
-func (c *call) judgedBy(d *dialect, resp *http.Response) Verdict {
-	request := c.write.Clone(c.req.Context())
-	request.Body, request.GetBody, request.Header = nil, nil, canonicalHeader(request.Header)
-	a := &Answer{Request: request, StatusCode: resp.StatusCode, Header: cloneHeader(resp.Header)}
-	a.body = sync.OnceValue(func() []byte { return slices.Clone(peek(resp)) })
-	return d.Judge(a)
-}
 
 // canonicalHeader is a copy of a header with canonical names: callers may have
 // spelled them otherwise, and net/http sends them all the same.
