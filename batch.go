@@ -267,10 +267,11 @@ func (b *batch[T]) cutOut(t *ticket[T], err error) {
 	for _, left := range b.drafts {
 		if _, failed := left[t]; !failed && b.attempt.sent {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-			break
+			t.end(Snapshot[T]{Outcome: Outcome{Err: err}}, err)
+			return
 		}
 	}
-	t.end(Snapshot[T]{}, err)
+	t.end(unwritten[T](context.Background(), err))
 }
 
 var errLeft = errors.New("ifmatch: the caller gave up")

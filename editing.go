@@ -22,15 +22,17 @@ func (p *editing) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 // send sends the draft under the validator of the state that it was made from.
 func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcome, error) {
 	var o Outcome
-	a.ended, a.err, a.found, a.sent = nil, nil, nil, true
+	a.ended, a.err, a.found = nil, nil, nil
 	policy := &editing{resolve: a.resolve, marked: a.mark != nil}
 	ctx = a.doc.scope(ctx, policy, &o)
 	scope := scopeOf(ctx) // made just now, so it may be changed
 	scope.settings.maxAttempts, scope.settings.maxElapsed = a.limits.maxAttempts, a.limits.maxElapsed
 	req, err := a.request(ctx, s)
 	if err != nil {
+		o.Effect, o.Err = EffectNotApplied, err
 		return Snapshot[T]{}, o, err
 	}
+	a.sent = true
 	resp, err := a.doc.client.Do(req)
 	switch {
 	case a.err != nil:
@@ -39,7 +41,7 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 		}
 		return Snapshot[T]{}, o, a.unanswered(a.err, o)
 	case err != nil:
-		return Snapshot[T]{}, o, a.unanswered(err, o)
+		return Snapshot[T]{}, o, a.unanswered(withPublicURL(err), o)
 	}
 	defer resp.Body.Close()
 	if a.ended != nil {

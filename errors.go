@@ -109,3 +109,19 @@ func publicURL(u *url.URL) string {
 	}
 	return clean.String() + "?" + strings.Join(names, "&")
 }
+
+// withPublicURL is an error of http.Client with the URL as publicURL has it:
+// net/http leaves the query and the name of the user in.
+func withPublicURL(err error) error {
+	e, ok := err.(*url.Error)
+	if !ok {
+		return err
+	}
+	public := *e
+	if u, err := url.Parse(e.URL); err == nil {
+		public.URL = publicURL(u)
+	} else {
+		public.URL = ""
+	}
+	return &public
+}

@@ -158,7 +158,7 @@ func (s *settings) attempts() int {
 
 // WithMaxAttempts bounds the writes of one call that may end in a refusal, the
 // first included. A race that is lost while waiting for a strong validator
-// counts too.
+// counts too. Beside them at most n-1 repeats are made after failures.
 //
 // By default, and when n is zero or negative, it is 4, and 16 for Update and
 // Resource. It is never unlimited: more than 1000 are 1000.
@@ -170,8 +170,8 @@ func WithMaxAttempts(n int) Option {
 	return optionFunc(func(s *settings) { s.maxAttempts = n })
 }
 
-// WithMaxElapsed bounds the time from the first refusal to the start of the
-// last attempt. A wait that can't end in time isn't begun, and refreshes are
+// WithMaxElapsed bounds the time from the first refusal or failure to the start
+// of the last attempt. A wait that can't end in time isn't begun, and refreshes are
 // cut off then. A write under way is never interrupted.
 //
 // By default, and when d is zero or negative, it is 30 seconds. The deadline of
@@ -258,7 +258,8 @@ func WithAppliedResponse(f func(*Conflict) *http.Response) Option {
 	return optionFunc(func(s *settings) { s.appliedResponse = f })
 }
 
-// WithTrace observes refused writes through the functions of t. Several traces
+// WithTrace observes refused writes, and failures that are repeated, through the
+// functions of t. Several traces
 // may be set; each is called. A nil t does nothing.
 func WithTrace(t *Trace) Option {
 	return optionFunc(func(s *settings) {
@@ -268,9 +269,10 @@ func WithTrace(t *Trace) Option {
 	})
 }
 
-// WithLogger logs refused writes to l: each step at debug level, the end of the
-// call at info level when the write went through and at warn level when not.
-// URLs are logged without user information and query values.
+// WithLogger logs refused writes, and failures that are repeated, to l: each step
+// at debug level, the end of the call at info level when it went through and at
+// warn level, with the error, when not. URLs are logged without user information
+// and query values.
 //
 // By default, and when l is nil, nothing is logged.
 func WithLogger(l *slog.Logger) Option {

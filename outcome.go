@@ -82,8 +82,8 @@ type Exchange struct {
 	URL        string     // without user information and query values
 	StatusCode int        // 0 without an answer
 	Err        error      // nil with an answer
-	Sent       Validators // what the precondition named; several tags as the list they were
-	Received   Validators // what the answer carried
+	Sent       Validators // what the precondition named; several tags as the list they were; a dialect's version as ETag
+	Received   Validators // what the answer's ETag and Last-Modified were
 	Wait       time.Duration
 	// Duration lasts from the request to the header of its answer. That of
 	// the first request is measured only where WithOutcome asks for it.
@@ -99,8 +99,8 @@ func (e Exchange) String() string {
 }
 
 // OutcomeOf returns the outcome of the call that resp answers. It reports false
-// when the first answer came back untouched, as every answer does that refuses
-// no write. The outcome travels in the context of resp.Request, out of reach of
+// when the first answer came back untouched, as every answer does that neither
+// refuses a write nor is a failure to be repeated. The outcome travels in the context of resp.Request, out of reach of
 // the server.
 func OutcomeOf(resp *http.Response) (Outcome, bool) {
 	if r := recordOf(resp); r != nil {

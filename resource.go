@@ -30,10 +30,11 @@ func WithEditLimit(d time.Duration) UpdateOption {
 
 // Resource is one document with many writers in this process: edits queue while
 // a write is in flight and then go out together as one write. Make one with
-// NewResource, and share it. It is safe for concurrent use.
+// NewResource, and share it; all that a zero Resource does is return errors. It
+// is safe for concurrent use.
 type Resource[T any] struct {
 	doc *document[T]
-	err error // of the options
+	err error // of the options or the URL
 
 	mu      sync.Mutex // guards what follows
 	queue   []*ticket[T]
@@ -53,15 +54,18 @@ func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resou
 
 // Get reads the document past caches, as the function Get does.
 func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
-	tell(ctx, Outcome{})
-	if r.err != nil {
-		return Snapshot[T]{}, r.err
+	if err := r.unusable(); err != nil {
+		return unwritten[T](ctx, err)
 	}
-	s, err := r.doc.read(ctx)
-	if err != nil {
-		return Snapshot[T]{}, ended(ctx, err)
+	return r.doc.get(ctx)
+}
+
+// unusable is the error of a Resource that can do nothing.
+func (r *Resource[T]) unusable() error {
+	if r.doc == nil && r.err == nil {
+		return errors.New("ifmatch: a Resource must be made with NewResource")
 	}
-	return s.snapshot(), nil
+	return r.err
 }
 
 // Update runs edit and writes the result, as the function Update does, together
@@ -76,19 +80,20 @@ func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
 // write, and the outer ends with ErrEditLimit.
 //
 // The write uses the options of the Resource and no caller's context; its outcome
-// is that of all who share it, and with an error the Snapshot is zero but for that. The end of
-// ctx ends this caller's wait: its edit isn't run if it was still queued, and
-// otherwise the error matches ErrOutcomeUnknown beside the context's.
+// is that of all who share it, and with an error the Snapshot is zero but for
+// that. The end of ctx ends this caller's wait: its edit isn't run if it was still
+// queued, and otherwise the error matches ErrOutcomeUnknown beside the context's.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
 	tell(ctx, Outcome{})
-	if r.err != nil {
-		return Snapshot[T]{}, r.err
+	err := r.unusable()
+	if err == nil && edit == nil {
+		err = errNilEdit
 	}
-	if edit == nil {
-		return Snapshot[T]{}, errNilEdit
+	if err == nil && ctx.Err() != nil {
+		err = endOf(ctx)
 	}
-	if ctx.Err() != nil {
-		return Snapshot[T]{}, endOf(ctx)
+	if err != nil {
+		return unwritten[T](ctx, err)
 	}
 	t := &ticket[T]{edit: edit, run: make(chan *T), ran: make(chan error), done: make(chan struct{}), left: make(chan struct{})}
 	r.enqueue(t)
@@ -100,7 +105,7 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 			return t.result(ctx)
 		case <-ctx.Done():
 			if r.leave(t) {
-				return Snapshot[T]{}, endOf(ctx)
+				return unwritten[T](ctx, endOf(ctx))
 			}
 			select {
 			case <-t.done: // it ended at the same time

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Trace is a set of functions that observe a refused write. Any of them may be
+// Trace is a set of functions that observe what is done about a refused write, or
+// about a failure that is repeated. Any of them may be
 // nil. They run on the caller's goroutine, one after another for one call and
 // concurrently for several, and should return soon: the call waits for them.
 type Trace struct {
@@ -18,8 +19,8 @@ type Trace struct {
 	// Waiting is called before each wait.
 	Waiting func(WaitInfo)
 
-	// Done is called when a call ends that met a refusal, with the same
-	// Outcome that the caller can have.
+	// Done is called when a call ends that met a refusal, or a failure that was
+	// repeated, with the same Outcome that the caller can have.
 	Done func(Outcome)
 }
 
@@ -79,16 +80,34 @@ func (c *call) traceDone() {
 			t.Done(c.outcome)
 		}
 	}
-	level, message := slog.LevelInfo, "ifmatch: conflict resolved"
-	if c.outcome.Err != nil {
-		level, message = slog.LevelWarn, "ifmatch: conflict not resolved"
+	met := "failure"
+	if c.refusals > 0 {
+		met = "conflict"
 	}
-	c.log(level, message,
+	attrs := []slog.Attr{
 		slog.String("effect", c.outcome.Effect.String()),
 		slog.String("cause", c.outcome.Cause.String()),
 		slog.Int("requests", len(c.outcome.Exchanges)),
-		slog.Duration("waited", c.outcome.Waited))
+		slog.Duration("waited", c.outcome.Waited),
+	}
+	if err := c.outcome.Err; err != nil {
+		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", append(attrs, slog.String("err", logged(err)))...)
+		return
+	}
+	c.log(slog.LevelInfo, "ifmatch: "+met+" resolved", attrs...)
 }
+
+// logged is the text of an error, or its beginning: a server may have written
+// much of it.
+func logged(err error) string {
+	text := err.Error()
+	if len(text) > mostLogged {
+		return text[:mostLogged] + "…"
+	}
+	return text
+}
+
+const mostLogged = 512
 
 // log asks the handler first, so that nothing is put together in vain.
 func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {

@@ -18,22 +18,28 @@ type Snapshot[T any] struct {
 	Validators
 	Value   T
 	Header  http.Header // of the answer
-	Outcome Outcome     // of the write; the zero Outcome where nothing was written
+	Outcome Outcome     // of the write; where none was sent, its Effect is EffectNotApplied and its Attempts 0
 }
 
 // Get reads a document past caches: GET with identity coding and no-cache. A nil
 // c is http.DefaultClient. A status other than 200 is a *StatusError.
 func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateOption) (Snapshot[T], error) {
-	tell(ctx, Outcome{})
 	d, err := newDocument[T](c, url, opts)
 	if err != nil {
-		return Snapshot[T]{}, err
+		return unwritten[T](ctx, err)
 	}
+	return d.get(ctx)
+}
+
+func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 	s, err := d.read(ctx)
 	if err != nil {
-		return Snapshot[T]{}, ended(ctx, err)
+		return unwritten[T](ctx, ended(ctx, err))
 	}
-	return s.snapshot(), nil
+	got := s.snapshot()
+	got.Outcome.Effect = EffectNotApplied
+	tell(ctx, got.Outcome)
+	return got, nil
 }
 
 // Update reads a document, runs edit on what it decoded into a fresh T, and
@@ -50,7 +56,8 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 //
 // Update works with any client; nil is http.DefaultClient. Where the client has
 // a Transport of this package, its options and those of ctx count, but for the
-// policy.
+// policy. Otherwise each call has a Transport of its own, and the budget of
+// WithRetryBudget isn't shared.
 //
 // Errors: *ConflictError after the last refusal, *StatusError for another final
 // status, ErrNoValidator where the server gives none, ErrOutcomeUnknown where it
@@ -64,9 +71,16 @@ func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T
 		err = errNilEdit
 	}
 	if err != nil {
-		return Snapshot[T]{}, err
+		return unwritten[T](ctx, err)
 	}
 	return d.update(ctx, edit)
+}
+
+// unwritten ends an Update that has sent nothing.
+func unwritten[T any](ctx context.Context, err error) (Snapshot[T], error) {
+	o := Outcome{Effect: EffectNotApplied, Err: err}
+	tell(ctx, o)
+	return Snapshot[T]{Outcome: o}, err
 }
 
 // tell fills what WithOutcome was given.
@@ -114,7 +128,10 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 	}
 	target, err := neturl.Parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("ifmatch: %w", err)
+		if parse := (*neturl.Error)(nil); errors.As(err, &parse) {
+			err = parse.Err // without the URL, which may hold a password
+		}
+		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
 	d := &document[T]{client: clientOf(c), url: url, target: target, name: publicURL(target), set: set}
 	if set.marker != nil {
@@ -175,7 +192,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	asked := publicURL(req.URL)
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, withPublicURL(err)
 	}
 	defer resp.Body.Close()
 	if got := publicURL(resp.Request.URL); redirected(resp, req.Method) {

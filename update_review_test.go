@@ -317,23 +317,23 @@ func TestOutcomeOfTheCallBefore(t *testing.T) {
 		before := Outcome{Effect: EffectApplied, Attempts: 7, Exchanges: make([]Exchange, 2)}
 		o := before
 		ctx, c, r := WithOutcome(t.Context(), &o), origin.Client(), NewResource[counter](origin.Client(), url)
-		check := func(what string, ok bool) {
-			if !ok || o.Effect != EffectUnknown || o.Attempts != 0 || len(o.Exchanges) != 0 {
+		check := func(what string, want Effect, ok bool) {
+			if !ok || o.Effect != want || o.Attempts != 0 || len(o.Exchanges) != 0 {
 				t.Errorf("%s: %+v", what, o)
 			}
 			o = before
 		}
 		_, err := Get[counter](ctx, c, url)
-		check("Get", err == nil)
+		check("Get", EffectNotApplied, err == nil)
 		_, err = r.Get(ctx)
-		check("Get of a Resource", err == nil)
+		check("Get of a Resource", EffectNotApplied, err == nil)
 		_, err = Update(ctx, c, url, addOne, OnConflict(Resend))
-		check("a wrong option", err != nil)
+		check("a wrong option", EffectNotApplied, err != nil)
 		origin.Inject(ifmatchtest.Slow(1, time.Minute).On(http.MethodPut))
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		_, err = r.Update(ctx, addOne)
-		check("a caller that gave up", errors.Is(err, ErrOutcomeUnknown) && errors.Is(err, context.DeadlineExceeded))
+		check("a caller that gave up", EffectUnknown, errors.Is(err, ErrOutcomeUnknown) && errors.Is(err, context.DeadlineExceeded))
 	})
 }
 

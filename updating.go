@@ -77,7 +77,10 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 			if a.open != nil {
 				return a.fail(ctx, a.open)
 			}
-			return s.snapshot(), nil
+			a.total.Effect, a.total.Err = EffectNotApplied, nil
+			same := s.snapshot()
+			same.Outcome = a.total
+			return same, nil
 		}
 		begun := time.Now()
 		snapshot, err := a.write(ctx, s)
@@ -168,6 +171,9 @@ func (a *attempt[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 			err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
 		}
 		a.total.Effect, a.total.Err = EffectUnknown, err
+	}
+	if !a.sent {
+		a.total.Effect, a.total.Err = EffectNotApplied, err
 	}
 	return Snapshot[T]{Outcome: a.total}, ended(ctx, err)
 }
