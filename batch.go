@@ -207,13 +207,12 @@ func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
 			continue
 		}
 		after := current != s
-		made, err := b.doc.draft(current, func(doc *T) error { return b.runOn(t, doc) }, nil)
-		if err == nil && !made.same {
-			current, err = b.next(current, made)
-		}
+		next, err := b.edit(t, current)
 		if err != nil {
 			left[t] = failure{err, after}
+			continue
 		}
+		current = next
 	}
 	b.drafts = append(b.drafts, left)
 	if current == s {
@@ -223,18 +222,25 @@ func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
 	return b.doc.finish(s, current, b.mark)
 }
 
-// next is the state that the next edit of a batch sees: s itself where the edit
-// made what can't be decoded again, or marked by a function of the caller's.
-func (b *batch[T]) next(s *state[T], made *draft[T]) (*state[T], error) {
-	next, err := b.doc.decode(s.Validators, s.header, made.stored)
-	if err == nil {
-		next.placed, next.unversioned = s.placed, s.unversioned
-		err = b.doc.takesMark(next, b.mark)
-	}
-	if err != nil {
+// edit runs one edit of a batch on s, and returns the state that the next one
+// sees. What it made must be such that it can be encoded, decoded again, and
+// marked by a function of the caller's: where that fails, or panics, it is this
+// edit's error and nobody else's.
+func (b *batch[T]) edit(t *ticket[T], s *state[T]) (next *state[T], err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			next, err = nil, fmt.Errorf("ifmatch: update %q: encoding or decoding %T after the edit panicked: %v", b.doc.name, *new(T), p)
+		}
+	}()
+	made, err := b.doc.draft(s, func(doc *T) error { return b.runOn(t, doc) }, nil)
+	if err != nil || made.same {
 		return s, err
 	}
-	return next, nil
+	if next, err = b.doc.decode(s.Validators, s.header, made.stored); err != nil {
+		return nil, err
+	}
+	next.placed, next.unversioned = s.placed, s.unversioned
+	return next, b.doc.takesMark(next, b.mark)
 }
 
 // runOn lets the caller of t run its edit, for as long as the limit says.

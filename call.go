@@ -171,7 +171,7 @@ func (c *call) publicURL(u *url.URL) string {
 // startClock starts the limits with the first refusal or failure.
 func (c *call) startClock() {
 	if c.deadline.IsZero() {
-		c.deadline = time.Now().Add(c.maxElapsed)
+		c.deadline = time.Now().Add(c.elapsed())
 	}
 	c.handled = true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // draft is what an edit made of a state: the body to send and the value in it.
@@ -47,7 +48,49 @@ func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*d
 	if made.body, made.stored, err = d.render(s, before, after); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
 	}
+	if err := d.readsAs(made.stored, after); err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
+	}
 	return made, d.keepsMark(made.stored, m)
+}
+
+// readsAs returns an error where T reads another value from the document that is
+// stored than from what it rendered after the edit: the edit would be lost. T may
+// read members that it doesn't write, or know one by several names.
+func (d *document[T]) readsAs(stored, after []byte) error {
+	if bytes.Equal(stored, after) {
+		return nil
+	}
+	var got, want T
+	if err := d.set.codec.Decode(stored, &got); err != nil {
+		return fmt.Errorf("decode what the edit made: %w", err)
+	}
+	if err := d.set.codec.Decode(after, &want); err != nil {
+		return fmt.Errorf("decode what was encoded of %T: %w", want, err)
+	}
+	if reflect.DeepEqual(got, want) {
+		return nil
+	}
+	read, err := d.set.codec.Encode(&got)
+	if err != nil {
+		return fmt.Errorf("encode %T: %w", got, err)
+	}
+	meant, err := d.set.codec.Encode(&want)
+	if err != nil {
+		return fmt.Errorf("encode %T: %w", want, err)
+	}
+	x, err := parseRaw(read)
+	if err != nil {
+		return err
+	}
+	y, err := parseRaw(meant)
+	if err != nil {
+		return err
+	}
+	if !sameJSON(x.root(), y.root()) {
+		return fmt.Errorf("%T would read the document otherwise than the edit left it: it reads a member by a name that it doesn't write", got)
+	}
+	return nil
 }
 
 // keepsMark returns an error where the document lacks the mark that was put into

@@ -26,7 +26,7 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 	policy := &editing{resolve: a.resolve, marked: a.mark != nil}
 	ctx = a.doc.scope(ctx, policy, &o)
 	scope := scopeOf(ctx) // made just now, so it may be changed
-	scope.settings.maxAttempts, scope.settings.maxElapsed = a.limits.maxAttempts, a.limits.maxElapsed
+	scope.settings.attemptsLeft, scope.settings.elapsedLeft = a.limits.maxAttempts, a.limits.maxElapsed
 	req, err := a.request(ctx, s)
 	if err != nil {
 		o.Effect, o.Err = EffectNotApplied, err
@@ -99,6 +99,10 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error) {
 	if a.ended = nil; a.err != nil {
 		return Decision{}, a.err // something below has asked again
+	}
+	if refused := c.call.req; refused.Response != nil {
+		a.err = fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", a.doc.name, refused.Method, publicURL(refused.URL))
+		return Decision{}, a.err // another document: it isn't to be edited
 	}
 	current, err := c.Current(ctx)
 	if err != nil {

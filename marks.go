@@ -145,13 +145,24 @@ func (m *marking[T]) put(doc *T) {
 	}
 }
 
+// in looks for the mark in a state. A document that isn't there has none.
+func (m *marking[T]) in(s *state[T]) Mark {
+	if m != nil && s.absent {
+		return MarkAbsent
+	}
+	return m.find(&s.value)
+}
+
 // find looks for the mark in a document that was read.
 func (m *marking[T]) find(doc *T) Mark {
 	if m == nil {
 		return MarkUnknown
 	}
 	if m.custom != nil {
-		return m.custom.find(doc, m.id)
+		if mark := m.custom.find(doc, m.id); mark == MarkFound || mark == MarkAbsent {
+			return mark
+		}
+		return MarkUnknown
 	}
 	if embedded := marksOf(doc); embedded != nil {
 		return embedded.find(m.id, m.before)

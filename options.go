@@ -51,6 +51,8 @@ type settings struct {
 	policy                   Policy
 	maxAttempts              int
 	maxElapsed               time.Duration
+	attemptsLeft             int           // of an Update that has made some; 0: no bound of its own
+	elapsedLeft              time.Duration // and so
 	newBackOff               func() backoff.BackOff
 	refreshRequest           *requestFunc
 	maxRepresentation        int64
@@ -78,6 +80,12 @@ func (s settings) over(base settings) settings {
 	}
 	if s.maxElapsed == 0 {
 		s.maxElapsed = base.maxElapsed
+	}
+	if s.attemptsLeft == 0 {
+		s.attemptsLeft = base.attemptsLeft
+	}
+	if s.elapsedLeft == 0 {
+		s.elapsedLeft = base.elapsedLeft
 	}
 	if s.newBackOff == nil {
 		s.newBackOff = base.newBackOff
@@ -147,13 +155,25 @@ func OnConflict(p Policy) Option {
 
 // attempts is WithMaxAttempts where it is set, and the default of the policy.
 func (s *settings) attempts() int {
-	if s.maxAttempts > 0 {
-		return s.maxAttempts
+	n := s.maxAttempts
+	if n <= 0 {
+		n = defaultMaxAttempts
+		if _, updates := s.policy.(*editing); updates {
+			n = defaultUpdateAttempts
+		}
 	}
-	if _, updates := s.policy.(*editing); updates {
-		return defaultUpdateAttempts
+	if s.attemptsLeft > 0 {
+		n = min(n, s.attemptsLeft)
 	}
-	return defaultMaxAttempts
+	return n
+}
+
+// elapsed is WithMaxElapsed, or what is left of it.
+func (s *settings) elapsed() time.Duration {
+	if s.elapsedLeft > 0 {
+		return min(s.maxElapsed, s.elapsedLeft)
+	}
+	return s.maxElapsed
 }
 
 // WithMaxAttempts bounds the writes of one call that may end in a refusal, the

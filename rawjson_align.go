@@ -63,7 +63,7 @@ func (al *alignment) matchEqual() error {
 		}
 		for _, j := range g.a {
 			if onlyOrder[j] < 0 {
-				return al.ambiguous(g.b...)
+				return al.alike(g)
 			}
 			al.link(onlyOrder[j], j)
 		}
@@ -138,15 +138,24 @@ func (al *alignment) linkInPlace(g *alike, inA []*alike) bool {
 // interchangeable reports whether it makes no difference which elements of the
 // group are removed.
 func (al *alignment) interchangeable(g *alike) bool {
-	first := al.o[g.b[0]].raw()
-	equal, unknown := true, false
+	first := al.o[g.b[0]]
+	equal, same, unknown := true, true, false
 	for _, i := range g.b {
-		equal = equal && bytes.Equal(al.o[i].raw(), first)
+		equal = equal && bytes.Equal(al.o[i].raw(), first.raw())
+		same = same && sameJSON(al.o[i], first) // T may have cut a number, or a null
 		if !unknown {
 			_, unknown = firstUnknown(al.o[i], al.b[i], nil)
 		}
 	}
-	return equal || !unknown
+	return equal || same && !unknown
+}
+
+// alike returns the error about elements that differ, but not in what T knows.
+func (al *alignment) alike(g *alike) error {
+	if err := al.ambiguous(g.b...); err != nil {
+		return err
+	}
+	return &rawError{al.path.at(g.b[0]), whyAlike}
 }
 
 // removalOrder links each element of a that was there before with one of b, as

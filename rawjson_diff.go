@@ -9,6 +9,7 @@ import (
 // Reasons of a rawError. The first two are about members that T doesn't know.
 const (
 	whyDropped   = "the edit would drop it, and the edited type doesn't know it"
+	whyAlike     = "the edited type renders it like another element, so the edit leaves open which of them it removes"
 	whyAmbiguous = "the edit leaves open which array element it belongs to, and the edited type doesn't know it: move and change elements in separate edits"
 	whyDouble    = "the document has it more than once, so it can't be edited"
 )

@@ -190,7 +190,7 @@ func settledBelow(resp *http.Response, err error) bool {
 // at hand is the last one.
 func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 	if c.deadline.IsZero() {
-		c.deadline = time.Now().Add(c.maxElapsed)
+		c.deadline = time.Now().Add(c.elapsed())
 	}
 	if c.transients+1 >= c.attempts() {
 		c.why = ErrAttempts

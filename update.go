@@ -184,7 +184,8 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 			return nil, fmt.Errorf("%w: dialect %s: %w", errRefreshRequest, dialect.Name, err)
 		}
 	}
-	if f := d.set.refreshRequest; f != nil && *f != nil {
+	set := d.effective(ctx)
+	if f := set.refreshRequest; *f != nil {
 		if req, err = changeRefresh(req, req, *f, true); err != nil {
 			return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
 		}
@@ -205,7 +206,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusError(req.Method, asked, resp)
 	}
-	body, err := d.body(resp)
+	body, err := readDocument(resp, set.maxRepresentation)
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
 	}
@@ -217,15 +218,22 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	return s, nil
 }
 
-// dialect returns the dialect of the document, nil for that of RFC 9110.
-func (d *document[T]) dialect(ctx context.Context) *dialect {
+// effective are the options of the document, of the context, and of the client's
+// Transport.
+func (d *document[T]) effective(ctx context.Context) settings {
 	set := d.set.settings
 	if s := scopeOf(ctx); s != nil {
 		set = set.over(s.settings)
 	}
 	if t, ours := d.client.Transport.(*Transport); ours {
-		set = set.over(*t.effective())
+		return set.over(*t.effective())
 	}
+	return set.over(defaults()) // the client was given another Transport since
+}
+
+// dialect returns the dialect of the document, nil for that of RFC 9110.
+func (d *document[T]) dialect(ctx context.Context) *dialect {
+	set := d.effective(ctx)
 	return set.dialectFor(d.target)
 }
 
@@ -252,14 +260,10 @@ func askForFresh(h http.Header) {
 	h.Set("Pragma", "no-cache")
 }
 
-// body reads a state of at most WithMaxRepresentation bytes.
-func (d *document[T]) body(resp *http.Response) ([]byte, error) {
+// readDocument reads a state of at most so many bytes.
+func readDocument(resp *http.Response, limit int64) ([]byte, error) {
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", coding)
-	}
-	limit := d.set.maxRepresentation
-	if limit == 0 {
-		limit = defaultMaxRepresentation
 	}
 	body, err := readUpTo(resp.Body, limit, resp.ContentLength)
 	if err != io.EOF {

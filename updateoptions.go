@@ -76,12 +76,12 @@ func WithPatch() UpdateOption {
 // By default, and when c is nil, it is JSON.
 func WithCodec(c Codec) UpdateOption {
 	if c == nil {
-		c = jsonCodec{}
+		return updateFunc(func(s *updateSettings) { s.codec = jsonCodec{} })
 	}
-	return updateFunc(func(s *updateSettings) { s.codec = c })
+	return updateFunc(func(s *updateSettings) { s.codec = copyingCodec{c} })
 }
 
-// client returns a client whose Transport is ours: c itself where it has one,
+// clientOf returns a client whose Transport is ours: c itself where it has one,
 // and one above its own otherwise. A nil c is http.DefaultClient.
 func clientOf(c *http.Client) *http.Client {
 	if c == nil {

@@ -58,7 +58,7 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		}
 		mark := MarkAbsent
 		if a.sent { // in the first round too: a batch may have been sent before
-			mark = a.mark.find(&s.value)
+			mark = a.mark.in(s)
 		}
 		if s.absent && there {
 			mark = MarkUnknown // deleted, and the mark with it
@@ -148,7 +148,7 @@ func (a *attempt[T]) lookAgain(ctx context.Context, err error) *state[T] {
 	if a.open == nil && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 		return nil
 	}
-	if s, failed := a.read(ctx); failed == nil && a.mark.find(&s.value) == MarkFound {
+	if s, failed := a.read(ctx); failed == nil && a.mark.in(s) == MarkFound {
 		return s
 	}
 	return nil
@@ -190,7 +190,8 @@ func (d *document[T]) lineUp(ctx context.Context) *pass {
 	if p == nil {
 		return nil
 	}
-	limit := d.set.settings.over(*t.effective()).maxElapsed
+	set := d.effective(ctx)
+	limit := set.elapsed()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
@@ -215,14 +216,7 @@ func (d *document[T]) lineUp(ctx context.Context) *pass {
 
 // limits are WithMaxAttempts and WithMaxElapsed of the whole Update.
 func (d *document[T]) limits(ctx context.Context) settings {
-	set := d.set.settings
-	if s := scopeOf(ctx); s != nil {
-		set = set.over(s.settings)
-	}
-	if t, ours := d.client.Transport.(*Transport); ours {
-		set = set.over(*t.effective())
-	}
-	set = set.over(defaults())
+	set := d.effective(ctx)
 	set.policy = &editing{}
-	return settings{maxAttempts: set.attempts(), maxElapsed: set.maxElapsed}
+	return settings{maxAttempts: set.attempts(), maxElapsed: set.elapsed()}
 }
