@@ -49,7 +49,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 		}
 	}
 	if g.kind == guardNone && cause == CausePreconditionRequired {
-		c.guard.placed = c.dialect.firstPlace(!c.payload.empty)
+		c.guard.placed = c.dialect.firstPlace(c.write, !c.payload.empty)
 		g = c.guard
 	}
 	c.outcome.Cause = cause

@@ -59,13 +59,10 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 	if s.absent && dialect != nil && dialect.NoCreate {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
 	}
-	method, contentType := http.MethodPut, d.set.codec.ContentType()
-	if d.set.patch && !s.absent {
-		method, contentType = http.MethodPatch, dialect.mergePatch()
-	}
+	method, contentType := d.write(dialect, s.absent)
 	body, placed := a.draft.body, s.placed
 	if s.absent {
-		placed = dialect.createPlace()
+		placed = dialect.createPlace(d.sample(dialect, true))
 	}
 	for _, p := range placed {
 		if p.Sent.kind == inBody && p.value != "" {
@@ -113,7 +110,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.err = err
 		return Decision{}, err
 	}
-	s.readVersions(a.doc.dialect(ctx))
+	a.doc.readVersions(s, a.doc.dialect(ctx))
 	open := c.Ambiguous || a.open != nil
 	mark := a.mark.find(&s.value)
 	if mark == MarkAbsent && c.refresh.unchanged {
@@ -157,7 +154,7 @@ func (a *attempt[T]) unanswered(err error, o Outcome) error {
 
 // answered reads the final answer to a write.
 func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome) (Snapshot[T], Outcome, error) {
-	at, versions := publicURL(req.URL), a.doc.dialect(req.Context()).firstPlace(true)
+	at, ownPlaces := publicURL(req.URL), a.doc.dialect(req.Context()).ownPlaces()
 	if got := publicURL(resp.Request.URL); redirected(resp, req.Method) {
 		err := fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, at, resp.Request.Method, got)
 		if o.Effect != EffectNotApplied {
@@ -169,7 +166,7 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 	switch {
 	case success && o.Effect == EffectApplied:
 		s := Snapshot[T]{Validators: validatorsOf(resp.Header), Value: a.draft.value, Header: resp.Header}
-		if versions != nil {
+		if ownPlaces {
 			s.Validators = Validators{} // they aren't the API's version
 		}
 		if other := resp.Header.Get("Content-Location"); other != "" && other != req.URL.RequestURI() && other != req.URL.String() {

@@ -134,7 +134,16 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	if err != nil {
 		return Decision{}, fmt.Errorf("MergeJSON: the current state: %w", err)
 	}
-	merged, err := mergeDocs(p.base, mine, theirs, p.keys)
+	base := p.base
+	if d := c.call.dialect; d != nil && d.body {
+		if base, err = d.withVersionsOf(c.call.write, theirs, base); err == nil {
+			mine, err = d.withVersionsOf(c.call.write, theirs, mine)
+		}
+		if err != nil {
+			return Decision{}, fmt.Errorf("MergeJSON: dialect %s: %w", d.Name, err)
+		}
+	}
+	merged, err := mergeDocs(base, mine, theirs, p.keys)
 	if err != nil {
 		return Decision{}, err
 	}

@@ -70,7 +70,7 @@ type visit struct {
 func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
 	v, known := s.memory.visit(req)
 	guarded := req
-	if t.dialectFor(req, s).firstPlace(true) != nil {
+	if t.dialectFor(req, s).ownPlaces() {
 		known = seen{} // If-Match isn't where the API looks
 	} else {
 		guarded, known = known.guard(req)

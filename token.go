@@ -14,7 +14,17 @@ import (
 type placed struct {
 	Token
 	value string
+	kind  jsonKind // that the API gave it
 }
+
+// jsonKind is the kind of JSON value that a version is, as far as it is known.
+type jsonKind uint8
+
+const (
+	anyKind jsonKind = iota
+	numberKind
+	stringKind
+)
 
 // guardOf reads the precondition of a request. What its body carries isn't looked
 // at.
@@ -24,11 +34,14 @@ func (d *dialect) guardOf(req *http.Request) guard {
 	}
 	var all []placed
 	for _, t := range d.tokens {
+		if !t.isFor(req) {
+			continue
+		}
 		switch value, n := t.Sent.of(req); {
 		case n > 1:
 			return guard{kind: guardForeign, field: t.Sent.String()}
 		case n == 1:
-			all = append(all, placed{t, value})
+			all = append(all, placed{Token: t, value: value})
 		}
 	}
 	if all == nil {
@@ -216,35 +229,60 @@ func textOf(m rawMember) string {
 func pointsToMember(pointer string) bool { return len(pointer) > 1 && pointer[0] == '/' }
 
 // setMember returns a JSON text with a version in the member where it is sent, and
-// nothing else changed. A member that isn't there is put first into its object,
-// which has to be the whole text.
-func (t Token) setMember(text []byte, value string) ([]byte, error) {
-	v, err := memberAt(text, t.Sent.name)
+// nothing else changed. A member that isn't there is put first into its object.
+func (p placed) setMember(text []byte, value string) ([]byte, error) {
+	v, err := memberAt(text, p.Sent.name)
 	if err != nil {
 		return nil, fmt.Errorf("the body: %w", err)
 	}
+	number := v.number()
+	if !number && !v.quoted() {
+		number = p.kind == numberKind || p.kind == anyKind && p.Number
+	}
 	made := value
-	if number := v.number() || t.Number && !v.quoted(); !number || !jsonNumber(value) {
+	if !number || !jsonNumber(value) {
 		made = quoteJSON(value)
 	}
-	if v.absent() {
-		return addMember(text, t.Sent.name, made)
-	}
-	return bytes.Join([][]byte{text[:v.start], []byte(made), text[v.end:]}, nil), nil
+	return v.replace(text, p.Sent.name, made)
 }
 
-// addMember puts a member first into the object that a valid text is.
+// replace returns a text with another value for the member, which may be absent
+// from it.
+func (m rawMember) replace(text []byte, pointer, value string) ([]byte, error) {
+	if m.absent() {
+		return addMember(text, pointer, value)
+	}
+	return bytes.Join([][]byte{text[:m.start], []byte(value), text[m.end:]}, nil), nil
+}
+
+// addMember puts a member first into the object of a valid text that a pointer
+// names, and makes the objects on the way that aren't there.
 func addMember(text []byte, pointer, value string) ([]byte, error) {
-	at := skipSpace(text, 0)
-	if text[at] != '{' || strings.Contains(pointer[1:], "/") {
+	object := rawMember{text, skipSpace(text, 0), len(text)}
+	names := strings.Split(pointer[1:], "/")
+	for i := range names {
+		names[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(names[i])
+	}
+	for len(names) > 1 {
+		next, n := object.member(names[0])
+		if n == 0 {
+			break
+		}
+		object, names = next, names[1:]
+	}
+	if text[object.start] != '{' {
 		return nil, fmt.Errorf("the body: there is no object to put the member %s into", pointer)
 	}
-	at++
-	member := quoteJSON(strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer[1:])) + ":" + value
-	if text[skipSpace(text, at)] != '}' {
-		member += ","
+	for i := len(names) - 1; i >= 0; i-- {
+		if value = quoteJSON(names[i]) + ":" + value; i > 0 {
+			value = "{" + value + "}"
+		}
 	}
-	return bytes.Join([][]byte{text[:at], []byte(member), text[at:]}, nil), nil
+	at := object.start + 1
+	if text[skipSpace(text, at)] != '}' {
+		value += ","
+	}
+	return bytes.Join([][]byte{text[:at], []byte(value), text[at:]}, nil), nil
 }
 
 // jsonNumber reports whether a text is a number in JSON.
@@ -263,13 +301,14 @@ func quoteJSON(text string) string {
 // setQuery returns a URL with a version in a query parameter, and nothing else
 // changed. An empty value drops the parameter.
 func setQuery(u *url.URL, parameter, value string) *url.URL {
-	var pairs []string
+	var all, pairs []string
+	if u.RawQuery != "" {
+		all = strings.Split(u.RawQuery, "&")
+	}
 	there := false
-	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+	for _, pair := range all {
 		if name, _, ok := queryPair(pair); !ok || name != parameter {
-			if pair != "" {
-				pairs = append(pairs, pair)
-			}
+			pairs = append(pairs, pair)
 			continue
 		}
 		there = true

@@ -26,13 +26,16 @@ func TestSetMember(t *testing.T) {
 		{number, `{}`, "8", `{"version":8}`, ""},
 		{number, `{"version":"7"}`, "8", `{"version":"8"}`, ""}, // and what was a string
 		{deep, `{"a/b":{"~v":"1"}}`, "2", `{"a/b":{"~v":"2"}}`, ""},
-		{deep, `{"a/b":{}}`, "2", "", "no object to put"},
+		{deep, `{"a/b":{}}`, "2", `{"a/b":{"~v":"2"}}`, ""},
+		{deep, `{"a/b":{"x":{}},"n":1}`, "2", `{"a/b":{"~v":"2","x":{}},"n":1}`, ""},
+		{deep, `{"n":1}`, "2", `{"a/b":{"~v":"2"},"n":1}`, ""},
+		{deep, `{"a/b":null}`, "2", "", "no object to put"},
 		{version, `[]`, "2", "", "no object to put"},
 		{version, `{"version":1,"version":2}`, "3", "", "occurs twice"},
 		{version, `{"version":1`, "3", "", "not JSON"},
 		{version, ``, "3", "", "not JSON"},
 	} {
-		got, err := test.token.setMember([]byte(test.text), test.value)
+		got, err := placed{Token: test.token}.setMember([]byte(test.text), test.value)
 		if string(got) != test.want || (err == nil) != (test.complaint == "") || err != nil && !strings.Contains(err.Error(), test.complaint) {
 			t.Errorf("%s: %s, %v; want %s, %s", test.text, got, err, test.want, test.complaint)
 		}
@@ -51,7 +54,7 @@ func FuzzSetMember(f *testing.F) {
 			return
 		}
 		before, err := memberAt(text, "/version")
-		out, setErr := token.setMember(text, value)
+		out, setErr := placed{Token: token}.setMember(text, value)
 		if setErr != nil {
 			return
 		}

@@ -121,7 +121,7 @@ func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
 		return false
 	}
 	g := d.guardOf(req)
-	if g.placed == nil && d.firstPlace(true) != nil {
+	if g.placed == nil && d.ownPlaces() {
 		return false // the API doesn't look there
 	}
 	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && (d == nil || !d.NoCreate)
@@ -159,7 +159,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	}
 	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && safeMethod(c.write.Method)
 	if c.verdict.is(goesAgain) && err == nil {
-		return guarded
+		return guarded || c.guard.kind == guardExists && idempotent(c.write.Method)
 	}
 	if !guarded && (c.repeats.check == nil || !idempotent(c.write.Method)) {
 		return false

@@ -179,7 +179,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	req.Header.Set("Accept", d.set.codec.ContentType())
 	askForFresh(req.Header)
 	dialect := d.dialect(ctx)
-	if dialect != nil && dialect.RefreshRequest != nil {
+	if dialect != nil && dialect.RefreshRequest != nil && signedAbove(req) == "" {
 		if req, err = changeRefresh(req, req, dialect.RefreshRequest, true); err != nil {
 			return nil, fmt.Errorf("%w: dialect %s: %w", errRefreshRequest, dialect.Name, err)
 		}
@@ -214,7 +214,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	s.readVersions(dialect)
+	d.readVersions(s, dialect)
 	return s, nil
 }
 
@@ -237,19 +237,40 @@ func (d *document[T]) dialect(ctx context.Context) *dialect {
 	return set.dialectFor(d.target)
 }
 
+// write is the method and the media type of a write.
+func (d *document[T]) write(dialect *dialect, absent bool) (method, contentType string) {
+	if d.set.patch && !absent {
+		return http.MethodPatch, dialect.mergePatch()
+	}
+	return http.MethodPut, d.set.codec.ContentType()
+}
+
+// sample is a write as far as a dialect looks at it to know where its version is.
+func (d *document[T]) sample(dialect *dialect, absent bool) *http.Request {
+	method, contentType := d.write(dialect, absent)
+	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
+}
+
 // readVersions takes the version from where the dialect has it.
-func (s *state[T]) readVersions(d *dialect) {
-	places := d.firstPlace(true)
+func (d *document[T]) readVersions(s *state[T], dialect *dialect) {
+	places := dialect.firstPlace(d.sample(dialect, false), true)
 	if places == nil {
 		return
 	}
 	versions, err := currentVersions(places, s.header, s.body)
 	if err != nil {
-		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", d.Name, err)
+		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
 		return
 	}
-	for i := range places {
+	for i, p := range places {
 		places[i].value = versions[i]
+		if at := p.Current.in(s.header); at.kind == inBody {
+			if m, err := memberAt(s.body, at.name); err == nil && m.number() {
+				places[i].kind = numberKind
+			} else {
+				places[i].kind = stringKind
+			}
+		}
 	}
 	s.ETag, s.placed = joined(versions), places
 }

@@ -29,7 +29,7 @@ func (c *call) readGuard() error {
 	elsewhere := c.guard.placed != nil // then the body may be anything
 	body, err := c.bodyOf(c.payload)
 	if err != nil {
-		return unless(elsewhere, err)
+		return unless(elsewhere && !maybeJSON(c.write.Header), err)
 	}
 	all := c.guard.placed
 	for _, t := range c.dialect.tokens {
@@ -38,10 +38,10 @@ func (c *call) readGuard() error {
 		}
 		member, err := memberAt(body, t.Sent.name)
 		if err != nil {
-			return unless(elsewhere, fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
+			return unless(elsewhere && !errors.Is(err, errTwice), fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
 		}
 		if value := textOf(member); value != "" {
-			all = append(all[:len(all):len(all)], placed{t, value})
+			all = append(all[:len(all):len(all)], placed{Token: t, value: value})
 		}
 	}
 	switch {
@@ -51,6 +51,12 @@ func (c *call) readGuard() error {
 		c.guard.kind = guardCreate
 	}
 	return nil
+}
+
+// maybeJSON reports whether a body may be JSON by its Content-Type.
+func maybeJSON(h http.Header) bool {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return kind == "" || strings.HasSuffix(strings.ToLower(strings.TrimSpace(kind)), "json")
 }
 
 func unless(condition bool, err error) error {
@@ -63,7 +69,7 @@ func unless(condition bool, err error) error {
 // createsWithoutVersion reports whether a refused write without a version was one
 // that only creates. Then createPlace has nothing to put.
 func (c *call) createsWithoutVersion() bool {
-	places := c.dialect.createPlace()
+	places := c.dialect.createPlace(c.write)
 	return places != nil && places[0].value == "" &&
 		c.verdict.is(refuses) && c.verdict.cause != CausePreconditionRequired
 }
@@ -168,16 +174,16 @@ func joined(versions []string) string { return strings.Join(versions, ", ") }
 // aren't those of RFC 9110. It returns the body to send.
 func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload, error) {
 	for i, version := range conflict.refresh.versions {
-		token := conflict.guard.placed[i].Token
-		switch token.Sent.kind {
+		place := conflict.guard.placed[i]
+		switch place.Sent.kind {
 		case inHeader:
-			setField(next.Header, token.Sent.name, version)
+			setField(next.Header, place.Sent.name, version)
 		case inQuery:
-			next.URL = setQuery(next.URL, token.Sent.name, version)
+			next.URL = setQuery(next.URL, place.Sent.name, version)
 		case inBody:
 			body, err := c.bodyOf(p)
 			if err == nil {
-				body, err = token.setMember(body, version)
+				body, err = place.setMember(body, version)
 			}
 			if err != nil {
 				return p, fmt.Errorf("ifmatch: dialect %s: %w", c.dialect.Name, err)
@@ -203,18 +209,45 @@ func dropPlaced(h http.Header, u *url.URL, all []placed) *url.URL {
 	return u
 }
 
+// withVersionsOf returns doc with the versions that another document has in its
+// members: they are no edit of anybody's.
+func (d *dialect) withVersionsOf(write *http.Request, other, doc *rawDoc) (*rawDoc, error) {
+	text := doc.text
+	for _, t := range d.tokens {
+		if t.Sent.kind != inBody || !t.isFor(write) {
+			continue
+		}
+		version, err := memberAt(other.text, t.Sent.name)
+		if err != nil {
+			return nil, err
+		}
+		if version.absent() {
+			continue
+		}
+		own, err := memberAt(text, t.Sent.name)
+		if err == nil {
+			text, err = own.replace(text, t.Sent.name, string(version.raw()))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return parseRaw(text)
+}
+
+// ownPlaces reports whether the dialect has a version elsewhere than RFC 9110 has
+// it.
+func (d *dialect) ownPlaces() bool { return d != nil && len(d.Tokens) > 0 && !d.Tokens[0].Tag }
+
 // firstPlace is where a version goes into a write that has none, nil where the
 // dialect has it where RFC 9110 has it.
-func (d *dialect) firstPlace(hasBody bool) []placed {
-	if d == nil {
+func (d *dialect) firstPlace(write *http.Request, hasBody bool) []placed {
+	if !d.ownPlaces() {
 		return nil
 	}
 	var places []placed
 	for _, t := range d.Tokens {
-		if t.Tag && places == nil {
-			return nil
-		}
-		if !t.Tag && (t.Sent.kind != inBody || hasBody) && (places == nil || t.Also) {
+		if !t.Tag && t.isFor(write) && (t.Sent.kind != inBody || hasBody) && (places == nil || t.Also) {
 			places = append(places, placed{Token: t})
 		}
 	}
@@ -224,8 +257,8 @@ func (d *dialect) firstPlace(hasBody bool) []placed {
 // createPlace is what a write carries that may only create, nil where it is what
 // RFC 9110 has: If-None-Match: *. An API whose version is in the body takes one
 // without it for that.
-func (d *dialect) createPlace() []placed {
-	places := d.firstPlace(true)
+func (d *dialect) createPlace(write *http.Request) []placed {
+	places := d.firstPlace(write, true)
 	if places == nil || places[0].Create == "" && places[0].Sent.kind != inBody {
 		return nil
 	}
@@ -252,7 +285,7 @@ func (c *call) misplaced() error {
 		return nil
 	}
 	g := c.dialect.guardOf(c.req)
-	if g.placed == nil && g.kind != guardNone && c.dialect.firstPlace(true) != nil || g.kind == guardCreate && c.dialect.NoCreate {
+	if g.placed == nil && g.kind != guardNone && c.dialect.ownPlaces() || g.kind == guardCreate && c.dialect.NoCreate {
 		return &dialectError{fmt.Errorf("ifmatch: dialect %s is that of a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
 	}
 	return nil

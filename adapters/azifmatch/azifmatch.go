@@ -33,7 +33,10 @@ import (
 // for one attempt of everything else only. ifmatch repeats them, since it must know
 // of an attempt whose answer was lost. A PATCH isn't repeated after a failure.
 //
-// All other requests go on as if the policy weren't there: ifmatch.Remember guards
+// Nor does anybody repeat one under several tags, a weak tag or a date, and a 408
+// or 500, which the SDK would.
+//
+// All other requests, and writes with If-Match: *, go on as if the policy weren't there: ifmatch.Remember guards
 // nothing here. Set the condition in the options of the call.
 //
 // The policy may be shared by clients and used concurrently. Where it comes after
@@ -68,10 +71,14 @@ func (p *conditional) Do(req *policy.Request) (*http.Response, error) {
 	return p.transport.RoundTrip(write)
 }
 
-// guarded reports whether the request is a write under a precondition.
+// guarded reports whether the request is a write under a precondition that can be
+// rewritten, or that makes it one that only creates.
 func guarded(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return false
+	}
+	if tag := r.Header.Get("If-Match"); tag == "*" || tag == `"*"` {
+		return false // nothing in it can be rewritten, and the SDK may repeat it
 	}
 	for _, name := range [...]string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
 		if r.Header.Get(name) != "" {

@@ -1,8 +1,11 @@
 package azifmatch_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -38,6 +41,46 @@ func TestCopyHasNoMark(t *testing.T) {
 		req.Raw().Header["If-Match"] = []string{`"0x1"`}
 		if _, err := client.Pipeline().Do(req); err != nil || sent != 1 {
 			t.Errorf("%s: %v, sent %d times", field, err, sent)
+		}
+	}
+}
+
+type flaky struct{ sent, status int }
+
+func (f *flaky) Do(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		io.Copy(io.Discard, req.Body)
+	}
+	f.sent++
+	status := 204
+	if f.sent == 1 {
+		status = f.status
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+}
+
+// TestStarKeepsRetries: the SDK repeats what ifmatch leaves alone.
+func TestStarKeepsRetries(t *testing.T) {
+	for _, test := range []struct {
+		tag    string
+		status int
+	}{{"*", 503}, {"*", 500}, {`"*"`, 503}, {`"e"`, 503}} {
+		f := &flaky{status: test.status}
+		options := policy.ClientOptions{Transport: f, PerCallPolicies: []policy.Policy{azifmatch.New(ifmatch.Resend)},
+			Retry: policy.RetryOptions{RetryDelay: time.Millisecond}}
+		p := runtime.NewPipeline("t", "v", runtime.PipelineOptions{}, &options)
+		req, err := runtime.NewRequest(t.Context(), http.MethodPut, "https://a.table.core.windows.net/t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBody(struct {
+			*bytes.Reader
+			io.Closer
+		}{bytes.NewReader([]byte("mine")), io.NopCloser(nil)}, "application/json")
+		req.Raw().Header.Set("If-Match", test.tag)
+		resp, err := p.Do(req)
+		if err != nil || resp.StatusCode != 204 {
+			t.Errorf("%v: %v, %v after %d", test, err, resp.StatusCode, f.sent)
 		}
 	}
 }

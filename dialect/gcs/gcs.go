@@ -59,6 +59,7 @@ func JSON() ifmatch.Dialect {
 		Statuses:       []int{http.StatusPreconditionFailed},
 		Judge:          judgeJSON,
 		RefreshRequest: toMetadata,
+		MergePatch:     "application/json", // what Objects: patch documents
 	}
 }
 

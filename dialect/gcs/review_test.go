@@ -93,3 +93,49 @@ func TestRememberGeneration(t *testing.T) {
 		t.Errorf("sent %q", sent)
 	}
 }
+
+type serving func(*http.Request) (int, string)
+
+func (f serving) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		io.Copy(io.Discard, req.Body)
+		req.Body.Close()
+	}
+	st, text := f(req)
+	return &http.Response{StatusCode: st, Header: http.Header{}, ContentLength: int64(len(text)), Body: io.NopCloser(strings.NewReader(text)), Request: req}, nil
+}
+
+// TestSignedGet: the read of Get goes out as it was signed.
+func TestSignedGet(t *testing.T) {
+	r := serving(func(req *http.Request) (int, string) {
+		if req.URL.Query().Get("X-Goog-Signature") == "" {
+			return 403, ""
+		}
+		return 200, `{"n":1}`
+	})
+	_, err := ifmatch.Get[struct{ N int }](t.Context(), &http.Client{Transport: ifmatch.NewTransport(r, ifmatch.Stop)}, "https://storage.googleapis.com/b/k?X-Goog-Signature=abc", ifmatch.WithDialect(XML()))
+	if err != nil && strings.Contains(err.Error(), "403") {
+		t.Error(err)
+	}
+}
+
+// TestPatchType: WithPatch sends what Objects: patch documents.
+func TestPatchType(t *testing.T) {
+	var ct string
+	r := serving(func(req *http.Request) (int, string) {
+		if req.Method == "GET" {
+			return 200, `{"generation":"1","metageneration":"2","cacheControl":"a"}`
+		}
+		ct = req.Header.Get("Content-Type")
+		return 200, `{}`
+	})
+	_, err := ifmatch.Update(t.Context(), &http.Client{Transport: ifmatch.NewTransport(r, ifmatch.Stop, ifmatch.WithDialect(JSON()))}, "https://storage.googleapis.com/storage/v1/b/b/o/k?fields=cacheControl,generation,metageneration&prettyPrint=false", func(d *struct {
+		CacheControl string `json:"cacheControl"`
+	}) error {
+		d.CacheControl = "b"
+		return nil
+	}, ifmatch.WithPatch())
+	if err != nil || ct != "application/json" {
+		t.Errorf("%v, %s", err, ct)
+	}
+}

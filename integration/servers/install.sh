@@ -19,7 +19,10 @@ program() {
 program_version() { go version -m "$(program "$1")" | awk '$1 == "mod" { sub("^v", "", $3); print $3 }'; }
 
 # npm_packages NAME wants what servers/NAME/package.json lists; modules NAME is where it is.
-npm_packages() { [ -e "$(modules "$1")/.complete" ] || npm_missing+=("$1"); }
+npm_packages() {
+	command -v node >/dev/null || die "node is missing: $1 needs Node 20 or newer"
+	[ -e "$(modules "$1")/.complete" ] || npm_missing+=("$1")
+}
 modules() { echo "$store/npm/$1-$(cat "$here/servers/$1"/package*.json | sha256sum | cut -c1-12)/node_modules"; }
 npm_version() { node -p 'require(process.argv[1]).version' "$(modules "$1")/$2/package.json"; }
 

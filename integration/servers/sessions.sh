@@ -19,7 +19,8 @@ members() {
 alive() {
 	local who pid start
 	while read -r who pid start; do
-		[ "$who" != "$name" ] || [ "$(began "$pid")" = "$start" ] || return 1
+		# One that ended before its start was read has none.
+		[ "$who" != "$name" ] || { [ -n "$start" ] && [ "$(began "$pid")" = "$start" ]; } || return 1
 	done <"$run/sessions"
 }
 
