@@ -165,8 +165,11 @@ type dialect struct {
 
 func newDialect(d Dialect) *dialect {
 	defaults := RFC9110()
-	if d.Name == "" {
+	if d.Name == "" && d.Tokens == nil && d.Judge == nil {
 		d.Name = defaults.Name
+	}
+	if d.Name == "" {
+		d.Name = "without a name"
 	}
 	if d.Tokens == nil {
 		d.Tokens = defaults.Tokens

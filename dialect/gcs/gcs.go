@@ -34,7 +34,8 @@ const MarkField = "X-Goog-Meta-Ifmatch-Write"
 //   - So does one of a write with a ...NotMatch condition, or with a condition on
 //     the source of a copy: it doesn't say which one failed.
 //   - The condition of a resumable upload is set when the upload begins, so a 412
-//     to a part of it stops with CauseChanged.
+//     to a part of it stops with CauseChanged, or passes where the part has a
+//     Content-Range.
 //   - The refresh asks for the metadata of the object that is written: of the
 //     name in an upload's query, of the destination of a copy. An upload without
 //     a name in the query stops with CauseRefreshFailed.
