@@ -44,7 +44,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	cause, why := c.judge(g, resp)
 	if unread != nil {
 		why = unread
-		if cause == CauseUnattributed && errors.Is(unread, ErrNotReplayable) {
+		if errors.Is(unread, ErrNotReplayable) && (cause == CauseUnattributed || c.guard.placed != nil) {
 			cause = CauseNotReplayable
 		}
 	}

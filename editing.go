@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // editing is the policy of Update: it makes a new body from each state that
@@ -13,6 +14,10 @@ import (
 type editing struct {
 	resolve func(ctx context.Context, c *Conflict) (Decision, error)
 	marked  bool // resolve can tell whether the write was applied
+
+	// What is left of WithMaxAttempts and WithMaxElapsed; zero: all.
+	attemptsLeft int
+	elapsedLeft  time.Duration
 }
 
 func (p *editing) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
@@ -23,10 +28,11 @@ func (p *editing) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcome, error) {
 	var o Outcome
 	a.ended, a.err, a.found = nil, nil, nil
-	policy := &editing{resolve: a.resolve, marked: a.mark != nil}
+	policy := &editing{
+		resolve: a.resolve, marked: a.mark != nil,
+		attemptsLeft: a.limits.maxAttempts, elapsedLeft: a.limits.maxElapsed,
+	}
 	ctx = a.doc.scope(ctx, policy, &o)
-	scope := scopeOf(ctx) // made just now, so it may be changed
-	scope.settings.attemptsLeft, scope.settings.elapsedLeft = a.limits.maxAttempts, a.limits.maxElapsed
 	req, err := a.request(ctx, s)
 	if err != nil {
 		o.Effect, o.Err = EffectNotApplied, err
@@ -72,6 +78,9 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 			}
 		}
 	}
+	if placed == nil && !s.absent && dialect.ownPlaces() {
+		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no place for the version in such a %s", d.name, dialect.Name, method)
+	}
 	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
@@ -97,9 +106,9 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 	if a.ended = nil; a.err != nil {
 		return Decision{}, a.err // something below has asked again
 	}
-	if refused := c.call.req; refused.Response != nil {
-		a.err = fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", a.doc.name, refused.Method, publicURL(refused.URL))
-		return Decision{}, a.err // another document: it isn't to be edited
+	if c.call.req.Response != nil {
+		a.err = a.redirected(ctx, c)
+		return Decision{}, a.err
 	}
 	current, err := c.Current(ctx)
 	if err != nil {
@@ -141,6 +150,26 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 	}
 	a.draft = next
 	return c.Replace(next.body), nil
+}
+
+// redirected is the error of a write that was refused where http.Client was
+// redirected to. That is another document, and isn't edited. The mark in it shows
+// that something on the way has sent the write twice.
+func (a *attempt[T]) redirected(ctx context.Context, c *Conflict) error {
+	refused := c.call.req
+	err := fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", a.doc.name, refused.Method, publicURL(refused.URL))
+	if a.mark == nil {
+		return err
+	}
+	current, failed := c.Current(ctx)
+	if failed == nil {
+		var s *state[T]
+		if s, failed = a.doc.decode(current.Validators, current.Header, current.Body); failed == nil && a.mark.find(&s.value) == MarkAbsent {
+			return err
+		}
+	}
+	a.open = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	return a.open
 }
 
 // unanswered is the error of an Update without an answer that says what became of

@@ -51,8 +51,6 @@ type settings struct {
 	policy                   Policy
 	maxAttempts              int
 	maxElapsed               time.Duration
-	attemptsLeft             int           // of an Update that has made some; 0: no bound of its own
-	elapsedLeft              time.Duration // and so
 	newBackOff               func() backoff.BackOff
 	refreshRequest           *requestFunc
 	maxRepresentation        int64
@@ -80,12 +78,6 @@ func (s settings) over(base settings) settings {
 	}
 	if s.maxElapsed == 0 {
 		s.maxElapsed = base.maxElapsed
-	}
-	if s.attemptsLeft == 0 {
-		s.attemptsLeft = base.attemptsLeft
-	}
-	if s.elapsedLeft == 0 {
-		s.elapsedLeft = base.elapsedLeft
 	}
 	if s.newBackOff == nil {
 		s.newBackOff = base.newBackOff
@@ -155,23 +147,29 @@ func OnConflict(p Policy) Option {
 
 // attempts is WithMaxAttempts where it is set, and the default of the policy.
 func (s *settings) attempts() int {
-	n := s.maxAttempts
-	if n <= 0 {
+	n, updating := s.maxAttempts, s.updating()
+	switch {
+	case n <= 0 && updating != nil:
+		n = defaultUpdateAttempts
+	case n <= 0:
 		n = defaultMaxAttempts
-		if _, updates := s.policy.(*editing); updates {
-			n = defaultUpdateAttempts
-		}
 	}
-	if s.attemptsLeft > 0 {
-		n = min(n, s.attemptsLeft)
+	if updating != nil && updating.attemptsLeft > 0 {
+		n = min(n, updating.attemptsLeft)
 	}
 	return n
 }
 
+// updating is the policy of an Update, nil where it is another.
+func (s *settings) updating() *editing {
+	p, _ := s.policy.(*editing)
+	return p
+}
+
 // elapsed is WithMaxElapsed, or what is left of it.
 func (s *settings) elapsed() time.Duration {
-	if s.elapsedLeft > 0 {
-		return min(s.maxElapsed, s.elapsedLeft)
+	if p := s.updating(); p != nil && p.elapsedLeft > 0 {
+		return min(s.maxElapsed, p.elapsedLeft)
 	}
 	return s.maxElapsed
 }

@@ -1,7 +1,10 @@
 package ifmatch
 
 import (
+	"errors"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -91,20 +94,34 @@ func (c *call) traceDone() {
 		slog.Duration("waited", c.outcome.Waited),
 	}
 	if err := c.outcome.Err; err != nil {
-		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", append(attrs, slog.String("err", logged(err)))...)
+		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", append(attrs, slog.String("err", c.logged(err)))...)
 		return
 	}
 	c.log(slog.LevelInfo, "ifmatch: "+met+" resolved", attrs...)
 }
 
-// logged is the text of an error, or its beginning: a server may have written
-// much of it.
-func logged(err error) string {
+// logged is the text of an error without what a URL of the call keeps secret, or
+// its beginning: a server may have written much of it.
+func (c *call) logged(err error) string {
 	text := err.Error()
-	if len(text) > mostLogged {
-		return text[:mostLogged] + "…"
+	for _, u := range []*url.URL{c.req.URL, c.write.URL} {
+		text = strings.ReplaceAll(text, u.String(), publicURL(u))
+		text = strings.ReplaceAll(text, u.Redacted(), publicURL(u))
+		if u.RawQuery != "" {
+			text = strings.ReplaceAll(text, u.RawQuery, "…")
+		}
 	}
-	return text
+	if e := (*url.Error)(nil); errors.As(err, &e) && e.URL != "" {
+		text = strings.ReplaceAll(text, e.URL, "…")
+	}
+	return bounded(text)
+}
+
+func bounded(text string) string {
+	if len(text) <= mostLogged {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostLogged], "") + "…"
 }
 
 const mostLogged = 512

@@ -57,8 +57,9 @@ func (a *Answer) Stops(cause Cause, reason string) Verdict {
 }
 
 // GoesAgain says that the server compared nothing, since something else was
-// under way: a PUT or DELETE with a version is sent again as it was, after a
-// wait, within the limits for repeats after failures. Others pass.
+// under way: a PUT or DELETE with a version, or under If-Match: *, is sent again
+// as it was, after a wait, within the limits for repeats after failures. Others
+// pass.
 func (a *Answer) GoesAgain() Verdict { return Verdict{kind: goesAgain} }
 
 // judgedBy asks the dialect what an answer means. What it reads of the body is

@@ -225,11 +225,11 @@ func (d *dialect) withVersionsOf(write *http.Request, other, doc *rawDoc) (*rawD
 			continue
 		}
 		own, err := memberAt(text, t.Sent.name)
-		if err == nil {
-			text, err = own.replace(text, t.Sent.name, string(version.raw()))
-		}
 		if err != nil {
 			return nil, err
+		}
+		if with, err := own.replace(text, t.Sent.name, string(version.raw())); err == nil {
+			text = with // elsewhere there is no object that could have it
 		}
 	}
 	return parseRaw(text)
