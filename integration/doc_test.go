@@ -36,6 +36,7 @@ type doc struct {
 	asked  int                // requests of the test itself that are in the log of the server
 
 	others int // requests of a client that are in it already
+	wire   wire
 
 	// readsAfter: a Resource looks whether the server stored what it sent.
 	readsAfter bool

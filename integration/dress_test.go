@@ -50,6 +50,12 @@ type dressed struct {
 }
 
 func (d dressed) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := d.send(req)
+	record(req, resp, err)
+	return resp, err
+}
+
+func (d dressed) send(req *http.Request) (*http.Response, error) {
 	r := req.Clone(req.Context())
 	d.wear(r, d.header)
 	if r.Method == http.MethodPut {

@@ -129,7 +129,8 @@ func (d *doc) try(c *http.Client, method, url string, body []byte, header http.H
 	var o ifmatch.Outcome
 	ctx, cancel := context.WithTimeout(ifmatch.WithOutcome(context.Background(), &o), time.Minute)
 	defer cancel()
-	resp, err := c.Do(newRequest(d.t, ctx, method, url, body, header))
+	d.wire.forget()
+	resp, err := c.Do(newRequest(d.t, d.wire.recorded(ctx), method, url, body, header))
 	if err != nil {
 		return nil, o, err
 	}
@@ -162,7 +163,7 @@ func staleUpdate(t *testing.T, s server, name string) {
 		update, d.readsAfter = ifmatch.NewResource[stock](client, d.url).Update, true
 	}
 	runs := 0
-	got, err := update(t.Context(), func(doc *stock) error {
+	got, err := update(d.wire.recorded(t.Context()), func(doc *stock) error {
 		if runs++; runs == 1 {
 			d.others = 1 // the read of the Update
 			d.rival(10)
@@ -178,6 +179,10 @@ func staleUpdate(t *testing.T, s server, name string) {
 	}
 	want := slices.Concat([]string{write("PUT", s.stale)}, s.refresh(true), []string{write("PUT", s.accepted)})
 	d.told(got.Outcome, want)
+	if name == "Update" { // a Resource has a context of its own
+		d.wire.guarded(t)
+		d.wire.pastCaches(t, s)
+	}
 	inLog := append([]string{"GET 200"}, splitList(sentList(got.Outcome))...)
 	if s.origin == "" { // the rival is in the log, too
 		d.logged(d.asked-1, append(inLog, write("PUT", s.accepted)))

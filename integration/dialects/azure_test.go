@@ -20,9 +20,7 @@ func azureBlob(t *testing.T, name string) *store {
 
 func TestAzureBlob(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	s := azureBlob(t, "conditions")
 	s.stale(201, "HEAD 200")
 
@@ -40,9 +38,7 @@ func TestAzureBlob(t *testing.T) {
 // TestAzureBlobBlocks commits a list of blocks under a tag that is stale by then.
 func TestAzureBlobBlocks(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	s := azureBlob(t, "blocks")
 	tag := s.set(storeFirst)
 	s.set(storeTheirs)
@@ -57,9 +53,7 @@ func TestAzureBlobBlocks(t *testing.T) {
 // TestAzureBlobLease: a lease stops a write, and doesn't hide a stale tag.
 func TestAzureBlobLease(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	const ours, theirs = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 	s := azureBlob(t, "lease")
 	stale := s.set(storeFirst)
@@ -82,9 +76,7 @@ func TestAzureBlobLease(t *testing.T) {
 // TestAzureBlobAppend: nothing is appended twice, nor at another position.
 func TestAzureBlobAppend(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	s := azureBlob(t, "append")
 	s.put = http.Header{"X-Ms-Blob-Type": {"AppendBlob"}}
 	tag := s.set("")
@@ -106,18 +98,14 @@ func TestAzureBlobAppend(t *testing.T) {
 
 func TestAzureBlobOwnWrites(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	azureBlob(t, "own").own(201, "", storeMine, storeLarge)
 }
 
 // TestAzureBlobCopy: a copy has its source's metadata, so it isn't marked.
 func TestAzureBlobCopy(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	from, to := azureBlob(t, "from"), azureBlob(t, "to")
 	from.put.Set("X-Ms-Meta-A", "b")
 	from.set(storeFirst)
@@ -142,9 +130,7 @@ func azureTable(t *testing.T, row string) *store {
 
 func TestAzureTable(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	s := azureTable(t, "conditions")
 	s.stale(204, "GET 200")
 
@@ -161,9 +147,7 @@ func TestAzureTable(t *testing.T) {
 // TestAzureTableMerge: Update works on it, and in a merge null removes nothing.
 func TestAzureTableMerge(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "azurite") {
-		return
-	}
+	storeNeeds(t, "azurite")
 	s := azureTable(t, "merge")
 	s.set(`{"n":1,"note":"x"}`)
 	type item struct {

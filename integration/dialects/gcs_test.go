@@ -36,9 +36,7 @@ func (o gcsObject) content(want string) {
 // nowhere else.
 func TestGCS(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "gcs") {
-		return
-	}
+	storeNeeds(t, "gcs")
 	for _, name := range []string{storeName("gcs"), storeName("gcs/a b%?")} {
 		o := gcsStore(t, name)
 		stale, create := o.upload+"&ifGenerationMatch=5", o.upload+"&ifGenerationMatch=0"
@@ -61,9 +59,7 @@ func TestGCS(t *testing.T) {
 // docs/dialects.md says it ignores.
 func TestGCSIgnores(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "gcs") {
-		return
-	}
+	storeNeeds(t, "gcs")
 	o := gcsStore(t, storeName("ignored"))
 	ignored := func(method, url, body string) {
 		t.Helper()

@@ -59,9 +59,7 @@ func s3Store(t *testing.T, key string) *store {
 
 func TestS3(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "s3") {
-		return
-	}
+	storeNeeds(t, "s3")
 	s := s3Store(t, "conditions")
 	s.stale(200, "HEAD 200")
 
@@ -78,9 +76,7 @@ func TestS3(t *testing.T) {
 // TestS3Multipart completes an upload under a tag that is stale by then.
 func TestS3Multipart(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "s3") {
-		return
-	}
+	storeNeeds(t, "s3")
 	s := s3Store(t, "multipart")
 	tag := s.set(storeFirst)
 	_, text := s.ask("POST", s.url+"?uploads=", "", nil)
@@ -98,8 +94,6 @@ func TestS3Multipart(t *testing.T) {
 
 func TestS3OwnWrites(t *testing.T) {
 	t.Parallel()
-	if !storeWanted(t, "s3") {
-		return
-	}
+	storeNeeds(t, "s3")
 	s3Store(t, "own").own(200, "", storeMine, storeLarge)
 }
