@@ -287,7 +287,10 @@ func addMember(text []byte, pointer, value string) ([]byte, error) {
 
 // jsonNumber reports whether a text is a number in JSON.
 func jsonNumber(text string) bool {
-	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
+	if text == "" || isSpace(text[len(text)-1]) {
+		return false
+	}
+	return (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
 }
 
 func quoteJSON(text string) string {
