@@ -411,7 +411,13 @@ var errIllegal = errors.New("not linearizable")
 
 // check asks porcupine. A time-out is a failure.
 func (h *history) check(limit time.Duration) (porcupine.CheckResult, porcupine.LinearizationInfo) {
-	return porcupine.CheckOperationsVerbose(model(h.kind.object, h.ops), h.ops, limit)
+	ops := slices.Clone(h.ops)
+	for i := range ops {
+		in := ops[i].Input.(input)
+		in.rank = ops[i].Return
+		ops[i].Input = in
+	}
+	return porcupine.CheckOperationsVerbose(model(h.kind.object, ops), ops, limit)
 }
 
 // shown is the items of all states that a caller saw; of a register, the values.

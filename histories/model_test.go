@@ -59,9 +59,13 @@ func (o object) edit(c *content, in input) error {
 type state struct {
 	n     int64
 	items string
+	rank  int64 // of the operation before, as long as an order is given: see way
+	seen  int   // operations that have shown this state so far
 }
 
-func stateOf(c *content) state { return state{c.N, strings.Join(c.Items, " ")} }
+func stateOf(c *content) state { return state{n: c.N, items: strings.Join(c.Items, " ")} }
+
+func (s state) same(other state) bool { return s.n == other.n && s.items == other.items }
 
 // step is the operation in the model. It is written anew on purpose: it doesn't
 // share code with edit.
@@ -88,6 +92,7 @@ type input struct {
 	read bool
 	add  int64
 	item string
+	rank int64 // when the operation returned; of check only
 }
 
 type output struct {
@@ -119,12 +124,20 @@ func model(o object, ops []porcupine.Operation) porcupine.Model {
 			}
 			if !i.read {
 				next := o.step(now, i)
-				if !way.allows(now, next, i) {
+				if !way.allows(now, next, i) || !way.goesOn(now, &next, i, shown) {
 					return false, next
 				}
 				now = next
+			} else if o != register {
+				if now.rank > i.rank {
+					return false, now
+				}
+				now.rank = i.rank
 			}
-			return !shown.seen || shown.state == now, now
+			if shown.seen && o != register {
+				now.seen++
+			}
+			return !shown.seen || shown.state.same(now), now
 		},
 		DescribeOperation: func(in, out any) string {
 			i, shown := in.(input), out.(output)
@@ -164,14 +177,16 @@ func (s state) String() string {
 type way struct {
 	object object
 	shown  []state
+	times  map[state]int
 	last   string // the longest list
 }
 
 func newWay(o object, ops []porcupine.Operation) *way {
-	w := &way{object: o}
+	w := &way{object: o, times: make(map[state]int)}
 	for _, op := range ops {
 		if out := op.Output.(output); out.seen {
 			w.shown = append(w.shown, out.state)
+			w.times[out.state]++
 		}
 	}
 	slices.SortFunc(w.shown, func(a, b state) int {
@@ -183,6 +198,42 @@ func newWay(o object, ops []porcupine.Operation) *way {
 	}
 	return w
 }
+
+// goesOn reports whether an addition may follow on now here, and sets what next
+// has for the ones after it. No state comes twice, so whoever was shown one must
+// have been before it is left.
+//
+// What commutes is taken in the order in which it returned: additions between two
+// states that were shown, and readers of one state. Nobody saw another order, and
+// what returned before something else began comes before it that way, too. Only
+// the last addition may have shown the state. Otherwise the checker tries each
+// order.
+func (w *way) goesOn(now state, next *state, in input, shown output) bool {
+	if w.object == register {
+		return true
+	}
+	if next.same(now) {
+		return true
+	}
+	at := w.shows(now)
+	if now.seen < at {
+		return false
+	}
+	next.rank, next.seen = 0, 0
+	if w.object == list || w.object == bounded || w.shows(*next) > 0 && shown.seen {
+		return true
+	}
+	if at == 0 && now.rank > in.rank {
+		return false
+	}
+	if w.shows(*next) == 0 {
+		next.rank = in.rank
+	}
+	return true
+}
+
+// shows is how many operations showed the state.
+func (w *way) shows(s state) int { return w.times[state{n: s.n, items: s.items}] }
 
 func (w *way) allows(now, next state, in input) bool {
 	switch w.object {
