@@ -45,7 +45,6 @@ type weather struct {
 	unknowns atomic.Int64 // answers lost so far
 	calm     atomic.Bool  // no answer is lost any more
 	commits  atomic.Int64 // writes that were accepted
-	late     sync.WaitGroup
 
 	mu   sync.Mutex
 	seen []answer // to reads, the newest last
@@ -219,10 +218,10 @@ func (l *link) write(req *http.Request, body []byte, who *caller, dice float64, 
 	case hit(f.late):
 		who.note("late")
 		who.lates.Add(1)
-		l.w.late.Go(func() {
+		go func() {
 			time.Sleep(time.Duration(pick%300) * time.Millisecond)
 			drop(l.send(context.WithoutCancel(req.Context()), req, body))
-		})
+		}()
 		return nil, errCut
 	}
 	return l.send(req.Context(), req, body)

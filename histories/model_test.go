@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -178,15 +179,23 @@ type way struct {
 	object object
 	shown  []state
 	times  map[state]int
-	last   string // the longest list
+	last   string           // the longest list
+	order  map[string]int64 // of a set's items between two states that were shown
 }
 
 func newWay(o object, ops []porcupine.Operation) *way {
-	w := &way{object: o, times: make(map[state]int)}
+	w := &way{object: o, times: make(map[state]int), order: make(map[string]int64)}
 	for _, op := range ops {
-		if out := op.Output.(output); out.seen {
+		in, out := op.Input.(input), op.Output.(output)
+		if out.seen {
 			w.shown = append(w.shown, out.state)
 			w.times[out.state]++
+		}
+		if !in.read {
+			w.order[in.item] = in.rank
+			if out.seen {
+				w.order[in.item] = math.MaxInt64
+			}
 		}
 	}
 	slices.SortFunc(w.shown, func(a, b state) int {
@@ -207,7 +216,8 @@ func newWay(o object, ops []porcupine.Operation) *way {
 // states that were shown, and readers of one state. Nobody saw another order, and
 // what returned before something else began comes before it that way, too. Only
 // the last addition may have shown the state. Otherwise the checker tries each
-// order.
+// order. Of a set the states tell which additions those are, see allows; of a
+// counter they don't.
 func (w *way) goesOn(now state, next *state, in input, shown output) bool {
 	if w.object == register {
 		return true
@@ -220,7 +230,7 @@ func (w *way) goesOn(now state, next *state, in input, shown output) bool {
 		return false
 	}
 	next.rank, next.seen = 0, 0
-	if w.object == list || w.object == bounded || w.shows(*next) > 0 && shown.seen {
+	if w.object == list || w.object == set || w.object == bounded || w.shows(*next) > 0 && shown.seen {
 		return true
 	}
 	if at == 0 && now.rank > in.rank {
@@ -243,11 +253,15 @@ func (w *way) allows(now, next state, in input) bool {
 	case list:
 		return len(next.items) > len(w.last) || strings.HasPrefix(w.last+" ", next.items+" ")
 	case set:
-		n := len(strings.Fields(now.items))
+		before := strings.Fields(now.items)
 		for _, s := range w.shown {
-			if len(strings.Fields(s.items)) > n {
-				return slices.Contains(strings.Fields(s.items), in.item)
+			if len(s.items) <= len(now.items) {
+				continue
 			}
+			after := strings.Fields(s.items)
+			return slices.Contains(after, in.item) && (next.same(now) || !slices.ContainsFunc(after, func(item string) bool {
+				return w.order[item] < w.order[in.item] && !slices.Contains(before, item)
+			}))
 		}
 	}
 	return true
