@@ -67,7 +67,7 @@ func (b *batch[T]) send() {
 	}
 	for _, t := range b.tickets {
 		if failed := b.failed(t, done.found); failed != nil {
-			t.end(Snapshot[T]{Outcome: b.total.clone()}, failed)
+			t.end(Snapshot[T]{Outcome: b.leftOut(failed)}, failed)
 		}
 	}
 	if done.wrote {
@@ -91,12 +91,23 @@ func (b *batch[T]) mayDecide(err error) bool {
 // own, unless it failed on what others had made, which wasn't written.
 func (b *batch[T]) endAll(err error) {
 	for _, t := range b.tickets {
-		own := err
-		if failed := b.failed(t, errors.Is(err, ErrOutcomeUnknown)); failed != nil && !errors.Is(failed, errDiffering) && !b.failedAfterOthers(t) {
-			own = failed
+		failed := b.failed(t, errors.Is(err, ErrOutcomeUnknown))
+		if failed == nil || errors.Is(failed, errDiffering) || b.failedAfterOthers(t) {
+			t.end(Snapshot[T]{Outcome: b.total.clone()}, err)
+			continue
 		}
-		t.end(Snapshot[T]{Outcome: b.total.clone()}, own)
+		t.end(Snapshot[T]{Outcome: b.leftOut(failed)}, failed)
 	}
+}
+
+// leftOut is the outcome for an edit that isn't in what was written.
+func (b *batch[T]) leftOut(failed error) Outcome {
+	o := b.total.clone()
+	o.Effect, o.Err = EffectNotApplied, failed
+	if errors.Is(failed, ErrOutcomeUnknown) {
+		o.Effect = EffectUnknown
+	}
+	return o
 }
 
 func (b *batch[T]) failedAfterOthers(t *ticket[T]) bool {
@@ -271,7 +282,7 @@ func (b *batch[T]) runOn(t *ticket[T], doc *T) error {
 // been accepted may hold it.
 func (b *batch[T]) cutOut(t *ticket[T], err error) {
 	for _, left := range b.drafts {
-		if _, failed := left[t]; !failed && b.attempt.sent {
+		if _, failed := left[t]; !failed && b.attempt.inDoubt {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 			t.end(Snapshot[T]{Outcome: Outcome{Err: err}}, err)
 			return

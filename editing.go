@@ -38,6 +38,10 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 		o.Effect, o.Err = EffectNotApplied, err
 		return Snapshot[T]{}, o, err
 	}
+	if ctx.Err() != nil { // during the edit, say
+		o.Effect, o.Err = EffectNotApplied, endOf(ctx)
+		return Snapshot[T]{}, o, o.Err
+	}
 	a.sent = true
 	resp, err := a.doc.client.Do(req)
 	switch {
@@ -135,7 +139,11 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 			return Decision{}, nil
 		}
 	}
+	a.inDoubt = open
 	next, err := a.make(s)
+	if err == nil && ctx.Err() != nil {
+		err = endOf(ctx)
+	}
 	if err != nil {
 		a.err = err
 		return Decision{}, err

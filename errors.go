@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -118,10 +119,43 @@ func withPublicURL(err error) error {
 		return err
 	}
 	public := *e
-	if u, err := url.Parse(e.URL); err == nil {
-		public.URL = publicURL(u)
-	} else {
-		public.URL = ""
-	}
+	public.URL = publicText(e.URL)
+	public.Err = withoutURLs(e.Err)
 	return &public
 }
+
+// publicText is publicURL for the text of a URL, empty where it is none.
+func publicText(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return publicURL(u)
+}
+
+// withoutURLs is an error of http.Client without the URLs that it quotes: the
+// Location that it couldn't parse, and those of a client below the RoundTripper.
+func withoutURLs(err error) error {
+	const badLocation = "failed to parse Location header"
+	text := err.Error()
+	if strings.HasPrefix(text, badLocation) {
+		return errors.New(badLocation)
+	}
+	clean := text
+	for inner := (*url.Error)(nil); errors.As(err, &inner); err = inner.Err {
+		clean = strings.ReplaceAll(clean, strconv.Quote(inner.URL), strconv.Quote(publicText(inner.URL)))
+	}
+	if clean == text {
+		return err
+	}
+	return &cleanError{clean, err}
+}
+
+// cleanError is an error with another text.
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.err }

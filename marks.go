@@ -74,10 +74,8 @@ func (m *Marks) find(id string, before []string) Mark {
 	if len(before) == 0 && len(m.IDs) < maxMarks {
 		return MarkAbsent
 	}
-	for _, old := range before {
-		if slices.Contains(m.IDs, old) {
-			return MarkAbsent
-		}
+	if slices.ContainsFunc(m.IDs, func(there string) bool { return slices.Contains(before, there) }) {
+		return MarkAbsent
 	}
 	return MarkUnknown
 }
@@ -104,7 +102,7 @@ func WithMarker[T any](put func(doc *T, id string), find func(doc *T, id string)
 type marking[T any] struct {
 	id     string
 	custom *marker[T]
-	before []string // the ids on the read before the write, where T embeds Marks
+	before []string // the last ids on the read before the write, where T embeds Marks
 }
 
 // newMarking returns nil where T has no marker.
@@ -126,7 +124,8 @@ func (m *marking[T]) see(doc *T) {
 	}
 	m.before = nil
 	if embedded := marksOf(doc); embedded != nil {
-		m.before = slices.Clone(embedded.IDs)
+		ids := embedded.IDs // as many as the server likes
+		m.before = slices.Clone(ids[max(0, len(ids)-maxMarks):])
 	}
 }
 

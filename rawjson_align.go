@@ -200,19 +200,22 @@ func removalOrder(inB, inA []*alike) []int {
 // pairChanged links the elements that changed at their own index. What is
 // removed must not be something that moved and changed at once.
 func (al *alignment) pairChanged() error {
-	clues := al.findClues()
-	for _, g := range al.gaps() {
-		rest := 0 // of a: neither equal nor changed in place
+	clues, gaps := al.findClues(), al.gaps()
+	rest, all := make([]int, len(gaps)), 0 // of a: neither equal nor changed in place
+	for k, g := range gaps {
 		for _, j := range g.a {
 			if !al.pairs(g, j, clues) {
-				rest++
+				rest[k]++
+				all++
 			}
 		}
+	}
+	for k, g := range gaps {
 		for _, i := range g.b {
 			switch {
 			case al.pairs(g, i, clues):
 				al.link(i, i)
-			case rest > 0 || clues.moved[i] || clues.here[i]:
+			case rest[k] > 0 || all > 0 && !clues.keyed || clues.moved[i] || clues.here[i]:
 				if err := al.ambiguous(i); err != nil {
 					return err
 				}

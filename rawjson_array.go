@@ -103,9 +103,15 @@ func rendersAll(o, b []rawValue) bool {
 	for j := len(b); j < len(o); j++ {
 		elsewhere = append(elsewhere, j)
 	}
+	// One large element against all others would take as long as there are others.
+	// Who asks does without where that isn't known.
+	left := 1 << 20
+	for i := range o {
+		left += 16 * len(o[i].raw())
+	}
 	for _, i := range odd[:min(len(odd), 8)] {
 		for _, j := range elsewhere {
-			if j != i && renders(o[j], b[i], 3) {
+			if left -= len(o[j].raw()) + len(b[i].raw()); left < 0 || j != i && renders(o[j], b[i], 3) {
 				return false
 			}
 		}

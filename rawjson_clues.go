@@ -9,11 +9,12 @@ type clues struct {
 	here  map[int]bool // something of the element is at the same index
 	moved map[int]bool // something of the element is at another index
 	other map[int]bool // something of another element is at this index
+	keyed bool         // a member tells all elements apart, as an id does
 }
 
 // findClues looks for them where there is anything to be told apart.
 func (al *alignment) findClues() clues {
-	c := clues{make(map[int]bool), make(map[int]bool), make(map[int]bool)}
+	c := clues{here: make(map[int]bool), moved: make(map[int]bool), other: make(map[int]bool)}
 	var changed, left []int
 	for i, j := range al.to {
 		if j < 0 {
@@ -38,6 +39,7 @@ func (al *alignment) findClues() clues {
 			}
 		})
 	}
+	c.keyed = al.keyed(owner)
 	for _, j := range left {
 		eachTrait(al.a[j], 3, func(trait []byte) {
 			i, ok := owner[string(trait)]
@@ -53,8 +55,30 @@ func (al *alignment) findClues() clues {
 	return c
 }
 
+// keyed reports whether a member tells all elements apart.
+func (al *alignment) keyed(owner map[string]int) bool {
+	count := make(map[string]int)
+	for i, v := range al.b {
+		if v.kind() != '{' {
+			return false
+		}
+		for _, part := range v.elements() {
+			if n := part.node(); owner[string(v.doc.text[n.name:n.end])] == i && (part.kind() == '0' || part.kind() == '"') {
+				count[string(part.rawName())]++
+			}
+		}
+	}
+	for _, n := range count {
+		if n == len(al.b) {
+			return true
+		}
+	}
+	return false
+}
+
 // eachTrait calls f with the members of an element, name and value, that aren't
-// zero: those of an object, and of the objects in an array, so many levels deep.
+// empty: those of an object, and of the objects in an array, so many levels deep.
+// A number or a string may be an id, also 0 and "".
 func eachTrait(v rawValue, levels int, f func(trait []byte)) {
 	for _, part := range v.elements() {
 		n := part.node()
@@ -63,7 +87,7 @@ func eachTrait(v rawValue, levels int, f func(trait []byte)) {
 			if levels > 0 && part.container() {
 				eachTrait(part, levels-1, f)
 			}
-		case part.kind() != 't' && !zeroValue(part):
+		case part.kind() == '0', part.kind() == '"', part.container() && !zeroValue(part):
 			f(v.doc.text[n.name:n.end])
 		}
 	}

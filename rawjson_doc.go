@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -164,14 +165,20 @@ type rawMembers struct {
 }
 
 // members returns the members of an object, and none for any other value.
-func (v rawValue) members() rawMembers {
+// Their names are as encoding/json decodes them.
+func (v rawValue) members() rawMembers { return v.membersBy(unquote) }
+
+// exactMembers is members with names that are equal for equal text only: see exact.
+func (v rawValue) exactMembers() rawMembers { return v.membersBy(exact) }
+
+func (v rawValue) membersBy(decode func(quoted []byte) string) rawMembers {
 	if v.kind() != '{' {
 		return rawMembers{}
 	}
 	m := rawMembers{all: v.elements()}
 	m.names, m.last = make([]string, len(m.all)), make(map[string]int, len(m.all))
 	for i, member := range m.all {
-		m.names[i] = unquote(member.rawName())
+		m.names[i] = decode(member.rawName())
 		m.last[m.names[i]] = i
 	}
 	m.double = len(m.last) < len(m.all)
@@ -204,6 +211,47 @@ func unquote(quoted []byte) string {
 	return s
 }
 
+// exact returns what a JSON string means, and the string itself behind a byte that
+// no text has where encoding/json can't say: it makes U+FFFD of what isn't valid
+// Unicode, and so the same of different strings.
+func exact(quoted []byte) string {
+	s := unquote(quoted)
+	if strings.ContainsRune(s, utf8.RuneError) && !validUnicode(quoted) {
+		return notUnicode + string(quoted[1:len(quoted)-1])
+	}
+	return s
+}
+
+const notUnicode = "\xff"
+
+// validUnicode reports whether a JSON string is UTF-8 and has no surrogate without
+// the other half (RFC 8259 §8.2).
+func validUnicode(quoted []byte) bool {
+	if !utf8.Valid(quoted) {
+		return false
+	}
+	var half rune // the first of a pair, from the escape before
+	for i := 0; i < len(quoted); i++ {
+		var unit rune
+		if quoted[i] == '\\' {
+			if i++; quoted[i] == 'u' {
+				n, _ := strconv.ParseUint(string(quoted[i+1:i+5]), 16, 16)
+				unit = rune(n)
+				i += 4
+			}
+		}
+		switch {
+		case half != 0 && utf16.DecodeRune(half, unit) == utf8.RuneError:
+			return false
+		case half != 0:
+			half = 0
+		case utf16.IsSurrogate(unit):
+			half = unit
+		}
+	}
+	return true
+}
+
 // rawPath is the way to a value.
 type rawPath struct {
 	up    *rawPath
@@ -228,7 +276,7 @@ func (p *rawPath) String() string {
 	var b strings.Builder
 	for i := len(tokens) - 1; i >= 0; i-- {
 		b.WriteString("/")
-		b.WriteString(pointerEscapes.Replace(tokens[i]))
+		b.WriteString(pointerEscapes.Replace(strings.TrimPrefix(tokens[i], notUnicode)))
 	}
 	return b.String()
 }

@@ -22,7 +22,7 @@ func sameJSON(x, y rawValue) bool {
 	case '[':
 		return slices.EqualFunc(x.elements(), y.elements(), sameJSON)
 	case '{':
-		return sameMembers(x.members(), y.members())
+		return sameMembers(x.exactMembers(), y.exactMembers())
 	case '"', '0':
 		return scalarKey(x) == scalarKey(y)
 	}
@@ -49,7 +49,7 @@ func sameMembers(x, y rawMembers) bool {
 func scalarKey(v rawValue) string {
 	switch v.kind() {
 	case '"':
-		return `"` + unquote(v.raw())
+		return `"` + exact(v.raw())
 	case '0':
 		return decimal(v.raw())
 	}

@@ -57,7 +57,7 @@ func (m *merging) overlap(path *rawPath) *rawEdit {
 func (m *merging) value(t triple, path *rawPath) *rawEdit {
 	if kind := t.mine.kind(); kind == t.theirs.kind() && (t.base.absent() || t.base.kind() == kind) {
 		if kind == '{' {
-			base, mine, theirs := t.base.members(), t.mine.members(), t.theirs.members()
+			base, mine, theirs := t.base.exactMembers(), t.mine.exactMembers(), t.theirs.exactMembers()
 			if !base.double && !mine.double && !theirs.double {
 				return m.parts(base, mine, theirs, path.to)
 			}
@@ -147,7 +147,7 @@ func elementsBy(key string, array rawValue) (rawMembers, bool) {
 	m := rawMembers{all: array.elements()}
 	m.names, m.last = make([]string, len(m.all)), make(map[string]int, len(m.all))
 	for i, element := range m.all {
-		members := element.members()
+		members := element.exactMembers()
 		value := members.get(key)
 		if members.double || value.kind() != '"' && value.kind() != '0' {
 			return rawMembers{}, false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -38,6 +39,7 @@ type Resource[T any] struct {
 
 	mu      sync.Mutex // guards what follows
 	queue   []*ticket[T]
+	left    int // of the queue, those whose callers have given up
 	working bool
 
 	// Of the goroutine that works.
@@ -80,8 +82,8 @@ func (r *Resource[T]) unusable() error {
 // write, and the outer ends with ErrEditLimit.
 //
 // The write uses the options of the Resource and no caller's context; its outcome
-// is that of all who share it, and with an error the Snapshot is zero but for
-// that. The end of ctx ends this caller's wait: its edit isn't run if it was still
+// is that of all who share it, but for the Effect and the error of an edit that
+// was left out. With an error the Snapshot is zero but for its Outcome. The end of ctx ends this caller's wait: its edit isn't run if it was still
 // queued, and otherwise the error matches ErrOutcomeUnknown beside the context's.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
 	tell(ctx, Outcome{})
@@ -114,7 +116,9 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 				}
 			default:
 			}
-			return Snapshot[T]{}, fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
+			err := fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
+			tell(ctx, Outcome{Err: err})
+			return Snapshot[T]{Outcome: Outcome{Err: err}}, err
 		}
 	}
 }
@@ -204,9 +208,15 @@ func (r *Resource[T]) leave(t *ticket[T]) bool {
 	close(t.left)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	queued := t.queued
-	t.queued = false // the worker skips it
-	return queued
+	if !t.queued {
+		return false
+	}
+	t.queued, t.edit = false, nil // the worker skips it
+	if r.left++; r.left > len(r.queue)/2 {
+		r.queue = slices.DeleteFunc(r.queue, func(t *ticket[T]) bool { return !t.queued })
+		r.left = 0
+	}
+	return true
 }
 
 // work writes batch after batch, and ends with the last one.
@@ -237,8 +247,10 @@ func (r *Resource[T]) take() []*ticket[T] {
 		if t := r.queue[0]; t.queued {
 			t.queued = false
 			tickets = append(tickets, t)
+		} else {
+			r.left--
 		}
-		r.queue = r.queue[1:]
+		r.queue[0], r.queue = nil, r.queue[1:]
 	}
 	if tickets == nil {
 		r.working, r.queue = false, nil

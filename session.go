@@ -35,7 +35,8 @@ const maxRemembered = 256
 //
 // The tag of a compressed answer isn't noted, also where http.Transport asked for
 // gzip on its own and decoded it: it belongs to the compressed representation. Set
-// Accept-Encoding: identity on the reads where the server compresses.
+// Accept-Encoding: identity on the reads where the server compresses. A tag that
+// was noted before stays then, but the digest goes.
 //
 // Each call of Remember begins a flow of its own that knows nothing of others,
 // also when ctx has one. A flow may be used concurrently.
@@ -203,8 +204,12 @@ func (v visit) read(req *http.Request, resp *http.Response, limit int64) *http.R
 	}
 	tag := strongTagOf(resp)
 	if tag == "" {
-		if !head && len(fieldLines(resp.Header, "Etag")) == 0 {
-			v.forget(false) // to HEAD, some servers give none
+		switch {
+		case head: // some servers give none
+		case len(fieldLines(resp.Header, "Etag")) == 0:
+			v.forget(false)
+		default:
+			v.forgetContent()
 		}
 		return resp
 	}
@@ -268,6 +273,17 @@ func (v visit) forget(accepted bool) {
 	defer m.mu.Unlock()
 	if s, known := m.byURL[v.at]; known && (accepted || s.at <= v.begun) {
 		delete(m.byURL, v.at)
+	}
+}
+
+// forgetContent drops the digest: the flow has read something else since.
+func (v visit) forgetContent() {
+	m := v.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s, known := m.byURL[v.at]; known && s.at <= v.begun {
+		s.digest = nil
+		m.byURL[v.at] = s
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	neturl "net/url"
+	"strings"
 	"time"
 )
 
@@ -129,7 +130,10 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 	target, err := neturl.Parse(url)
 	if err != nil {
 		if parse := (*neturl.Error)(nil); errors.As(err, &parse) {
-			err = parse.Err // without the URL, which may hold a password
+			// Without the URL, and without what of it the error quotes: both may
+			// be of a password.
+			what, _, _ := strings.Cut(parse.Err.Error(), `"`)
+			err = errors.New(strings.TrimSpace(what))
 		}
 		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
@@ -283,8 +287,11 @@ func askForFresh(h http.Header) {
 
 // readDocument reads a state of at most so many bytes.
 func readDocument(resp *http.Response, limit int64) ([]byte, error) {
-	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", coding)
+	if coded(resp.Header) {
+		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", resp.Header.Get("Content-Encoding"))
+	}
+	if resp.ContentLength > limit {
+		return nil, fmt.Errorf("read state: %w", ErrTooLarge)
 	}
 	body, err := readUpTo(resp.Body, limit, resp.ContentLength)
 	if err != io.EOF {

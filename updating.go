@@ -22,6 +22,8 @@ type attempt[T any] struct {
 	total  Outcome // of all runs of the Transport's loop
 	open   error   // of the write that may have been applied; nil: none
 	sent   bool    // something was
+
+	inDoubt bool // a draft before the one that is made now may have been accepted
 }
 
 // update runs the loop that the Transport's own doesn't cover: a lost answer
@@ -54,7 +56,7 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 			s, err = a.read(ctx)
 		}
 		if err != nil {
-			return a.fail(ctx, err)
+			return a.stop(ctx, err)
 		}
 		mark := MarkAbsent
 		if a.sent { // in the first round too: a batch may have been sent before
@@ -69,9 +71,9 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		case mark == MarkUnknown && a.open != nil:
 			return a.fail(ctx, a.open)
 		}
-		there = !s.absent
+		there, a.inDoubt = !s.absent, a.open != nil
 		if a.draft, err = a.make(s); err != nil {
-			return a.fail(ctx, err)
+			return a.stop(ctx, err)
 		}
 		if a.draft.same {
 			if a.open != nil {
@@ -161,6 +163,12 @@ func (a *attempt[T]) applied(s *state[T]) (Snapshot[T], error) {
 	snapshot := s.snapshot()
 	snapshot.Outcome = a.total
 	return snapshot, nil
+}
+
+// stop is fail for an error that isn't of the last write.
+func (a *attempt[T]) stop(ctx context.Context, err error) (Snapshot[T], error) {
+	a.total.Err = err
+	return a.fail(ctx, err)
 }
 
 // fail ends an Update with an error: after a write whose answer was lost it is
