@@ -200,7 +200,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	}
 	next := c.again()
 	next.Header = header
-	payload := c.payload
+	payload, made := c.payload, false
 	c.onceMore = conflict.refresh.unchanged && d.kind != decideUnconditional
 	switch {
 	case d.kind == decideUnconditional:
@@ -210,7 +210,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	case c.onceMore && payload.replayable() && !c.updates():
 		next.Header = sameHeader(c.write.Header, header)
 	case d.kind == decideReplace:
-		payload = payloadFrom(d.body)
+		payload, made = payloadFrom(d.body), true
 		forgetOldBody(next, c.write.Header)
 		conflict.rewrite(header)
 		c.manner = rebuilt
@@ -221,7 +221,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 			c.manner, c.seen.tag = asSeen, conflict.refresh.fresh.ETag
 		}
 	}
-	if c.manner != unguarded && !c.onceMore {
+	if c.manner != unguarded && (!c.onceMore || made) { // a new body has no version yet
 		var err error
 		if payload, err = c.place(next, payload, conflict); err != nil {
 			return nil, c.stop(CauseNotReplayable, err)

@@ -33,8 +33,16 @@ type Dialect struct {
 	// WithRefreshRequest comes after it.
 	RefreshRequest func(*http.Request) (*http.Request, error)
 
+	// VersionOnly reports whether the refresh of such a write has its version, but
+	// not the state that it replaces: that of an attachment asks its document, that
+	// of a lease its blob. No policy and no Update gets that state: a call that wants
+	// it ends with CauseRefreshFailed. Nor does its content show that an earlier
+	// attempt was applied. Nil: of none.
+	VersionOnly func(*http.Request) bool
+
 	// WeakTags says that the API gives out weak entity-tags and compares them
-	// in If-Match, which RFC 9110 §13.1.1 forbids. They go back byte for byte.
+	// in If-Match, which RFC 9110 §13.1.1 forbids. They go back byte for byte,
+	// also where a strong one was refused.
 	WeakTags bool
 
 	// Conditions are header fields that look like conditions of their own,
@@ -230,6 +238,22 @@ func (d *dialect) refusesWith(status int) bool {
 		return status == http.StatusPreconditionFailed || status == http.StatusPreconditionRequired
 	}
 	return slices.Contains(d.Statuses, status)
+}
+
+// versionOnly reports whether a refresh of the write doesn't have the state that
+// it replaces.
+func (d *dialect) versionOnly(write *http.Request) bool {
+	if d == nil || d.VersionOnly == nil {
+		return false
+	}
+	request := *write
+	request.Body, request.GetBody, request.Header = nil, nil, canonicalHeader(write.Header)
+	return d.VersionOnly(&request)
+}
+
+// errVersionOnly is why a state can't be had.
+func (d *dialect) errVersionOnly() error {
+	return fmt.Errorf("dialect %s: the refresh of such a write has its version, but not the state that it replaces", d.Name)
 }
 
 // inBody reports whether the body of a write may carry a version.

@@ -29,7 +29,7 @@ func (c *call) isOwn(conflict *Conflict) bool {
 		err := conflict.refresh.learn(ctx, conflict, false)
 		return err != nil && c.outcome.Cause == CauseGone
 	case http.MethodPut:
-		if c.payload.length > c.maxRepresentation || !c.payload.replayable() {
+		if c.payload.length > c.maxRepresentation || !c.payload.replayable() || c.dialect.versionOnly(c.write) {
 			return false
 		}
 		err := conflict.refresh.learn(ctx, conflict, true)

@@ -64,6 +64,10 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 	if r.err != nil || r.known && (!needState || r.state != nil) {
 		return r.err
 	}
+	if needState && c.call.dialect.versionOnly(c.call.write) {
+		r.err = c.call.stop(CauseRefreshFailed, refreshError(c, answer{method: http.MethodGet}, c.call.dialect.errVersionOnly()))
+		return r.err
+	}
 	if r.begin(c, needState) {
 		r.err = c.call.waitForPace(ctx, waitPace)
 	}

@@ -183,6 +183,9 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	req.Header.Set("Accept", d.set.codec.ContentType())
 	askForFresh(req.Header)
 	dialect := d.dialect(ctx)
+	if dialect.versionOnly(d.sample(dialect, false)) {
+		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.errVersionOnly())
+	}
 	if dialect != nil && dialect.RefreshRequest != nil && signedAbove(req) == "" {
 		if req, err = changeRefresh(req, req, dialect.RefreshRequest, true); err != nil {
 			return nil, fmt.Errorf("%w: dialect %s: %w", errRefreshRequest, dialect.Name, err)
@@ -266,16 +269,10 @@ func (d *document[T]) readVersions(s *state[T], dialect *dialect) {
 		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
 		return
 	}
-	for i, p := range places {
+	for i := range places {
 		places[i].value = versions[i]
-		if at := p.Current.in(s.header); at.kind == inBody {
-			if m, err := memberAt(s.body, at.name); err == nil && m.number() {
-				places[i].kind = numberKind
-			} else {
-				places[i].kind = stringKind
-			}
-		}
 	}
+	learnKinds(places, s.header, s.body)
 	s.ETag, s.placed = joined(versions), places
 }
 

@@ -145,7 +145,22 @@ func (c *call) validatorsIn(a answer, g guard) (v Validators, versions []string,
 	if versions, err = currentVersions(g.placed, a.header, a.body); err != nil {
 		return v, nil, err
 	}
+	learnKinds(g.placed, a.header, a.body)
 	return Validators{ETag: joined(versions), LastModified: validatorsOf(a.header).LastModified}, versions, nil
+}
+
+// learnKinds notes what kinds of JSON value the versions have in an answer.
+func learnKinds(all []placed, h http.Header, doc []byte) {
+	for i, p := range all {
+		at := p.Current.in(h)
+		if at.kind != inBody {
+			continue
+		}
+		all[i].kind = stringKind
+		if m, err := memberAt(doc, at.name); err == nil && m.number() {
+			all[i].kind = numberKind
+		}
+	}
 }
 
 // validators returns those of RFC 9110 in an answer, with an entity-tag from the

@@ -19,6 +19,7 @@ import (
 	"net/http"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/ifmatch-go/ifmatch"
 )
 
@@ -114,6 +115,9 @@ func (pipeline) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if raw.GetBody != nil {
 		raw.GetBody = r.GetBody
+	}
+	if raw.Method == http.MethodGet {
+		runtime.SkipBodyDownload(next) // WithMaxRepresentation bounds what is read of it
 	}
 	return next.Next()
 }

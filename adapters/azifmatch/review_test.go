@@ -2,13 +2,17 @@ package azifmatch_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/ifmatch-go/ifmatch"
 	"github.com/ifmatch-go/ifmatch/adapters/azifmatch"
 	"github.com/ifmatch-go/ifmatch/dialect/azureblob"
@@ -82,5 +86,37 @@ func TestStarKeepsRetries(t *testing.T) {
 		if err != nil || resp.StatusCode != 204 {
 			t.Errorf("%v: %v, %v after %d", test, err, resp.StatusCode, f.sent)
 		}
+	}
+}
+
+// endless counts what is read of it.
+type endless struct{ n int64 }
+
+func (e *endless) Read(p []byte) (int, error) { e.n += int64(len(p)); return len(p), nil }
+func (e *endless) Close() error               { return nil }
+
+type answering func(*http.Request) *http.Response
+
+func (f answering) Do(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// TestStateIsBounded: the SDK doesn't read a state whole before WithMaxRepresentation
+// can bound it.
+func TestStateIsBounded(t *testing.T) {
+	state := new(endless)
+	network := answering(func(r *http.Request) *http.Response {
+		if r.Method == http.MethodGet {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Etag": {`"b"`}}, Body: state, ContentLength: -1, Request: r}
+		}
+		return &http.Response{StatusCode: 412, Header: http.Header{"X-Ms-Error-Code": {"ConditionNotMet"}}, Body: http.NoBody, Request: r}
+	})
+	rebuild := ifmatch.Rebuild(func(_ context.Context, current *ifmatch.Representation) ([]byte, error) { return current.Body, nil })
+	client := newClient(t, network, []policy.Policy{azifmatch.New(rebuild, ifmatch.WithMaxRepresentation(1000))}, nil)
+	var out ifmatch.Outcome
+	resp, err := put(ifmatch.WithOutcome(t.Context(), &out), client, "https://a.test/c/b", `"a"`, streaming.NopCloser(strings.NewReader("x")))
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(out.Err, ifmatch.ErrTooLarge) || state.n > 64<<10 {
+		t.Errorf("%d bytes were read: %v, %v", state.n, out.Err, err)
 	}
 }

@@ -27,8 +27,8 @@ const MarkField = "X-Ms-Meta-Ifmatchwrite"
 // Dialect returns the dialect of Azure Blob Storage. The code in x-ms-error-code
 // says what a 412 means:
 //
-//   - ConditionNotMet is as in RFC 9110. An Append Block stops with CauseChanged:
-//     sent again under a fresh tag it might be appended twice.
+//   - ConditionNotMet is as in RFC 9110. An Append Block stops with CauseChanged,
+//     also without a code: sent again under a fresh tag it might be appended twice.
 //   - A code of a lease stops with CauseLocked, also in a 409.
 //   - Any other code, as of an append position, a size, a sequence number or the
 //     source of a copy, stops with CauseUnattributed.
@@ -46,6 +46,7 @@ func Dialect() ifmatch.Dialect {
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          judge,
 		RefreshRequest: toBlob,
+		VersionOnly:    replacesOther,
 		Conditions:     conditions[:],
 		MarkField:      MarkField,
 		Marks:          setsMetadata,
@@ -66,7 +67,7 @@ func judge(a *ifmatch.Answer) ifmatch.Verdict {
 		return a.Stops(ifmatch.CauseExists, "create only: BlobAlreadyExists")
 	case a.StatusCode == http.StatusConflict:
 		return a.Passes()
-	case code == "ConditionNotMet" && strings.EqualFold(a.Request.URL.Query().Get("comp"), "appendblock"):
+	case (code == "ConditionNotMet" || code == "") && strings.EqualFold(a.Request.URL.Query().Get("comp"), "appendblock"):
 		return a.Stops(ifmatch.CauseChanged, "an Append Block isn't sent again under another tag: it might be appended twice")
 	case code == "ConditionNotMet":
 		return a.AsRFC9110()
@@ -79,6 +80,13 @@ func judge(a *ifmatch.Answer) ifmatch.Verdict {
 		}
 	}
 	return a.AsRFC9110()
+}
+
+// replacesOther reports whether a write has something else in its body than the
+// content of a blob: a lease, metadata, a list of blocks, nothing for a copy.
+func replacesOther(req *http.Request) bool {
+	query := req.URL.Query()
+	return query.Has("comp") || query.Has("restype") || req.Header.Get("X-Ms-Copy-Source") != ""
 }
 
 // setsMetadata reports whether a PUT writes a blob with the metadata in its

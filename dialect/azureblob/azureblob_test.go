@@ -147,16 +147,22 @@ func TestDialect(t *testing.T) {
 		}}},
 		"an append that was lost": {there(), storetest.Case{Lose: 1, URL: blob + "?comp=appendblock", Header: []string{fresh}, Want: []string{
 			`PUT /account/container/blob?comp=appendblock If-Match: "0x2" mine lost`, `PUT /account/container/blob?comp=appendblock If-Match: "0x2" mine 412`,
-			"GET /account/container/blob 200", "outcome unknown: unknown, unattributed",
+			"outcome unknown: unknown, unattributed",
 		}}},
 		"a block list, with a signature": {there(), storetest.Case{URL: blob + "?comp=blocklist&" + sas + "&versionid=2026%3a1&timeout=9", Header: []string{stale}, Want: []string{
 			`PUT /account/container/blob?comp=blocklist&` + sas + `&versionid=2026%3a1&timeout=9 If-Match: "0x1" mine 412`,
 			"HEAD /account/container/blob?" + sas + "&versionid=2026%3a1&timeout=9 200",
 			`PUT /account/container/blob?comp=blocklist&` + sas + `&versionid=2026%3a1&timeout=9 If-Match: "0x2" mine 201`, "201: applied, changed",
 		}}},
-		"a page": {there(), storetest.Case{Policy: storetest.Rebuild(), URL: blob + "?comp=page", Header: []string{stale, "X-Ms-Range: bytes=0-511"}, Want: []string{
-			`PUT /account/container/blob?comp=page If-Match: "0x1" mine 412`, "GET /account/container/blob 200",
-			`PUT /account/container/blob?comp=page If-Match: "0x2" theirs+mine 201`, "201: applied, changed",
+		"a page": {there(), storetest.Case{URL: blob + "?comp=page", Header: []string{stale, "X-Ms-Range: bytes=0-511"}, Want: []string{
+			`PUT /account/container/blob?comp=page If-Match: "0x1" mine 412`, "HEAD /account/container/blob 200",
+			`PUT /account/container/blob?comp=page If-Match: "0x2" mine 201`, "201: applied, changed",
+		}}},
+		"a page made of the state": {there(), storetest.Case{Policy: storetest.Rebuild(), URL: blob + "?comp=page", Header: []string{stale}, Text: refused, Want: []string{
+			`PUT /account/container/blob?comp=page If-Match: "0x1" mine 412`, "412: not applied, refresh failed",
+		}}},
+		"an append without a code": {coded("none"), storetest.Case{URL: blob + "?comp=appendblock", Header: []string{stale}, Want: []string{
+			`PUT /account/container/blob?comp=appendblock If-Match: "0x1" mine 412`, "412: not applied, changed",
 		}}},
 		"signed above":         {there(), storetest.Case{Header: []string{stale, "Authorization: SharedKey a:b"}, Text: refused, Want: alone("412: not applied, signed above")}},
 		"a code of a megabyte": {coded(strings.Repeat("x", 1<<20)), storetest.Case{Header: []string{stale}, Want: alone("412: not applied, unattributed")}},

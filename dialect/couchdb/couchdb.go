@@ -7,7 +7,9 @@
 //
 // The current version is read from the document, not from its ETag, which an
 // attachment hasn't and which express-pouchdb makes of the page it sends. A refresh
-// of an attachment asks the document that it belongs to.
+// of an attachment asks the document that it belongs to. So only its version is
+// known: Resend sends it again, and what needs the attachment itself (Rebuild,
+// MergeJSON, Update) ends with CauseRefreshFailed.
 package couchdb
 
 import (
@@ -43,6 +45,7 @@ func Below(prefix string) ifmatch.Dialect {
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          at.judge,
 		RefreshRequest: at.askDocument,
+		VersionOnly:    func(req *http.Request) bool { return !at.isDocument(req) },
 	}
 }
 

@@ -1,6 +1,7 @@
 package couchdb
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -86,5 +87,40 @@ func TestDeleteAttachmentWithBody(t *testing.T) {
 	resp, err := ifmatch.NewTransport(r, ifmatch.Resend, ifmatch.WithDialect(Dialect())).RoundTrip(req)
 	if err != nil || resp.StatusCode != 200 {
 		t.Errorf("%v %q", err, log)
+	}
+}
+
+// TestAttachmentIsNotItsDocument: the document is never handed out, nor written, in
+// place of its attachment.
+func TestAttachmentIsNotItsDocument(t *testing.T) {
+	base := serving(func(req *http.Request, body string) (int, string) {
+		if req.Method == http.MethodPut {
+			if strings.Contains(req.URL.RawQuery, "7-ab07") {
+				t.Errorf("written: %s", body)
+			}
+			return 409, `{"error":"conflict","reason":"Document update conflict."}`
+		}
+		return 200, `{"_id":"doc","_rev":"7-ab07","_attachments":{}}`
+	})
+	for name, policy := range map[string]ifmatch.Policy{
+		"Rebuild":   ifmatch.Rebuild(func(_ context.Context, current *ifmatch.Representation) ([]byte, error) { return current.Body, nil }),
+		"MergeJSON": ifmatch.MergeJSON([]byte(`{"c":1}`)),
+	} {
+		var out ifmatch.Outcome
+		req, err := http.NewRequestWithContext(ifmatch.WithOutcome(t.Context(), &out), http.MethodPut, document+"/data.json?rev=3-ab03", strings.NewReader(`{"c":2}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := ifmatch.NewTransport(base, policy, ifmatch.WithDialect(Dialect())).RoundTrip(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if out.Cause != ifmatch.CauseRefreshFailed {
+			t.Errorf("%s: %v, %v", name, out, err)
+		}
+	}
+	client := &http.Client{Transport: base}
+	if _, err := ifmatch.Update(t.Context(), client, document+"/data.json", func(d *map[string]any) error { return nil }, ifmatch.WithDialect(Dialect())); err == nil {
+		t.Error("Update has read the document")
 	}
 }

@@ -10,11 +10,15 @@
 package fhir
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
 )
 
 // Dialect returns the dialect of FHIR.
@@ -24,9 +28,10 @@ func Dialect() ifmatch.Dialect {
 		Tokens: []ifmatch.Token{
 			{Sent: ifmatch.InHeader("If-Match"), Current: ifmatch.InHeader("ETag"), Tag: true},
 		},
-		Statuses: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
-		Judge:    judge,
-		WeakTags: true,
+		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+		Judge:          judge,
+		WeakTags:       true,
+		RefreshRequest: query.Without("_elements", "_summary"),
 	}
 }
 
@@ -39,7 +44,11 @@ func judge(a *ifmatch.Answer) ifmatch.Verdict {
 	case a.StatusCode == http.StatusPreconditionRequired:
 		return a.AsRFC9110()
 	}
-	switch code := issueCode(a.Body()); code {
+	code, ok := codeIn(a.Body(), a.Header)
+	if !ok {
+		return a.Stops(ifmatch.CauseUnattributed, "there is an OperationOutcome, and it can't be read: it may be about a lock")
+	}
+	switch code {
 	case "", "conflict", "processing", "invalid": // the last two say nothing, and servers use them
 	case "lock-error":
 		return a.Stops(ifmatch.CauseLocked, "somebody holds a lock on the resource")
@@ -72,20 +81,43 @@ func conditionalOperation(req *http.Request) bool {
 	return false
 }
 
-// issueCode is the code of the first error in an OperationOutcome, empty where
-// there is none.
-func issueCode(body []byte) string {
+// codeIn is the code of the first error in an OperationOutcome, in JSON or XML,
+// empty where there is none. It reports false where there seems to be one that is
+// too long, too slow, or none of FHIR's.
+func codeIn(body []byte, h http.Header) (code string, ok bool) {
+	if body = bytes.TrimSpace(body); len(body) == 0 {
+		return "", h.Get("Content-Length") == "0" || !strings.Contains(strings.ToLower(h.Get("Content-Type")), "fhir")
+	}
+	type value struct {
+		Value string `xml:"value,attr"`
+	}
+	var inXML struct {
+		XMLName xml.Name `xml:"OperationOutcome"`
+		Issue   []struct {
+			Severity value `xml:"severity"`
+			Code     value `xml:"code"`
+		} `xml:"issue"`
+	}
 	var outcome struct {
 		ResourceType string
 		Issue        []struct{ Severity, Code string }
 	}
-	if json.Unmarshal(body, &outcome) != nil || outcome.ResourceType != "OperationOutcome" {
-		return ""
+	switch {
+	case json.Unmarshal(body, &outcome) == nil:
+		if outcome.ResourceType != "OperationOutcome" {
+			return "", true
+		}
+	case xml.Unmarshal(body, &inXML) == nil:
+		for _, issue := range inXML.Issue {
+			outcome.Issue = append(outcome.Issue, struct{ Severity, Code string }{issue.Severity.Value, issue.Code.Value})
+		}
+	default:
+		return "", !bytes.Contains(body, []byte("OperationOutcome"))
 	}
 	for _, issue := range outcome.Issue {
 		if issue.Severity == "error" || issue.Severity == "fatal" {
-			return issue.Code
+			return issue.Code, true
 		}
 	}
-	return ""
+	return "", true
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -163,12 +164,81 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// TestNoOutcome: an answer that isn't an OperationOutcome leaves it to the status.
-func TestNoOutcome(t *testing.T) {
-	for _, body := range []string{"", "<html>", `{"resourceType":"OperationOutcome"}`, `{"resourceType":"OperationOutcome","issue":[{}]}`, `[1]`, strings.Repeat("[", 100000)} {
-		if code := issueCode([]byte(body)); code != "" {
-			t.Errorf("%.40s: %q", body, code)
+// TestIssueCode: JSON and XML are read, what isn't an OperationOutcome leaves it to
+// the status, and one that can't be read is no version conflict for certain.
+func TestIssueCode(t *testing.T) {
+	const inXML = `<?xml version="1.0"?><OperationOutcome xmlns="http://hl7.org/fhir"><issue><severity value="warning"/><code value="informational"/></issue>` +
+		`<issue><severity value="error"/><code value="lock-error"/></issue></OperationOutcome>`
+	for body, want := range map[string]ifmatch.Cause{
+		"": ifmatch.CauseChanged, "<html>": ifmatch.CauseChanged, `[1]`: ifmatch.CauseChanged, strings.Repeat("[", 100000): ifmatch.CauseChanged,
+		`{"resourceType":"OperationOutcome"}`: ifmatch.CauseChanged, `{"resourceType":"OperationOutcome","issue":[{}]}`: ifmatch.CauseChanged,
+		outcome("conflict"): ifmatch.CauseChanged, outcome("lock-error"): ifmatch.CauseLocked, outcome("not-found"): ifmatch.CauseUnattributed,
+		inXML: ifmatch.CauseLocked, strings.ReplaceAll(inXML, "lock-error", "conflict"): ifmatch.CauseChanged,
+		inXML[:100]: ifmatch.CauseUnattributed,
+		`{"resourceType":"OperationOutcome","text":"` + strings.Repeat("x", 70000) + `"}`: ifmatch.CauseUnattributed,
+	} {
+		base := roundTrip(func(req *http.Request) *http.Response {
+			if req.Method == http.MethodPut {
+				return &http.Response{StatusCode: 409, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+			}
+			return &http.Response{StatusCode: 200, Header: http.Header{"Etag": {`W/"3"`}}, Body: http.NoBody}
+		})
+		var out ifmatch.Outcome
+		req, _ := http.NewRequestWithContext(ifmatch.WithOutcome(t.Context(), &out), http.MethodPut, resource, strings.NewReader("x"))
+		req.Header.Set("If-Match", `W/"3"`)
+		resp, err := ifmatch.NewTransport(base, ifmatch.Stop, ifmatch.WithDialect(Dialect())).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
 		}
+		resp.Body.Close()
+		if out.Cause != want {
+			t.Errorf("%.60s: %v, %v", body, out.Cause, out.Err)
+		}
+	}
+}
+
+// TestSlowOutcome: a body that isn't there in time may be about a lock.
+func TestSlowOutcome(t *testing.T) {
+	for length, want := range map[string]bool{"0": true, "": false, "100": false} {
+		h := http.Header{"Content-Type": {"application/fhir+json"}, "Content-Length": {length}}
+		if _, ok := codeIn(nil, h); ok != want {
+			t.Errorf("%q: %t", length, ok)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) *http.Response
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		io.Copy(io.Discard, req.Body)
+		req.Body.Close()
+	}
+	resp := f(req)
+	resp.Request = req
+	return resp, nil
+}
+
+// TestWholeState: Rebuild gets the resource, not the elements that the answer to the
+// write was to have.
+func TestWholeState(t *testing.T) {
+	var refreshed string
+	base := roundTrip(func(req *http.Request) *http.Response {
+		if req.Method == http.MethodPut {
+			return &http.Response{StatusCode: 412, Header: http.Header{}, Body: http.NoBody}
+		}
+		refreshed = req.URL.RawQuery
+		return &http.Response{StatusCode: 404, Header: http.Header{}, Body: http.NoBody}
+	})
+	req, _ := http.NewRequest(http.MethodPut, resource+"?_elements=a&_format=json&_summary=true", strings.NewReader("x"))
+	req.Header.Set("If-Match", `W/"3"`)
+	resp, err := ifmatch.NewTransport(base, ifmatch.Resend, ifmatch.WithDialect(Dialect())).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if refreshed != "_format=json" {
+		t.Error(refreshed)
 	}
 }
 

@@ -85,6 +85,18 @@ func XML() ifmatch.Dialect {
 			req.URL.RawQuery = keep(req.URL.RawQuery, "generation", "userProject")
 			return req, nil
 		},
+		VersionOnly: func(req *http.Request) bool {
+			for name := range req.URL.Query() {
+				switch name {
+				case "generation", "userProject", "GoogleAccessId", "Signature", "Expires":
+				default:
+					if !strings.HasPrefix(strings.ToLower(name), "x-goog-") && !strings.HasPrefix(name, "response-") {
+						return true // a subresource, or a part
+					}
+				}
+			}
+			return req.Header.Get("X-Goog-Copy-Source") != ""
+		},
 		MarkField: MarkField,
 		Marks: func(req *http.Request) bool {
 			return req.URL.RawQuery == "" && req.Header.Get("X-Goog-Copy-Source") == ""

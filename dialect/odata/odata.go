@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
 )
 
 // Dialect returns the dialect of OData 4.
@@ -28,10 +29,11 @@ func Dialect() ifmatch.Dialect {
 			{Sent: sent, Current: ifmatch.InBody("/@odata.etag"), Tag: true},
 			{Sent: sent, Current: ifmatch.InBody("/@etag"), Tag: true},
 		},
-		Statuses:   []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired},
-		Judge:      judge,
-		WeakTags:   true,
-		MergePatch: "application/json",
+		Statuses:       []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+		Judge:          judge,
+		WeakTags:       true,
+		RefreshRequest: query.Without("$select", "$expand"),
+		MergePatch:     "application/json",
 	}
 }
 

@@ -40,6 +40,7 @@ func Dialect() ifmatch.Dialect {
 		Statuses:       []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          judge,
 		RefreshRequest: toObject,
+		VersionOnly:    replacesOther,
 		MarkField:      MarkField,
 		Marks:          setsMetadata,
 	}
@@ -77,6 +78,21 @@ func codeOf(a *ifmatch.Answer) string {
 		return ""
 	}
 	return body.Code
+}
+
+// replacesOther reports whether a write has something else in its body than the
+// content of an object: a part, tags, nothing for a copy.
+func replacesOther(req *http.Request) bool {
+	for name := range req.URL.Query() {
+		switch name {
+		case "x-id", "versionId", "AWSAccessKeyId", "Signature", "Expires":
+		default:
+			if !strings.HasPrefix(strings.ToLower(name), "x-amz-") && !strings.HasPrefix(name, "response-") {
+				return true
+			}
+		}
+	}
+	return req.Header.Get("X-Amz-Copy-Source") != ""
 }
 
 // setsMetadata reports whether a PUT writes an object with the metadata in its

@@ -13,6 +13,7 @@ import (
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
 )
 
 // Dialect returns the dialect of SCIM 2.0.
@@ -24,9 +25,10 @@ func Dialect() ifmatch.Dialect {
 			{Sent: sent, Current: ifmatch.InHeader("ETag"), Tag: true},
 			{Sent: sent, Current: ifmatch.InBody("/meta/version"), Tag: true}, // RFC 7643 §3.1
 		},
-		Statuses: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
-		Judge:    judge,
-		WeakTags: true,
+		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+		Judge:          judge,
+		WeakTags:       true,
+		RefreshRequest: query.Without("attributes", "excludedAttributes"),
 	}
 }
 
