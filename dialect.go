@@ -35,9 +35,9 @@ type Dialect struct {
 
 	// VersionOnly reports whether the refresh of such a write has its version, but
 	// not the state that it replaces: that of an attachment asks its document, that
-	// of a lease its blob. No policy and no Update gets that state: a call that wants
-	// it ends with CauseRefreshFailed. Nor does its content show that an earlier
-	// attempt was applied. Nil: of none.
+	// of a lease its blob. No policy gets that state: a call that wants it ends with
+	// CauseRefreshFailed, and Get and Update are an error. Nor does its content show
+	// that an earlier attempt was applied. Nil: of none.
 	VersionOnly func(*http.Request) bool
 
 	// WeakTags says that the API gives out weak entity-tags and compares them

@@ -142,7 +142,8 @@ func withoutURLs(err error) error {
 		return errors.New(badLocation)
 	}
 	clean := text
-	for inner := (*url.Error)(nil); errors.As(err, &inner); err = inner.Err {
+	inner := (*url.Error)(nil)
+	for e := err; errors.As(e, &inner); e = inner.Err {
 		clean = strings.ReplaceAll(clean, strconv.Quote(inner.URL), strconv.Quote(publicText(inner.URL)))
 	}
 	if clean == text {
@@ -159,3 +160,9 @@ type cleanError struct {
 
 func (e *cleanError) Error() string { return e.text }
 func (e *cleanError) Unwrap() error { return e.err }
+
+// Timeout is for *url.Error, which asks only the error right below it.
+func (e *cleanError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.err, &t) && t.Timeout()
+}

@@ -83,8 +83,9 @@ func (r *Resource[T]) unusable() error {
 //
 // The write uses the options of the Resource and no caller's context; its outcome
 // is that of all who share it, but for the Effect and the error of an edit that
-// was left out. With an error the Snapshot is zero but for its Outcome. The end of ctx ends this caller's wait: its edit isn't run if it was still
-// queued, and otherwise the error matches ErrOutcomeUnknown beside the context's.
+// was left out. With an error the Snapshot is zero but for its Outcome. The end
+// of ctx ends this caller's wait: its edit isn't run if it was still queued, and
+// otherwise the error matches ErrOutcomeUnknown beside the context's.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
 	tell(ctx, Outcome{})
 	err := r.unusable()

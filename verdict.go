@@ -15,7 +15,8 @@ type Answer struct {
 	body func() []byte
 }
 
-// Body returns the beginning of the body, at most 64 KiB of it.
+// Body returns the beginning of the body, at most 64 KiB of it, and nothing where
+// that takes longer than a second.
 func (a *Answer) Body() []byte { return a.body() }
 
 // Verdict is what an answer means. The zero Verdict is that of Passes.

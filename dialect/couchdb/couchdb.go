@@ -8,8 +8,8 @@
 // The current version is read from the document, not from its ETag, which an
 // attachment hasn't and which express-pouchdb makes of the page it sends. A refresh
 // of an attachment asks the document that it belongs to. So only its version is
-// known: Resend sends it again, and what needs the attachment itself (Rebuild,
-// MergeJSON, Update) ends with CauseRefreshFailed.
+// known: Resend sends it again, Rebuild and MergeJSON end with CauseRefreshFailed,
+// and Get and Update of an attachment are an error.
 package couchdb
 
 import (
