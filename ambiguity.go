@@ -2,12 +2,12 @@ package ifmatch
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // ambiguity is the first attempt whose effect is unknown: what the call ends
@@ -22,14 +22,14 @@ type ambiguity struct {
 // note remembers the first attempt that may have been applied although its
 // answer doesn't say so.
 func (c *call) note(resp *http.Response, err error) {
-	if safeMethod(c.write.Method) {
+	if semantics.Safe(c.write.Method) {
 		return
 	}
-	c.keyed = c.keyed || replayedBelow(c.write.Header)
+	c.keyed = c.keyed || semantics.ReplayedBelow(c.write.Header)
 	if c.first != nil {
 		return
 	}
-	if err != nil && (c.keyed || !notApplied(err)) || err == nil && ambiguousStatus(resp.StatusCode) {
+	if err != nil && (c.keyed || !notApplied(err)) || err == nil && semantics.AmbiguousStatus(resp.StatusCode) {
 		c.first = &ambiguity{err: err, resp: resp, blind: c.manner == underFresh || c.manner == unguarded}
 	}
 }
@@ -37,18 +37,6 @@ func (c *call) note(resp *http.Response, err error) {
 // ambiguous reports whether an attempt may have been applied although its answer
 // doesn't say so.
 func (c *call) ambiguous() bool { return c.first != nil || c.keyed }
-
-// replayedBelow reports whether net/http itself repeats such a request when a
-// connection is cut. It looks for the name only: without a value the field isn't
-// sent.
-func replayedBelow(h http.Header) bool {
-	for _, name := range idempotencyKeys {
-		if _, ok := h[name]; ok {
-			return true
-		}
-	}
-	return hasIdempotencyKey(h)
-}
 
 // leftOpen returns what an earlier hop of the same http.Client call left open:
 // ambiguity outlasts a redirect.
@@ -63,28 +51,11 @@ func leftOpen(req *http.Request) *ambiguity {
 // that was answered with a redirect to what came of it.
 func seeOther(req *http.Request) bool {
 	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
-		if !safeMethod(resp.Request.Method) && seeOtherStatus(resp.StatusCode) {
+		if !semantics.Safe(resp.Request.Method) && semantics.SeeOther(resp.StatusCode) {
 			return true
 		}
 	}
 	return false
-}
-
-// seeOtherStatus reports whether a server may have performed the write before it
-// redirected so (RFC 9110 §15.4.4; 302 is used alike).
-func seeOtherStatus(status int) bool {
-	return status == http.StatusFound || status == http.StatusSeeOther
-}
-
-// ambiguousStatus reports whether a server may have applied the write before it
-// answered so. Proxies have numbers of their own for an answer that was lost
-// behind them, such as Cloudflare's 520 to 524.
-func ambiguousStatus(status int) bool {
-	switch status {
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return status >= 500
 }
 
 // notApplied reports whether an error of the base shows that the write wasn't
@@ -97,29 +68,7 @@ func notApplied(err error) bool {
 		return conflict.Outcome.Effect == EffectNotApplied
 	}
 	interrupted, unfit := (*interruptedError)(nil), (*dialectError)(nil)
-	return errors.As(err, &interrupted) || errors.As(err, &unfit) || neverSent(err)
-}
-
-// neverSent reports whether the request surely didn't reach the server: dialing,
-// resolving, connecting to the proxy or the TLS handshake failed.
-func neverSent(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect") {
-		return true
-	}
-	if err.Error() == "net/http: TLS handshake timeout" { // net/http doesn't export its type
-		return true
-	}
-	var (
-		dns         *net.DNSError
-		record      tls.RecordHeaderError
-		certificate *tls.CertificateVerificationError
-		authority   x509.UnknownAuthorityError
-		hostname    x509.HostnameError
-		invalid     x509.CertificateInvalidError
-	)
-	return errors.As(err, &dns) || errors.As(err, &record) && record.Conn != nil || errors.As(err, &certificate) ||
-		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+	return errors.As(err, &interrupted) || errors.As(err, &unfit) || semantics.NeverSent(err)
 }
 
 // resolveAmbiguous handles a refusal after an attempt that may have been
@@ -213,7 +162,7 @@ type outcomeUnknownError struct {
 }
 
 func (c *call) unknownError(cause error) error {
-	return &outcomeUnknownError{c.write.Method, publicURL(c.write.URL), cause}
+	return &outcomeUnknownError{c.write.Method, redact.URL(c.write.URL), cause}
 }
 
 func (e *outcomeUnknownError) Error() string {

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 
 	pacing "github.com/ifmatch-go/ifmatch/internal/pace"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // WithBackoff sets the pace of conflicts: newBackOff is called once for each
@@ -102,7 +101,7 @@ func (c *call) nextPace(reason string) (time.Duration, string, error) {
 	if !more {
 		return 0, "", fmt.Errorf("%w: the backoff stopped", ErrAttempts)
 	}
-	if demanded := retryAfter(c.refusal.Header); demanded > d && reason == waitPace {
+	if demanded := semantics.RetryAfter(c.refusal.Header); demanded > d && reason == waitPace {
 		return demanded, waitRetryAfter, nil
 	}
 	return d, reason, nil
@@ -230,31 +229,4 @@ func (c *call) inTime() error {
 		return ErrElapsed
 	}
 	return nil
-}
-
-// retryAfter reads Retry-After in both forms of RFC 9110 §10.2.3. A number that
-// is too large for a duration is the longest one; a date in the past, a
-// negative number and garbage are no wait.
-func retryAfter(h http.Header) time.Duration {
-	value := trimOWS(h.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
-	const longest = time.Duration(1<<63 - 1)
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		if seconds > uint64(longest/time.Second) {
-			return longest
-		}
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	// The server's clock counts where it gives its Date.
-	now, ok := dateOf(h)
-	if !ok {
-		now = time.Now()
-	}
-	return max(at.Sub(now), 0)
 }

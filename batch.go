@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
 // write sends the edits of a batch as one write. What panics or ends the
@@ -296,7 +298,7 @@ var errLeft = errors.New("ifmatch: the caller gave up")
 // keep keeps the state for the next write, once the server was seen to store
 // exactly what was sent.
 func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
-	if s.ETag == "" || weakTag(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).ownPlaces() {
+	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).ownPlaces() {
 		return // what a patch makes, or an API's own version, is the server's to say
 	}
 	if !r.faithful {

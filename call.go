@@ -6,6 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // call is one RoundTrip that needs more than handing on.
@@ -21,7 +25,7 @@ type call struct {
 	mark      string          // of WithWriteMark, in dialect.MarkField of each write; empty: none
 	deadline  time.Time       // of the last attempt's start; zero until the first refusal or failure
 	outcome   Outcome
-	named     *url.URL // whose publicURL the last exchange has
+	named     *url.URL // whose redact.URL the last exchange has
 
 	write    *http.Request // as sent last: at first the caller's own, or a copy of it
 	guard    guard         // of write
@@ -125,7 +129,7 @@ func (c *call) release() {
 // send sends the next write.
 func (c *call) send(write *http.Request) (*http.Response, error) {
 	c.write = write
-	if !safeMethod(write.Method) {
+	if !semantics.Safe(write.Method) {
 		c.outcome.Attempts++
 	}
 	return c.exchange(write)
@@ -144,8 +148,8 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 
 // record adds one request and its answer to the outcome.
 func (c *call) record(req *http.Request, resp *http.Response, err error, took time.Duration) {
-	e := Exchange{Method: req.Method, URL: c.publicURL(req.URL), Err: brief(err), Wait: c.waited, Duration: took}
-	if !safeMethod(req.Method) {
+	e := Exchange{Method: req.Method, URL: c.publicURL(req.URL), Err: redact.Brief(err), Wait: c.waited, Duration: took}
+	if !semantics.Safe(req.Method) {
 		c.guard = c.dialect.guardOf(req)
 		e.Sent = c.guard.sent()
 	}
@@ -153,7 +157,7 @@ func (c *call) record(req *http.Request, resp *http.Response, err error, took ti
 		e.Method = http.MethodGet
 	}
 	if err == nil {
-		e.StatusCode, e.Received = resp.StatusCode, validatorsOf(resp.Header)
+		e.StatusCode, e.Received = resp.StatusCode, Validators(etag.Of(resp.Header))
 	}
 	c.outcome.Exchanges = append(c.outcome.Exchanges, e)
 	c.waited = 0
@@ -165,7 +169,7 @@ func (c *call) publicURL(u *url.URL) string {
 		return c.outcome.Exchanges[n-1].URL
 	}
 	c.named = u
-	return publicURL(u)
+	return redact.URL(u)
 }
 
 // startClock starts the limits with the first refusal or failure.

@@ -7,6 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // resolve returns the write that follows a refusal, or nil and why there is none.
@@ -141,10 +145,10 @@ func persistentCause(g guard) Cause {
 		return CauseStaleDate
 	}
 	for _, tag := range g.tags {
-		if weakTag(tag) {
+		if etag.Weak(tag) {
 			return CauseWeakValidator
 		}
-		if _, coded := withoutCoding(tag); coded {
+		if _, coded := etag.WithoutCoding(tag); coded {
 			return CauseCodedValidator
 		}
 	}
@@ -154,10 +158,10 @@ func persistentCause(g guard) Cause {
 // sameHeader is the header of a write that is sent once more as it was refused;
 // only an Idempotency-Key is the policy's new one.
 func sameHeader(refused, policys http.Header) http.Header {
-	h := cloneHeader(refused)
-	for _, name := range idempotencyKeys {
-		if values := fieldLines(policys, name); values != nil {
-			dropField(h, name)
+	h := field.Clone(refused)
+	for _, name := range semantics.IdempotencyKeys {
+		if values := field.Lines(policys, name); values != nil {
+			field.Drop(h, name)
 			h[name] = slices.Clone(values)
 		}
 	}
@@ -283,7 +287,7 @@ func (c *Conflict) describe() {
 	request.Body = nil
 	response := *c.call.refusal
 	response.Request = request
-	response.Header, response.Trailer = cloneHeader(response.Header), response.Trailer.Clone()
+	response.Header, response.Trailer = field.Clone(response.Header), response.Trailer.Clone()
 	response.TransferEncoding = slices.Clone(response.TransferEncoding)
 	response.Body = c.call.kept.reader()
 	c.Request, c.Response = request, &response

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Dialect says how one API carries the version of a state, and which of its
@@ -247,7 +250,7 @@ func (d *dialect) versionOnly(write *http.Request) bool {
 		return false
 	}
 	request := *write
-	request.Body, request.GetBody, request.Header = nil, nil, canonicalHeader(write.Header)
+	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
 	return d.VersionOnly(&request)
 }
 
@@ -258,7 +261,7 @@ func (d *dialect) errVersionOnly() error {
 
 // inBody reports whether the body of a write may carry a version.
 func (d *dialect) inBody(req *http.Request) bool {
-	if d == nil || !d.body || safeMethod(req.Method) {
+	if d == nil || !d.body || semantics.Safe(req.Method) {
 		return false
 	}
 	return slices.ContainsFunc(d.tokens, func(t Token) bool { return t.Sent.kind == inBody && t.isFor(req) })
@@ -266,14 +269,3 @@ func (d *dialect) inBody(req *http.Request) bool {
 
 // isFor reports whether a write may carry the version here.
 func (t Token) isFor(req *http.Request) bool { return t.For == nil || t.For(req) }
-
-// canonicalHeader is a copy of a header with canonical names: callers may have
-// spelled them otherwise, and net/http sends them all the same.
-func canonicalHeader(h http.Header) http.Header {
-	made := make(http.Header, len(h))
-	for name, values := range h {
-		key := http.CanonicalHeaderKey(name)
-		made[key] = append(made[key], values...)
-	}
-	return made
-}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // served is a transport that is made of what an origin does. Status 0 is a lost
@@ -46,7 +48,7 @@ func (s *served) RoundTrip(req *http.Request) (*http.Response, error) {
 // alwaysRefuses answers each write so, and each read with these fields.
 func alwaysRefuses(status int, text, field, current string) *served {
 	return &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
-		if safeMethod(req.Method) {
+		if semantics.Safe(req.Method) {
 			return 200, http.Header{field: {current}}, `{"n":1}`
 		}
 		return status, nil, text
@@ -85,7 +87,7 @@ func TestKeptVersion(t *testing.T) {
 		version, text, writes := 1, `{"n":0}`, 0
 		s := &served{serve: func(req *http.Request, body string) (int, http.Header, string) {
 			header := http.Header{"X-Version": {fmt.Sprint(version)}, "Etag": {fmt.Sprintf(`"e%d"`, version)}}
-			if safeMethod(req.Method) {
+			if semantics.Safe(req.Method) {
 				return 200, header, text
 			}
 			if v := req.Header.Get("X-If-Version"); v != "" && v != fmt.Sprint(version) { // any is taken without one
@@ -339,7 +341,7 @@ func TestFoundMarkHasNoTag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mark, n := "", 0
 		s := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
-			if safeMethod(req.Method) {
+			if semantics.Safe(req.Method) {
 				return 200, http.Header{"X-Version": {"8"}, "X-Mark": {mark}}, ""
 			}
 			if n++; n == 1 {
@@ -361,7 +363,7 @@ func TestUpdateEndsAsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		s := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
-			if safeMethod(req.Method) {
+			if semantics.Safe(req.Method) {
 				return 200, http.Header{"X-Version": {fmt.Sprint(n + 1)}}, "{}"
 			}
 			if n++; n == 1 {

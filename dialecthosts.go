@@ -2,9 +2,10 @@ package ifmatch
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 )
 
 // WithDialect sets the dialect of all requests, whatever was set before.
@@ -19,79 +20,28 @@ func WithDialect(d Dialect) Option { return WithDialects(map[string]Dialect{"*":
 // An invalid Dialect makes each call that it is for return an error that says
 // why, and nothing is sent.
 func WithDialects(byHost map[string]Dialect) Option {
-	layer := hostDialects{exact: make(map[dialectHost]*dialect), below: make(map[string]*dialect)}
+	layer := new(hosts.Table[*dialect])
+	var invalid *dialect
 	for host, d := range byHost {
-		layer.set(strings.ToLower(host), newDialect(d))
-	}
-	return optionFunc(func(s *settings) { s.dialects = append([]hostDialects{layer}, s.dialects...) })
-}
-
-// hostDialects are the dialects of one option.
-type hostDialects struct {
-	exact map[dialectHost]*dialect
-	below map[string]*dialect // by domain, with a dot before it
-	rest  *dialect
-}
-
-func (l *hostDialects) set(host string, d *dialect) {
-	domain, wildcard := strings.CutPrefix(host, "*.")
-	switch {
-	case host == "*" && l.rest == nil:
-		l.rest = d
-	case host == "*": // an invalid host was named
-	case host == "" || strings.ContainsAny(domain, "*/@?# ") || wildcard && strings.Contains(domain, ":"):
-		d.err = &dialectError{fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", host)}
-		l.rest = d
-	case wildcard:
-		l.below["."+strings.TrimSuffix(domain, ".")] = d
-	default:
-		l.exact[plainHost(host)] = d
-	}
-}
-
-// dialectHost is a host as it is looked up; its port is empty where any counts.
-type dialectHost struct{ host, port string }
-
-func plainHost(host string) dialectHost {
-	host = strings.ToLower(host)
-	if name, port, err := net.SplitHostPort(host); err == nil {
-		return dialectHost{strings.TrimSuffix(name, "."), port}
-	}
-	return dialectHost{strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "."), ""}
-}
-
-// of returns the dialect of a host, nil where there is none.
-func (l *hostDialects) of(host, port string) *dialect {
-	if d, ok := l.exact[dialectHost{host, port}]; ok {
-		return d
-	}
-	if d, ok := l.exact[dialectHost{host, ""}]; ok {
-		return d
-	}
-	for i := range len(host) {
-		if host[i] == '.' {
-			if d, ok := l.below[host[i:]]; ok {
-				return d
-			}
+		made := newDialect(d)
+		if !layer.Set(host, made) {
+			made.err = &dialectError{fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", strings.ToLower(host))}
+			invalid = made
 		}
 	}
-	return l.rest
+	if invalid != nil {
+		layer.Set("*", invalid)
+	}
+	return optionFunc(func(s *settings) { s.dialects = append([]*hosts.Table[*dialect]{layer}, s.dialects...) })
 }
 
 // dialectFor returns the dialect of a request, nil for that of RFC 9110.
 func (s *settings) dialectFor(u *url.URL) *dialect {
-	if u == nil || len(s.dialects) == 0 {
+	if u == nil {
 		return nil
 	}
-	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
-	switch {
-	case port == "" && u.Scheme == "https":
-		port = "443"
-	case port == "":
-		port = "80"
-	}
-	for i := range s.dialects {
-		if d := s.dialects[i].of(host, port); d != nil {
+	for _, layer := range s.dialects {
+		if d, ok := layer.Of(u); ok {
 			return d
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"hash"
 	"io"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // digestedBody is the body of a read. Its digest counts once the caller has seen
@@ -72,7 +75,7 @@ func (c *call) resolveSeen(conflict *Conflict) (Decision, error) {
 		if c.policyFixed() && (c.policy == Policy(Stop) || c.policy == Policy(Unconditional)) {
 			c.outcome.Cause = cause // they need no refresh
 		}
-	case !coded(conflict.refresh.state.Header) && !weakTag(conflict.refresh.fresh.ETag) &&
+	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.fresh.ETag) &&
 		sha256.Sum256(conflict.refresh.state.Body) == *c.seen.digest:
 		return Decision{conflict: conflict, kind: decideSeen}, nil
 	}

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
 
 // editing is the policy of Update: it makes a new body from each state that
@@ -51,7 +54,7 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 		}
 		return Snapshot[T]{}, o, a.unanswered(a.err, o)
 	case err != nil:
-		return Snapshot[T]{}, o, a.unanswered(withPublicURL(err), o)
+		return Snapshot[T]{}, o, a.unanswered(redact.Error(err), o)
 	}
 	defer resp.Body.Close()
 	if a.ended != nil {
@@ -165,7 +168,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 // that something on the way has sent the write twice.
 func (a *attempt[T]) redirected(ctx context.Context, c *Conflict) error {
 	refused := c.call.req
-	err := fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", a.doc.name, refused.Method, publicURL(refused.URL))
+	err := fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", a.doc.name, refused.Method, redact.URL(refused.URL))
 	if a.mark == nil {
 		return err
 	}
@@ -191,8 +194,8 @@ func (a *attempt[T]) unanswered(err error, o Outcome) error {
 
 // answered reads the final answer to a write.
 func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome) (Snapshot[T], Outcome, error) {
-	at, ownPlaces := publicURL(req.URL), a.doc.dialect(req.Context()).ownPlaces()
-	if got := publicURL(resp.Request.URL); redirected(resp, req.Method) {
+	at, ownPlaces := redact.URL(req.URL), a.doc.dialect(req.Context()).ownPlaces()
+	if got := redact.URL(resp.Request.URL); redirected(resp, req.Method) {
 		err := fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, at, resp.Request.Method, got)
 		if o.Effect != EffectNotApplied {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err) // what was applied there isn't known
@@ -202,7 +205,7 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
 	case success && o.Effect == EffectApplied:
-		s := Snapshot[T]{Validators: validatorsOf(resp.Header), Value: a.draft.value, Header: resp.Header}
+		s := Snapshot[T]{Validators: Validators(etag.Of(resp.Header)), Value: a.draft.value, Header: resp.Header}
 		if ownPlaces {
 			s.Validators = Validators{} // they aren't the API's version
 		}

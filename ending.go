@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // end ends the call with an answer that nothing follows.
@@ -56,14 +59,14 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 		}
 		return resp, nil
 	case !success:
-		c.outcome.Err = &StatusError{Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
+		c.outcome.Err = &StatusError{Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
 		if c.why != nil {
 			c.outcome.Err = fmt.Errorf("%w: %w", c.why, c.outcome.Err)
 		}
 		if c.first != nil && c.outcome.Effect == EffectUnknown {
 			c.outcome.Err = fmt.Errorf("%w; %w", c.outcome.Err, c.firstError())
 		}
-	case c.first != nil && safeMethod(c.write.Method):
+	case c.first != nil && semantics.Safe(c.write.Method):
 		c.outcome.Err = c.firstError() // a redirect made a GET of the write
 	case c.manner == underFresh, c.manner == unguarded:
 		c.outcome.Overwrote = true
@@ -102,11 +105,11 @@ func (c *call) finishError(err error) (*http.Response, error) {
 func (c *call) effect(resp *http.Response) Effect {
 	effect := effectOf(resp.StatusCode)
 	switch {
-	case effect == EffectApplied && !safeMethod(c.write.Method):
+	case effect == EffectApplied && !semantics.Safe(c.write.Method):
 		return EffectApplied
-	case c.ambiguous() || seeOther(c.req) || seeOtherStatus(resp.StatusCode) && !safeMethod(c.write.Method):
+	case c.ambiguous() || seeOther(c.req) || semantics.SeeOther(resp.StatusCode) && !semantics.Safe(c.write.Method):
 		return EffectUnknown // an earlier attempt may have been applied
-	case safeMethod(c.write.Method):
+	case semantics.Safe(c.write.Method):
 		return EffectNotApplied
 	}
 	return effect
@@ -144,7 +147,7 @@ func (c *call) fail(why error) (*http.Response, error) {
 	c.outcome.Err, c.outcome.Effect = why, c.refusedEffect()
 	c.done()
 	return nil, &ConflictError{
-		Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: c.refusal.StatusCode,
+		Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: c.refusal.StatusCode,
 		Header: c.refusal.Header, Body: c.kept.data, Outcome: c.outcome, Err: why,
 	}
 }
@@ -157,7 +160,7 @@ func (c *call) interrupted(why error) (*http.Response, error) {
 	}
 	last := c.asideErr
 	if c.aside != nil {
-		last = &StatusError{Method: c.write.Method, URL: publicURL(c.write.URL), StatusCode: c.aside.StatusCode, Header: c.aside.Header}
+		last = &StatusError{Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: c.aside.StatusCode, Header: c.aside.Header}
 	}
 	err := error(&interruptedError{why, last})
 	c.outcome.Effect = EffectNotApplied

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 )
 
@@ -87,82 +85,4 @@ type StatusError struct {
 // Error names the request and the status.
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("ifmatch: %s %q: %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
-}
-
-// publicURL is the text of u without what may be secret: user information,
-// query values and fragment. Signatures and tokens travel there.
-func publicURL(u *url.URL) string {
-	if u == nil {
-		return ""
-	}
-	clean := *u
-	clean.User, clean.RawQuery, clean.Fragment, clean.RawFragment = nil, "", "", ""
-	if u.RawQuery == "" {
-		return clean.String()
-	}
-	var names []string
-	for pair := range strings.SplitSeq(u.RawQuery, "&") {
-		name, _, found := strings.Cut(pair, "=")
-		if !found {
-			name = ""
-		}
-		names = append(names, name+"=…")
-	}
-	return clean.String() + "?" + strings.Join(names, "&")
-}
-
-// withPublicURL is an error of http.Client with the URL as publicURL has it:
-// net/http leaves the query and the name of the user in.
-func withPublicURL(err error) error {
-	e, ok := err.(*url.Error)
-	if !ok {
-		return err
-	}
-	public := *e
-	public.URL = publicText(e.URL)
-	public.Err = withoutURLs(e.Err)
-	return &public
-}
-
-// publicText is publicURL for the text of a URL, empty where it is none.
-func publicText(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return publicURL(u)
-}
-
-// withoutURLs is an error of http.Client without the URLs that it quotes: the
-// Location that it couldn't parse, and those of a client below the RoundTripper.
-func withoutURLs(err error) error {
-	const badLocation = "failed to parse Location header"
-	text := err.Error()
-	if strings.HasPrefix(text, badLocation) {
-		return errors.New(badLocation)
-	}
-	clean := text
-	inner := (*url.Error)(nil)
-	for e := err; errors.As(e, &inner); e = inner.Err {
-		clean = strings.ReplaceAll(clean, strconv.Quote(inner.URL), strconv.Quote(publicText(inner.URL)))
-	}
-	if clean == text {
-		return err
-	}
-	return &cleanError{clean, err}
-}
-
-// cleanError is an error with another text.
-type cleanError struct {
-	text string
-	err  error
-}
-
-func (e *cleanError) Error() string { return e.text }
-func (e *cleanError) Unwrap() error { return e.err }
-
-// Timeout is for *url.Error, which asks only the error right below it.
-func (e *cleanError) Timeout() bool {
-	var t interface{ Timeout() bool }
-	return errors.As(e.err, &t) && t.Timeout()
 }

@@ -1,6 +1,11 @@
 package ifmatch
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
 
 // begin sends the first attempt of a call that isn't plain: the caller's own
 // request, or a copy of it with a body that is copied as it is sent, or with an
@@ -24,12 +29,12 @@ func (c *call) begin() (*http.Response, error) {
 	c.expects, c.mark = c.addsExpect(), c.newMark()
 	if c.expects || c.mark != "" {
 		first = first.WithContext(first.Context())
-		first.Header = cloneHeader(c.req.Header)
+		first.Header = field.Clone(c.req.Header)
 		if c.expects {
 			first.Header["Expect"] = []string{"100-continue"}
 		}
 		if c.mark != "" {
-			setField(first.Header, c.dialect.MarkField, c.mark)
+			field.Set(first.Header, c.dialect.MarkField, c.mark)
 		}
 	}
 	resp, err := c.send(first)
@@ -48,18 +53,18 @@ func (c *call) copiesBody() bool {
 	if c.payload.empty || c.payload.body != nil {
 		return false
 	}
-	if c.seen.digest != nil || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && idempotent(c.req.Method) {
+	if c.seen.digest != nil || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && semantics.Idempotent(c.req.Method) {
 		return true
 	}
-	if safeMethod(c.req.Method) || c.policy == Policy(Stop) || signedAboveURL(c.req) {
+	if semantics.Safe(c.req.Method) || c.policy == Policy(Stop) || signedAboveURL(c.req) {
 		return false
 	}
 	if c.dialect.inBody(c.req) {
-		return !hasIdempotencyKey(c.req.Header)
+		return !semantics.HasIdempotencyKey(c.req.Header)
 	}
 	switch c.dialect.guardOf(c.req).kind {
 	case guardTags, guardDate, guardMovedOn:
-		return !hasIdempotencyKey(c.req.Header)
+		return !semantics.HasIdempotencyKey(c.req.Header)
 	}
 	return false
 }
@@ -70,7 +75,7 @@ func signedAboveURL(req *http.Request) bool { return req.URL != nil && signedAbo
 // addsExpect reports whether the write goes out with Expect: 100-continue.
 func (c *call) addsExpect() bool {
 	n := *c.expectContinue
-	if n <= 0 || c.payload.empty || safeMethod(c.req.Method) || fieldLines(c.req.Header, "Expect") != nil {
+	if n <= 0 || c.payload.empty || semantics.Safe(c.req.Method) || field.Lines(c.req.Header, "Expect") != nil {
 		return false
 	}
 	unknown := c.req.ContentLength <= 0
@@ -89,8 +94,8 @@ func (c *call) withoutExpect(resp *http.Response) (*http.Request, error) {
 	c.startClock()
 	c.setAside(resp, nil)
 	next := c.again()
-	next.Header = cloneHeader(c.write.Header)
-	dropField(next.Header, "Expect")
+	next.Header = field.Clone(c.write.Header)
+	field.Drop(next.Header, "Expect")
 	if err := c.payload.put(c, next); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Limits of the calls below.
@@ -134,7 +136,7 @@ func (w *hostileWire) readBody() bool {
 	return err == nil
 }
 
-func (w *hostileWire) isWrite() bool { return !safeMethod(w.req.Method) }
+func (w *hostileWire) isWrite() bool { return !semantics.Safe(w.req.Method) }
 
 // put sends s and reports whether it could.
 func (w *hostileWire) put(s string) bool {
@@ -707,7 +709,7 @@ func (w *hostileWatch) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := w.base.RoundTrip(req)
 	w.last = time.Now()
-	if !safeMethod(req.Method) {
+	if !semantics.Safe(req.Method) {
 		w.written = w.last
 		w.refused = err == nil && (resp.StatusCode == 412 || resp.StatusCode == 428)
 		if w.first.IsZero() && (err != nil || resp.StatusCode >= 400) {
@@ -828,7 +830,7 @@ func (h hostileCall) run(t *testing.T, name string) (outcome Outcome) {
 			if e.Err != nil && strings.Contains(e.Err.Error(), "invalid header") {
 				fail("net/http wouldn't send it: %v", e.Err)
 			}
-			if safeMethod(e.Method) {
+			if semantics.Safe(e.Method) {
 				refreshes++
 				if inRow > 4 {
 					fail("%d refreshes", inRow)

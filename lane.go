@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // minLease is the least time for which a writer keeps the others waiting; four
@@ -274,12 +277,12 @@ func sameUser(a, b *url.Userinfo) bool {
 // fields.
 func sameSelection(a, b http.Header) bool {
 	for name, values := range a {
-		if keptForRefresh(http.CanonicalHeaderKey(name)) && !slices.Equal(values, fieldLines(b, name)) {
+		if keptForRefresh(http.CanonicalHeaderKey(name)) && !slices.Equal(values, field.Lines(b, name)) {
 			return false
 		}
 	}
 	for name := range b {
-		if keptForRefresh(http.CanonicalHeaderKey(name)) && fieldLines(a, name) == nil {
+		if keptForRefresh(http.CanonicalHeaderKey(name)) && field.Lines(a, name) == nil {
 			return false
 		}
 	}
@@ -293,8 +296,8 @@ func (c *call) handOver(resp *http.Response) {
 		return
 	}
 	c.pass.last = handed{}
-	v := validatorsOf(resp.Header)
-	if c.guard.placed == nil && c.write.Method == http.MethodPut && v.ETag != "" && !weakTag(v.ETag) && resp.Header.Get("Content-Location") == "" {
+	v := Validators(etag.Of(resp.Header))
+	if c.guard.placed == nil && c.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
 		c.pass.last = handed{v.ETag, c.write}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // MergeJSON returns a policy that merges the caller's change of a JSON document
@@ -153,7 +155,7 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 // parseCoded is parseRaw for a body that came with a header.
 func parseCoded(body []byte, header http.Header) (*rawDoc, error) {
 	doc, err := parseRaw(body)
-	if coding := strings.Join(fieldLines(header, "Content-Encoding"), ", "); err != nil && coding != "" {
+	if coding := strings.Join(field.Lines(header, "Content-Encoding"), ", "); err != nil && coding != "" {
 		return nil, fmt.Errorf("it has the Content-Encoding %q: %w", coding, err)
 	}
 	return doc, err

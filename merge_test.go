@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 func TestMergeError(t *testing.T) {
@@ -169,7 +170,7 @@ type halfReader struct{ state string }
 
 func (h halfReader) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp := &http.Response{StatusCode: http.StatusPreconditionFailed, Header: http.Header{"Etag": {`"v2"`}}, Body: http.NoBody, Request: req}
-	if safeMethod(req.Method) {
+	if semantics.Safe(req.Method) {
 		resp.StatusCode, resp.Body = http.StatusOK, io.NopCloser(strings.NewReader(h.state))
 		return resp, nil
 	}

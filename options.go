@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 )
 
 // Option sets one thing, for a Transport through NewClient and NewTransport or
@@ -62,7 +64,7 @@ type settings struct {
 	uniqueBody               bool
 	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
 	writeMark                bool
-	dialects                 []hostDialects // the first that has the host counts
+	dialects                 []*hosts.Table[*dialect] // the first that has the host counts
 	appliedResponse          appliedFunc
 	traces                   []*Trace
 	logger                   *slog.Logger

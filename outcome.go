@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Effect is what became of a write.
@@ -156,7 +158,7 @@ func effectOf(status int) Effect {
 		// RFC 4918 §11.1: each member has a status of its own.
 		return EffectUnknown
 	}
-	if ambiguousStatus(status) {
+	if semantics.AmbiguousStatus(status) {
 		return EffectUnknown
 	}
 	if status >= 200 && status < 300 {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"slices"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // ownWrite ends a call whose write was found to have been applied.
@@ -52,7 +54,7 @@ func (c *Conflict) holdsOwn() bool {
 
 // sent reports whether the representation is the body that was sent.
 func (c *call) sent(current *Representation) bool {
-	if !slices.Equal(fieldLines(c.write.Header, "Content-Encoding"), fieldLines(current.Header, "Content-Encoding")) {
+	if !slices.Equal(field.Lines(c.write.Header, "Content-Encoding"), field.Lines(current.Header, "Content-Encoding")) {
 		return false
 	}
 	if c.payload.empty {

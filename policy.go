@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // Policy says what to send after a refusal. Resolve is called once for each
@@ -180,7 +182,7 @@ func (c *Conflict) Header() http.Header {
 		return http.Header{}
 	}
 	if c.header == nil {
-		c.header = cloneHeader(c.call.write.Header)
+		c.header = field.Clone(c.call.write.Header)
 	}
 	return c.header
 }
@@ -231,11 +233,4 @@ func (d Decision) check(c *Conflict) error {
 		return errors.New("the policy returned Replace without having read Current")
 	}
 	return nil
-}
-
-func cloneHeader(h http.Header) http.Header {
-	if h == nil {
-		return http.Header{}
-	}
-	return h.Clone()
 }

@@ -5,6 +5,9 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // guardKind says what kind of precondition a write carried.
@@ -48,7 +51,7 @@ var foreignPrefixes = [...]string{
 func guardOf(h http.Header) guard { return headerGuard(h, nil) }
 
 func headerGuard(h http.Header, d *dialect) guard {
-	match, noneMatch, since := fieldLines(h, "If-Match"), fieldLines(h, "If-None-Match"), fieldLines(h, "If-Unmodified-Since")
+	match, noneMatch, since := field.Lines(h, "If-Match"), field.Lines(h, "If-None-Match"), field.Lines(h, "If-Unmodified-Since")
 	if field := foreignCondition(h, d); field != "" {
 		return guard{kind: guardForeign, field: field}
 	}
@@ -70,11 +73,11 @@ func headerGuard(h http.Header, d *dialect) guard {
 }
 
 func matchGuard(match, since []string) guard {
-	tags, wildcard, ok := parseTags(match)
+	tags, wildcard, ok := etag.ParseList(match)
 	switch {
 	case !ok:
 		return guard{kind: guardForeign, field: "If-Match"}
-	case wildcard, len(tags) == 1 && tags[0] == wildcardTag:
+	case wildcard, len(tags) == 1 && tags[0] == etag.Wildcard:
 		return guard{kind: guardExists}
 	}
 	g := guard{kind: guardTags, tags: tags}
@@ -90,7 +93,7 @@ func matchGuard(match, since []string) guard {
 }
 
 func noneMatchGuard(noneMatch, since []string) guard {
-	tags, wildcard, ok := parseTags(noneMatch)
+	tags, wildcard, ok := etag.ParseList(noneMatch)
 	switch {
 	case !ok:
 		return guard{kind: guardForeign, field: "If-None-Match"}
@@ -110,7 +113,7 @@ func oneDate(lines []string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	return fixedDate(lines[0], t), true
+	return etag.FixedDate(lines[0], t), true
 }
 
 func foreignCondition(h http.Header, d *dialect) string {
@@ -153,7 +156,7 @@ func (g guard) names(tag string) bool {
 // strong reports whether a strong tag is among those that were sent.
 func (g guard) strong() bool {
 	for _, t := range g.tags {
-		if !weakTag(t) {
+		if !etag.Weak(t) {
 			return true
 		}
 	}
@@ -203,7 +206,7 @@ func (g guard) strongTag() bool {
 	if g.placed != nil {
 		return slices.ContainsFunc(g.placed, func(p placed) bool { return !p.Partial })
 	}
-	return !weakTag(g.tags[0])
+	return !etag.Weak(g.tags[0])
 }
 
 // twinCause tells why a tag was refused whose only difference to the fresh one is
@@ -213,10 +216,10 @@ func (g guard) twinCause(fresh string) (Cause, bool) {
 		return CauseNone, false
 	}
 	for _, refused := range g.tags {
-		if !twins(refused, fresh) {
+		if !etag.Twins(refused, fresh) {
 			continue
 		}
-		if weakTag(refused) && !weakTag(fresh) {
+		if etag.Weak(refused) && !etag.Weak(fresh) {
 			return CauseWeakValidator, true
 		}
 		return CauseCodedValidator, true
@@ -230,11 +233,11 @@ func (g guard) twinCause(fresh string) (Cause, bool) {
 func (g guard) rewrite(h http.Header, v Validators) {
 	switch {
 	case g.kind == guardDate, g.kind == guardNone && v.ETag == "":
-		setField(h, "If-Unmodified-Since", v.LastModified)
+		field.Set(h, "If-Unmodified-Since", v.LastModified)
 	default:
-		setField(h, "If-Match", v.ETag)
+		field.Set(h, "If-Match", v.ETag)
 		if g.date != "" {
-			setField(h, "If-Unmodified-Since", v.LastModified)
+			field.Set(h, "If-Unmodified-Since", v.LastModified)
 		}
 	}
 }
@@ -243,7 +246,7 @@ func (g guard) rewrite(h http.Header, v Validators) {
 func restorePreconditions(h, from http.Header) {
 	dropPreconditions(h)
 	for _, name := range preconditions {
-		if lines := fieldLines(from, name); lines != nil {
+		if lines := field.Lines(from, name); lines != nil {
 			h[name] = slices.Clone(lines)
 		}
 	}
@@ -254,35 +257,6 @@ var preconditions = [...]string{"If-Match", "If-None-Match", "If-Unmodified-Sinc
 
 func dropPreconditions(h http.Header) {
 	for _, name := range preconditions {
-		dropField(h, name)
-	}
-}
-
-// fieldLines returns the lines of a field, however its name is spelled in the
-// map: net/http sends what it finds there.
-func fieldLines(h http.Header, canonical string) []string {
-	lines := h[canonical]
-	for name, more := range h {
-		if name != canonical && strings.EqualFold(name, canonical) {
-			lines = append(lines[:len(lines):len(lines)], more...)
-		}
-	}
-	if len(lines) == 0 {
-		return nil // a name without a value isn't sent
-	}
-	return lines
-}
-
-func setField(h http.Header, canonical, value string) {
-	dropField(h, canonical)
-	h[canonical] = []string{value}
-}
-
-func dropField(h http.Header, canonical string) {
-	delete(h, canonical)
-	for name := range h {
-		if strings.EqualFold(name, canonical) {
-			delete(h, name)
-		}
+		field.Drop(h, name)
 	}
 }

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // maxRefreshes bounds the refresh requests for one refusal. A race that is lost
@@ -101,7 +105,7 @@ func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
 	}
 	for {
 		if r.asked == maxRefreshes {
-			return c.call.stop(CauseRefreshFailed, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", publicURL(c.call.write.URL), maxRefreshes))
+			return c.call.stop(CauseRefreshFailed, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.write.URL), maxRefreshes))
 		}
 		r.asked++
 		a := c.call.ask(ctx, r, method, needState)
@@ -139,7 +143,7 @@ func (c *call) repeatRefresh(ctx context.Context, a answer) error {
 	}
 	d, more := c.nextSick()
 	reason := "the refresh failed"
-	if demanded := retryAfter(a.header); demanded > d {
+	if demanded := semantics.RetryAfter(a.header); demanded > d {
 		d, reason = demanded, waitRetryAfter
 	}
 	if !more || !c.transport.budget.take() {
@@ -196,7 +200,7 @@ func (r *refresh) readError(c *Conflict, a answer) (step, error) {
 	if late := c.call.inTime(); late != nil {
 		return stepStop, c.call.stop(CauseRefreshFailed, fmt.Errorf("%w: %w", late, err))
 	}
-	if !sick(nil, a.err) || errors.Is(a.err, ErrTooLarge) || errors.Is(a.err, errRefreshRequest) {
+	if !semantics.Transient(nil, a.err) || errors.Is(a.err, ErrTooLarge) || errors.Is(a.err, errRefreshRequest) {
 		return stepStop, c.call.stop(CauseRefreshFailed, err)
 	}
 	return stepRepeat, nil
@@ -204,7 +208,7 @@ func (r *refresh) readError(c *Conflict, a answer) (step, error) {
 
 // refreshError names the refresh and what was wrong with its answer.
 func refreshError(c *Conflict, a answer, cause error) error {
-	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.method, publicURL(c.call.write.URL))
+	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.method, redact.URL(c.call.write.URL))
 	switch {
 	case a.status == 0 || a.status == http.StatusOK:
 		return fmt.Errorf("%s: %w", text, cause)
@@ -229,7 +233,7 @@ func (c *Conflict) rewrite(h http.Header) {
 	if c.refresh.versions == nil { // those of a dialect have places of their own
 		c.guard.rewrite(h, c.refresh.fresh)
 	}
-	if c.refresh.identity && fieldLines(h, "Accept-Encoding") == nil {
+	if c.refresh.identity && field.Lines(h, "Accept-Encoding") == nil {
 		// net/http would ask for gzip, and the server might then compare with
 		// the tag of the compressed representation.
 		h["Accept-Encoding"] = []string{"identity"}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
 
 // errRefreshRequest says that WithRefreshRequest, or a dialect, made no request
@@ -32,10 +34,10 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 		return a
 	}
 	a.method = req.Method
-	c.traceRefreshing(req.Method, publicURL(req.URL))
+	c.traceRefreshing(req.Method, redact.URL(req.URL))
 	resp, err := c.exchange(req)
 	if err != nil {
-		a.err = brief(err)
+		a.err = redact.Brief(err)
 		return a
 	}
 	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
@@ -50,20 +52,6 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	}
 	a.body, a.err = c.readState(resp)
 	return a
-}
-
-// brief returns err, or the beginning of its text where that is longer than
-// what is kept of a refusal: net/http quotes a malformed line of the answer,
-// which may be as long as a whole header, and the outcome keeps every error.
-func brief(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	if len(text) <= keepLimit {
-		return err
-	}
-	return errors.New(text[:keepLimit] + "…")
 }
 
 // readState reads a representation of at most maxRepresentation bytes.
@@ -103,8 +91,8 @@ func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string,
 	}).WithContext(ctx)
 	if d := c.dialect; d != nil {
 		req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
-		dropField(req.Header, d.MarkField)
-		req.Header = canonicalHeader(req.Header)
+		field.Drop(req.Header, d.MarkField)
+		req.Header = field.Canonical(req.Header)
 		if d.RefreshRequest != nil {
 			changed, err := changeRefresh(req, write, d.RefreshRequest, needState)
 			if err != nil {
@@ -151,36 +139,10 @@ func checkRefreshRequest(write, req *http.Request, needState bool) error {
 		return fmt.Errorf("method %q: only HEAD and GET ask for a state", req.Method)
 	case needState && req.Method == http.MethodHead:
 		return errors.New("HEAD has no state, and this refresh needs it")
-	case !sameOrigin(write, req):
-		return fmt.Errorf("%q is another origin, and credentials stay with theirs", publicURL(req.URL))
+	case !hosts.SameOrigin(write, req):
+		return fmt.Errorf("%q is another origin, and credentials stay with theirs", redact.URL(req.URL))
 	}
 	return nil
-}
-
-// sameOrigin reports whether two requests go to the same scheme, host and port,
-// and name the same Host (RFC 9110 §4.3.1).
-func sameOrigin(a, b *http.Request) bool {
-	return strings.EqualFold(a.URL.Scheme, b.URL.Scheme) &&
-		a.URL.Opaque == b.URL.Opaque && // it is sent in place of host and path
-		strings.EqualFold(hostPort(a.URL), hostPort(b.URL)) &&
-		strings.EqualFold(effectiveHost(a), effectiveHost(b))
-}
-
-func effectiveHost(r *http.Request) string {
-	if r.Host != "" {
-		return r.Host
-	}
-	return r.URL.Host
-}
-
-func hostPort(u *url.URL) string {
-	if port := u.Port(); port != "" {
-		return net.JoinHostPort(u.Hostname(), port)
-	}
-	if strings.EqualFold(u.Scheme, "https") {
-		return net.JoinHostPort(u.Hostname(), "443")
-	}
-	return net.JoinHostPort(u.Hostname(), "80")
 }
 
 // refreshHeader copies what selects and authorizes the representation, and asks
@@ -195,10 +157,10 @@ func refreshHeader(write http.Header, prefer bool) http.Header {
 	}
 	// A compressed representation has another tag (RFC 9110 §8.8.3.3), and
 	// net/http asks for gzip by itself on GET, though never on HEAD.
-	setField(h, "Accept-Encoding", "identity")
+	field.Set(h, "Accept-Encoding", "identity")
 	// RFC 9111 §5.2.1.4: no stored response without validation at the origin.
-	setField(h, "Cache-Control", "no-cache")
-	setField(h, "Pragma", "no-cache")
+	field.Set(h, "Cache-Control", "no-cache")
+	field.Set(h, "Pragma", "no-cache")
 	return h
 }
 

@@ -6,6 +6,9 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // readState says what follows from a 200.
@@ -49,7 +52,7 @@ func (r *refresh) readTag(c *Conflict, a answer, v Validators) (step, error) {
 	if c.guard.kind == guardMovedOn {
 		return stepDone, nil // it is compared weakly, and never sent
 	}
-	if weakTag(v.ETag) && !c.call.weakTags() {
+	if etag.Weak(v.ETag) && !c.call.weakTags() {
 		if r.tooNew(v, a.header) {
 			return r.settle(c, v)
 		}
@@ -79,7 +82,7 @@ func (r *refresh) readDate(c *Conflict, a answer, v Validators) (step, error) {
 	// RFC 9110 §8.8.2.2: two writes within its second look alike.
 	age, ok := ageOf(a.header)
 	young := (!ok || age < settleTime) && v.LastModified != r.awaited.LastModified
-	if young && c.call.policy != Policy(Resend) && !r.resend || weakTag(v.ETag) && r.tooNew(v, a.header) {
+	if young && c.call.policy != Policy(Resend) && !r.resend || etag.Weak(v.ETag) && r.tooNew(v, a.header) {
 		return r.settle(c, v)
 	}
 	if v.LastModified == c.guard.date {
@@ -117,7 +120,7 @@ func (r *refresh) doubt() (step, error) {
 func (r *refresh) readVary(c *Conflict, a answer, needState bool) (step, error) {
 	for _, line := range a.header["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
-			switch name = textproto.CanonicalMIMEHeaderKey(trimOWS(name)); {
+			switch name = textproto.CanonicalMIMEHeaderKey(field.TrimOWS(name)); {
 			case name == "" || name == "Cache-Control" || name == "Pragma":
 			case name == "*":
 				if !needState {
@@ -125,12 +128,12 @@ func (r *refresh) readVary(c *Conflict, a answer, needState bool) (step, error) 
 				}
 			case name == "Accept-Encoding":
 				r.identity = true
-			case name == "Prefer" && fieldLines(c.call.write.Header, name) != nil:
+			case name == "Prefer" && field.Lines(c.call.write.Header, name) != nil:
 				if !r.prefer {
 					r.prefer = true
 					return stepAgain, nil
 				}
-			case keptForRefresh(name) || fieldLines(c.call.write.Header, name) == nil:
+			case keptForRefresh(name) || field.Lines(c.call.write.Header, name) == nil:
 			default:
 				return stepStop, c.call.stop(CauseNoValidator, refreshError(c, a, fmt.Errorf("%w: Vary names %s, which a refresh can't carry", ErrNoValidator, name)))
 			}
@@ -143,7 +146,7 @@ func (r *refresh) readVary(c *Conflict, a answer, needState bool) (step, error) 
 // clock.
 func ageOf(h http.Header) (time.Duration, bool) {
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
-	date, ok := dateOf(h)
+	date, ok := etag.Date(h)
 	if err != nil || !ok {
 		return 0, false
 	}

@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // mayRefuse reports whether resp may refuse a write, and nobody below has dealt
@@ -16,7 +19,7 @@ func mayRefuse(req *http.Request, resp *http.Response, d *dialect) bool {
 	if resp == nil || !d.refusesWith(resp.StatusCode) {
 		return false
 	}
-	if req.URL == nil || safeMethod(req.Method) || fieldLines(req.Header, "Content-Range") != nil {
+	if req.URL == nil || semantics.Safe(req.Method) || field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
 	// A final refusal of a Transport of ours below stays one, so that the
@@ -61,16 +64,6 @@ func (c *call) judge(g guard, resp *http.Response) (Cause, error) {
 	return judge(c.write, g, status)
 }
 
-// safeMethod reports whether the method changes nothing (RFC 9110 §9.2.1). The
-// empty method is GET.
-func safeMethod(method string) bool {
-	switch method {
-	case "", "GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH", "QUERY":
-		return true
-	}
-	return false
-}
-
 // judge reads from the exchange alone why the write was refused. An error says
 // that there is nothing for a policy to handle.
 func judge(write *http.Request, g guard, status int) (Cause, error) {
@@ -99,11 +92,11 @@ func judge(write *http.Request, g guard, status int) (Cause, error) {
 }
 
 // foreignCause is the cause of a refusal that carried a condition in this field.
-func foreignCause(h http.Header, field string) Cause {
-	if fieldLines(h, "If-Match") != nil {
+func foreignCause(h http.Header, in string) Cause {
+	if field.Lines(h, "If-Match") != nil {
 		return CauseUnattributed // either can have failed
 	}
-	switch field {
+	switch in {
 	case "Overwrite":
 		return CauseExists
 	case "If", "Lock-Token", "X-Ms-Lease-Id":
@@ -126,11 +119,11 @@ var signedQueries = [...]string{"X-Amz-Signature", "X-Goog-Signature", "Signatur
 // here, empty if nothing does.
 func signedAbove(req *http.Request) string {
 	for _, name := range [...]string{"Signature-Input", "Signature", "Dpop"} {
-		if fieldLines(req.Header, name) != nil {
+		if field.Lines(req.Header, name) != nil {
 			return "the " + name + " field"
 		}
 	}
-	for _, credentials := range fieldLines(req.Header, "Authorization") {
+	for _, credentials := range field.Lines(req.Header, "Authorization") {
 		for _, scheme := range signedSchemes {
 			if len(credentials) >= len(scheme) && strings.EqualFold(credentials[:len(scheme)], scheme) {
 				name, _, _ := strings.Cut(credentials, " ")
@@ -158,19 +151,12 @@ func signedAbove(req *http.Request) string {
 // fixedKey reports whether the next write has no Idempotency-Key of its own where
 // the refused one had one: the server may replay the stored refusal.
 func fixedKey(refused, next http.Header) bool {
-	for _, name := range idempotencyKeys {
-		old := fieldLines(refused, name)
-		fresh := fieldLines(next, name)
+	for _, name := range semantics.IdempotencyKeys {
+		old := field.Lines(refused, name)
+		fresh := field.Lines(next, name)
 		if old != nil && (fresh == nil || slices.Equal(old, fresh)) {
 			return true
 		}
 	}
 	return false
-}
-
-// idempotencyKeys make net/http itself repeat a request of any method.
-var idempotencyKeys = [...]string{"Idempotency-Key", "X-Idempotency-Key"}
-
-func hasIdempotencyKey(h http.Header) bool {
-	return fieldLines(h, idempotencyKeys[0]) != nil || fieldLines(h, idempotencyKeys[1]) != nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // TestContract runs the public suite, also where every refusal is sent again.
@@ -454,20 +455,6 @@ func TestDefaultPace(t *testing.T) {
 	}
 }
 
-// TestRetryAfter reads both forms, and odd ones.
-func TestRetryAfter(t *testing.T) {
-	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "7": 7 * time.Second, "-3": 0, "soon": 0, "1.5": 0,
-		"1000000000000": 1<<63 - 1, "99999999999999999999999": 1<<63 - 1,
-		"Sun, 06 Nov 1994 08:49:47 GMT": 10 * time.Second, "Sun, 06 Nov 1994 08:49:27 GMT": 0, "Sunday, 06-Nov-94 08:49:47 GMT": 10 * time.Second,
-	} {
-		h := http.Header{"Retry-After": {value}, "Date": {"Sun, 06 Nov 1994 08:49:37 GMT"}}
-		if got := retryAfter(h); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
-	}
-}
-
 // TestRetryAfterOnRefusal is waited out before the refresh.
 func TestRetryAfterOnRefusal(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
@@ -790,7 +777,7 @@ func (refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Body.Close()
 	}
 	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"` + time.Now().Format("150405.000") + `"`}}, Body: http.NoBody, Request: req}
-	if !safeMethod(req.Method) {
+	if !semantics.Safe(req.Method) {
 		resp.StatusCode, resp.Body = http.StatusPreconditionFailed, io.NopCloser(strings.NewReader("refused"))
 	}
 	return resp, nil

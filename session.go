@@ -8,6 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // maxRemembered bounds the URLs that one flow remembers.
@@ -98,7 +103,7 @@ func remembersWrite(method string) bool {
 func readsState(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet, http.MethodHead:
-		return fieldLines(req.Header, "Range") == nil
+		return field.Lines(req.Header, "Range") == nil
 	}
 	return false
 }
@@ -119,8 +124,8 @@ func (m *memory) visit(req *http.Request) (visit, seen) {
 // rememberedPlace is what a request asks for, in one spelling.
 func rememberedPlace(req *http.Request) place {
 	u := req.URL
-	host := strings.ToLower(hostPort(u))
-	if other := strings.ToLower(effectiveHost(req)); other != strings.ToLower(u.Host) {
+	host := strings.ToLower(hosts.WithPort(u))
+	if other := strings.ToLower(hosts.Of(req)); other != strings.ToLower(u.Host) {
 		host += " " + other // no host has a space
 	}
 	return place{strings.ToLower(u.Scheme), host, cmp.Or(u.Opaque, u.EscapedPath(), "/"), u.RawQuery}
@@ -129,7 +134,7 @@ func rememberedPlace(req *http.Request) place {
 // guard returns the request to send, a copy where the tag was put into it, and
 // what the flow saw of the state that its precondition names.
 func (s seen) guard(req *http.Request) (*http.Request, seen) {
-	if s.tag == "" || !remembersWrite(req.Method) || fieldLines(req.Header, "Content-Range") != nil || signedAbove(req) != "" {
+	if s.tag == "" || !remembersWrite(req.Method) || field.Lines(req.Header, "Content-Range") != nil || signedAbove(req) != "" {
 		return req, seen{}
 	}
 	switch g := guardOf(req.Header); {
@@ -139,8 +144,8 @@ func (s seen) guard(req *http.Request) (*http.Request, seen) {
 		return req, seen{}
 	}
 	guarded := req.WithContext(req.Context())
-	guarded.Header = cloneHeader(req.Header)
-	setField(guarded.Header, "If-Match", s.tag)
+	guarded.Header = field.Clone(req.Header)
+	field.Set(guarded.Header, "If-Match", s.tag)
 	return guarded, s
 }
 
@@ -173,21 +178,11 @@ func aboutTarget(u *url.URL, resp *http.Response) bool {
 // representation can't guard what a refresh or a write without that coding is
 // about.
 func strongTagOf(resp *http.Response) string {
-	tag := validatorsOf(resp.Header).ETag
-	if resp.Uncompressed || coded(resp.Header) || weakTag(tag) {
+	tag := etag.Of(resp.Header).ETag
+	if resp.Uncompressed || semantics.Coded(resp.Header) || etag.Weak(tag) {
 		return ""
 	}
 	return tag
-}
-
-// coded reports whether a representation has a content coding.
-func coded(h http.Header) bool {
-	for _, coding := range fieldLines(h, "Content-Encoding") {
-		if coding = trimOWS(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-			return true
-		}
-	}
-	return false
 }
 
 // read notes what the answer to a read says, and returns it, with a body that
@@ -206,7 +201,7 @@ func (v visit) read(req *http.Request, resp *http.Response, limit int64) *http.R
 	if tag == "" {
 		switch {
 		case head: // some servers give none
-		case len(fieldLines(resp.Header, "Etag")) == 0:
+		case len(field.Lines(resp.Header, "Etag")) == 0:
 			v.forget(false)
 		default:
 			v.forgetContent()

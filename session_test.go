@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // flow makes the calls of one flow.
@@ -31,7 +32,7 @@ func newFlow(t *testing.T, origin *ifmatchtest.Server, policy Policy, opts ...Op
 func (f flow) call(method, path string, fields ...string) result {
 	f.t.Helper()
 	var body io.Reader
-	if !safeMethod(method) && method != http.MethodDelete {
+	if !semantics.Safe(method) && method != http.MethodDelete {
 		body = strings.NewReader("mine")
 	}
 	req, err := http.NewRequestWithContext(f.ctx, method, f.origin.URL+path, body)

@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // placed is a version that a write carries in a place of its dialect.
@@ -51,7 +54,7 @@ func (d *dialect) guardOf(req *http.Request) guard {
 		return guard{kind: guardForeign, field: field}
 	}
 	for _, name := range preconditions {
-		if fieldLines(req.Header, name) != nil && !d.sends(name) {
+		if field.Lines(req.Header, name) != nil && !d.sends(name) {
 			return guard{kind: guardConflicting}
 		}
 	}
@@ -67,7 +70,7 @@ func placedGuard(all []placed) guard {
 		if err := p.check(p.value); err != nil {
 			return guard{kind: guardForeign, field: p.Sent.String()}
 		}
-		if p.Sent == InHeader("If-Match") && (p.value == "*" || p.value == wildcardTag) {
+		if p.Sent == InHeader("If-Match") && (p.value == "*" || p.value == etag.Wildcard) {
 			return guard{kind: guardExists}
 		}
 		if p.Create != "" && p.value == p.Create {
@@ -115,7 +118,7 @@ func (d *dialect) sends(field string) bool {
 func (p Place) of(req *http.Request) (value string, n int) {
 	switch p.kind {
 	case inHeader:
-		lines := fieldLines(req.Header, p.name)
+		lines := field.Lines(req.Header, p.name)
 		if len(lines) > 0 {
 			value = lines[0]
 		}
@@ -148,7 +151,7 @@ func queryPair(pair string) (name, value string, ok bool) {
 // and go into a header field.
 func (t Token) check(value string) error {
 	switch {
-	case value == "" || len(value) > maxTagLen:
+	case value == "" || len(value) > etag.MaxLen:
 		return fmt.Errorf("%w: %s has %d bytes", ErrNoValidator, t.Current, len(value))
 	case t.Number && (strings.Trim(value, "0123456789") != "" || len(value) > 1 && value[0] == '0'):
 		return fmt.Errorf("%w: %s is no number: %.40q", ErrNoValidator, t.Current, value)
@@ -182,7 +185,7 @@ func currentVersions(all []placed, h http.Header, doc []byte) ([]string, error) 
 
 // in is where the answer with this header has it: here, or where Or says.
 func (p Place) in(h http.Header) Place {
-	if p.or != nil && (p.kind != inHeader || fieldLines(h, p.name) == nil) {
+	if p.or != nil && (p.kind != inHeader || field.Lines(h, p.name) == nil) {
 		return *p.or
 	}
 	return p
@@ -194,7 +197,7 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 	t.Current = t.Current.in(h)
 	switch t.Current.kind {
 	case inHeader:
-		if lines := fieldLines(h, t.Current.name); len(lines) == 1 {
+		if lines := field.Lines(h, t.Current.name); len(lines) == 1 {
 			value = lines[0]
 		}
 	case inBody:
@@ -207,7 +210,7 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 	switch {
 	case value == "":
 		return "", fmt.Errorf("%w: the answer has no version in %s", ErrNoValidator, t.Current)
-	case t.Create != "" && value == t.Create, t.Sent == InHeader("If-Match") && (value == "*" || value == wildcardTag):
+	case t.Create != "" && value == t.Create, t.Sent == InHeader("If-Match") && (value == "*" || value == etag.Wildcard):
 		return "", fmt.Errorf("%w: %s is %s, which names no version", ErrNoValidator, t.Current, value)
 	}
 	return value, t.check(value)

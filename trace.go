@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
 
 // Trace is a set of functions that observe what is done about a refused write, or
@@ -53,7 +55,7 @@ type WaitInfo struct {
 func (c *call) traceRefused(g guard, status int) {
 	for _, t := range c.traces {
 		if t.Refused != nil {
-			t.Refused(RefusedInfo{c.write.Method, publicURL(c.write.URL), status, c.outcome.Attempts, g.sent()})
+			t.Refused(RefusedInfo{c.write.Method, redact.URL(c.write.URL), status, c.outcome.Attempts, g.sent()})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))
@@ -105,8 +107,8 @@ func (c *call) traceDone() {
 func (c *call) logged(err error) string {
 	text := err.Error()
 	for _, u := range []*url.URL{c.req.URL, c.write.URL} {
-		text = strings.ReplaceAll(text, u.String(), publicURL(u))
-		text = strings.ReplaceAll(text, u.Redacted(), publicURL(u))
+		text = strings.ReplaceAll(text, u.String(), redact.URL(u))
+		text = strings.ReplaceAll(text, u.Redacted(), redact.URL(u))
 		if u.RawQuery != "" {
 			text = strings.ReplaceAll(text, u.RawQuery, "…")
 		}
@@ -134,7 +136,7 @@ func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {
 	}
 	attrs = append([]slog.Attr{
 		slog.String("method", c.write.Method),
-		slog.String("url", publicURL(c.write.URL)),
+		slog.String("url", redact.URL(c.write.URL)),
 		slog.Int("attempt", c.outcome.Attempts),
 	}, attrs...)
 	c.logger.LogAttrs(ctx, level, message, attrs...)

@@ -1,7 +1,6 @@
 package ifmatch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +10,10 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // repeats says which requests are repeated although nothing was refused.
@@ -117,7 +120,7 @@ func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
 	default:
 		return false
 	}
-	if fieldLines(req.Header, "Content-Range") != nil {
+	if field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
 	g := d.guardOf(req)
@@ -125,26 +128,6 @@ func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
 		return false // the API doesn't look there
 	}
 	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && (d == nil || !d.NoCreate)
-}
-
-// idempotent reports whether sending the method twice has the effect of once
-// (RFC 9110 §9.2.2).
-func idempotent(method string) bool {
-	return safeMethod(method) && method != http.MethodConnect || method == http.MethodPut || method == http.MethodDelete
-}
-
-// sick reports whether an answer says that the server, or the way to it, is in
-// trouble that may pass.
-func sick(resp *http.Response, err error) bool {
-	if err != nil {
-		again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, &url.Error{Op: "", Err: err})
-		return again
-	}
-	switch resp.StatusCode {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
 }
 
 // repeatable reports whether an answer that is no refusal calls for the same
@@ -157,18 +140,18 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	if c.payload.spool != nil && c.payload.spool.failed(c.payload.length) {
 		return false // the caller's body is at fault
 	}
-	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && safeMethod(c.write.Method)
+	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && semantics.Safe(c.write.Method)
 	if c.verdict.is(goesAgain) && err == nil {
-		return guarded || c.guard.kind == guardExists && idempotent(c.write.Method)
+		return guarded || c.guard.kind == guardExists && semantics.Idempotent(c.write.Method)
 	}
-	if !guarded && (c.repeats.check == nil || !idempotent(c.write.Method)) {
+	if !guarded && (c.repeats.check == nil || !semantics.Idempotent(c.write.Method)) {
 		return false
 	}
 	if c.repeats.check == nil {
-		return sick(resp, err)
+		return semantics.Transient(resp, err)
 	}
 	if err != nil {
-		err = &url.Error{Op: c.write.Method, URL: publicURL(c.write.URL), Err: err}
+		err = &url.Error{Op: c.write.Method, URL: redact.URL(c.write.URL), Err: err}
 	}
 	again, _ := c.repeats.check(ctx, resp, err)
 	return again
@@ -202,7 +185,7 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 	d, more := c.nextSick()
 	reason := "the server is sick"
 	if resp != nil {
-		if demanded := retryAfter(resp.Header); demanded > d {
+		if demanded := semantics.RetryAfter(resp.Header); demanded > d {
 			d, reason = demanded, waitRetryAfter
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	neturl "net/url"
 	"strings"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Snapshot is a state of a document that the server gave or accepted.
@@ -137,7 +140,7 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 		}
 		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
-	d := &document[T]{client: clientOf(c), url: url, target: target, name: publicURL(target), set: set}
+	d := &document[T]{client: clientOf(c), url: url, target: target, name: redact.URL(target), set: set}
 	if set.marker != nil {
 		m, ok := set.marker.(*marker[T])
 		if !ok || m.put == nil || m.find == nil {
@@ -197,13 +200,13 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 			return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
 		}
 	}
-	asked := publicURL(req.URL)
+	asked := redact.URL(req.URL)
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return nil, withPublicURL(err)
+		return nil, redact.Error(err)
 	}
 	defer resp.Body.Close()
-	if got := publicURL(resp.Request.URL); redirected(resp, req.Method) {
+	if got := redact.URL(resp.Request.URL); redirected(resp, req.Method) {
 		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, got)
 	}
 	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
@@ -284,7 +287,7 @@ func askForFresh(h http.Header) {
 
 // readDocument reads a state of at most so many bytes.
 func readDocument(resp *http.Response, limit int64) ([]byte, error) {
-	if coded(resp.Header) {
+	if semantics.Coded(resp.Header) {
 		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", resp.Header.Get("Content-Encoding"))
 	}
 	if resp.ContentLength > limit {

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -396,25 +394,5 @@ func TestIdentityInCapitals(t *testing.T) {
 	})}
 	if _, err := Get[counter](t.Context(), c, "http://h.test/"); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestCleanErrorsKeepTheirChain: an error without secrets answers all that it
-// answered before, whether its text had to change or not.
-func TestCleanErrorsKeepTheirChain(t *testing.T) {
-	for _, at := range []string{"http://h.test/doc", "http://h.test/doc?sig=s3cret"} {
-		below := &url.Error{Op: "Get", URL: at, Err: &url.Error{Op: "Get", URL: at, Err: os.ErrDeadlineExceeded}}
-		err := withPublicURL(&url.Error{Op: "Put", URL: at, Err: fmt.Errorf("%w: below: %w", ErrOutcomeUnknown, below)})
-		var found *url.Error
-		if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.Is(err, below) || !errors.As(err, &found) {
-			t.Errorf("%v has lost a part of its chain", err)
-		}
-		if strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "outcome unknown: below: Get ") {
-			t.Error(err)
-		}
-	}
-	slow := &url.Error{Op: "Get", URL: "http://h.test/?sig=s3cret", Err: os.ErrDeadlineExceeded}
-	if err := withPublicURL(&url.Error{Op: "Put", URL: "http://h.test/", Err: slow}); !err.(*url.Error).Timeout() {
-		t.Errorf("%v is no timeout any more", err)
 	}
 }

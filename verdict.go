@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // Answer is the answer to a write that may refuse it. It is read only.
@@ -67,8 +69,8 @@ func (a *Answer) GoesAgain() Verdict { return Verdict{kind: goesAgain} }
 // put back.
 func (c *call) judgedBy(d *dialect, resp *http.Response) Verdict {
 	request := c.write.Clone(c.req.Context())
-	request.Body, request.GetBody, request.Header = nil, nil, canonicalHeader(request.Header)
-	a := &Answer{Request: request, StatusCode: resp.StatusCode, Header: cloneHeader(resp.Header)}
+	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
+	a := &Answer{Request: request, StatusCode: resp.StatusCode, Header: field.Clone(resp.Header)}
 	a.body = sync.OnceValue(func() []byte { return slices.Clone(peek(resp)) })
 	return d.Judge(a)
 }

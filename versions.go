@@ -7,6 +7,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // inBodyOrNone reports whether there is no precondition that could be left out.
@@ -123,7 +127,7 @@ func (c *call) readsVersion(resp *http.Response) bool {
 			return true
 		}
 	}
-	if c.guard.placed != nil || validatorsOf(resp.Header).ETag != "" {
+	if c.guard.placed != nil || etag.Of(resp.Header).ETag != "" {
 		return false
 	}
 	for _, t := range c.dialect.Tokens {
@@ -146,7 +150,7 @@ func (c *call) validatorsIn(a answer, g guard) (v Validators, versions []string,
 		return v, nil, err
 	}
 	learnKinds(g.placed, a.header, a.body)
-	return Validators{ETag: joined(versions), LastModified: validatorsOf(a.header).LastModified}, versions, nil
+	return Validators{ETag: joined(versions), LastModified: etag.Of(a.header).LastModified}, versions, nil
 }
 
 // learnKinds notes what kinds of JSON value the versions have in an answer.
@@ -166,7 +170,7 @@ func learnKinds(all []placed, h http.Header, doc []byte) {
 // validators returns those of RFC 9110 in an answer, with an entity-tag from the
 // body where the dialect has it there and the header has none.
 func (d *dialect) validators(h http.Header, body []byte) Validators {
-	v := validatorsOf(h)
+	v := Validators(etag.Of(h))
 	if v.ETag != "" || d == nil {
 		return v
 	}
@@ -174,7 +178,7 @@ func (d *dialect) validators(h http.Header, body []byte) Validators {
 		if !t.Tag || t.Current.kind != inBody {
 			continue
 		}
-		if tag, err := t.current(h, body); err == nil && validTag(tag) {
+		if tag, err := t.current(h, body); err == nil && etag.Valid(tag) {
 			v.ETag = tag
 			break
 		}
@@ -192,7 +196,7 @@ func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload
 		place := conflict.guard.placed[i]
 		switch place.Sent.kind {
 		case inHeader:
-			setField(next.Header, place.Sent.name, version)
+			field.Set(next.Header, place.Sent.name, version)
 		case inQuery:
 			next.URL = setQuery(next.URL, place.Sent.name, version)
 		case inBody:
@@ -216,7 +220,7 @@ func dropPlaced(h http.Header, u *url.URL, all []placed) *url.URL {
 	for _, p := range all {
 		switch p.Sent.kind {
 		case inHeader:
-			dropField(h, p.Sent.name)
+			field.Drop(h, p.Sent.name)
 		case inQuery:
 			u = setQuery(u, p.Sent.name, "")
 		}
@@ -286,7 +290,7 @@ func putPlaced(req *http.Request, all []placed) {
 	for _, p := range all {
 		switch p.Sent.kind {
 		case inHeader:
-			setField(req.Header, p.Sent.name, p.value)
+			field.Set(req.Header, p.Sent.name, p.value)
 		case inQuery:
 			req.URL = setQuery(req.URL, p.Sent.name, p.value)
 		}
@@ -296,7 +300,7 @@ func putPlaced(req *http.Request, all []placed) {
 // misplaced returns the error of an Update that doesn't know of the dialect down
 // here: its version stands where the API doesn't look.
 func (c *call) misplaced() error {
-	if c.dialect == nil || !c.updates() || safeMethod(c.req.Method) {
+	if c.dialect == nil || !c.updates() || semantics.Safe(c.req.Method) {
 		return nil
 	}
 	g := c.dialect.guardOf(c.req)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // refusingAll refuses every write as net/http would hand it on: with a header
@@ -33,7 +35,7 @@ func (refusingAll) RoundTrip(req *http.Request) (*http.Response, error) {
 		Status: "412 Precondition Failed", StatusCode: http.StatusPreconditionFailed, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: h, Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text)), Request: req,
 	}
-	if safeMethod(req.Method) {
+	if semantics.Safe(req.Method) {
 		h["Etag"] = []string{`"v2"`}
 		resp.Status, resp.StatusCode, resp.Body = "200 OK", http.StatusOK, http.NoBody
 	}

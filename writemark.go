@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // WithWriteMark puts an id of its own into each PUT under a precondition whose
@@ -25,12 +27,12 @@ func (c *call) newMark() string {
 	if !c.writeMark || c.dialect == nil || c.dialect.MarkField == "" || c.req.Method != http.MethodPut {
 		return ""
 	}
-	if c.dialect.guardOf(c.req).kind == guardNone || fieldLines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
+	if c.dialect.guardOf(c.req).kind == guardNone || field.Lines(c.req.Header, c.dialect.MarkField) != nil || signedAboveURL(c.req) {
 		return ""
 	}
 	if marks := c.dialect.Marks; marks != nil {
 		request := c.req.WithContext(c.req.Context())
-		request.Header = canonicalHeader(c.req.Header)
+		request.Header = field.Canonical(c.req.Header)
 		if !marks(request) {
 			return ""
 		}
@@ -48,6 +50,6 @@ func (c *call) bearsMark(conflict *Conflict) bool {
 	cause := c.outcome.Cause
 	defer func() { c.outcome.Cause = cause }()
 	err := conflict.refresh.learn(c.policyContext(), conflict, false)
-	lines := fieldLines(conflict.refresh.header, c.dialect.MarkField)
+	lines := field.Lines(conflict.refresh.header, c.dialect.MarkField)
 	return err == nil && len(lines) == 1 && lines[0] == c.mark
 }

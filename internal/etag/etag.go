@@ -1,20 +1,24 @@
-package ifmatch
+// Package etag reads entity-tags and dates (RFC 9110 §8.8) from header fields, and
+// compares them. It doesn't know what they guard.
+package etag
 
 import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
-// maxTagLen bounds an entity-tag that is taken from a server and sent back in
+// MaxLen bounds an entity-tag that is taken from a server and sent back in
 // a request header. Longer ones count as no tag at all.
-const maxTagLen = 4 << 10
+const MaxLen = 4 << 10
 
-// validTag reports whether s is one entity-tag of RFC 9110 §8.8.3: an optional,
+// Valid reports whether s is one entity-tag of RFC 9110 §8.8.3: an optional,
 // case-sensitive W/ and a double-quoted run of %x21, %x23-7E and bytes from
 // 0x80 up. A comma, a backslash or nothing at all inside the quotes is legal.
-func validTag(s string) bool {
-	if len(s) > maxTagLen {
+func Valid(s string) bool {
+	if len(s) > MaxLen {
 		return false
 	}
 	s = strings.TrimPrefix(s, "W/")
@@ -33,25 +37,25 @@ func tagByte(c byte) bool {
 	return c == 0x21 || 0x23 <= c && c <= 0x7E || c >= 0x80
 }
 
-// weakTag reports whether a valid tag is weak (RFC 9110 §8.8.1).
-func weakTag(tag string) bool { return strings.HasPrefix(tag, "W/") }
+// Weak reports whether a valid tag is weak (RFC 9110 §8.8.1).
+func Weak(tag string) bool { return strings.HasPrefix(tag, "W/") }
 
-// parseTags reads the field lines of If-Match or If-None-Match. Several lines
+// ParseList reads the field lines of If-Match or If-None-Match. Several lines
 // are one list (RFC 9110 §5.3), empty elements are skipped (§5.6.1.2), and a
 // comma inside the quotes is part of the tag. The wildcard stands alone.
-func parseTags(lines []string) (tags []string, wildcard, ok bool) {
+func ParseList(lines []string) (tags []string, wildcard, ok bool) {
 	for _, line := range lines {
-		for rest := trimOWS(line); rest != ""; {
+		for rest := field.TrimOWS(line); rest != ""; {
 			if rest[0] == ',' {
-				rest = trimOWS(rest[1:])
+				rest = field.TrimOWS(rest[1:])
 				continue
 			}
 			end := elementEnd(rest)
-			element := trimOWS(rest[:end])
+			element := field.TrimOWS(rest[:end])
 			switch {
 			case element == "*":
 				wildcard = true
-			case validTag(element):
+			case Valid(element):
 				tags = append(tags, element)
 			default:
 				return nil, false, false
@@ -81,19 +85,17 @@ func elementEnd(s string) int {
 	return len(s)
 }
 
-func trimOWS(s string) string { return strings.Trim(s, " \t") }
-
-// wildcardTag is read as the wildcard by some APIs (Azure App Configuration),
+// Wildcard is read as the wildcard by some APIs (Azure App Configuration),
 // so it is never taken for a guard on one state.
-const wildcardTag = `"*"`
+const Wildcard = `"*"`
 
 // codings are the suffixes that servers put inside the quotes of the tag of a
 // compressed representation: Apache httpd, lighttpd, Jetty and others.
 var codings = [...]string{"--gzip", "-gzip", "-gunzip", "-br", "-deflate", "-zstd", ";gzip", ";br", ":gzip"}
 
-// withoutCoding returns the opaque part of tag without its content-coding
+// WithoutCoding returns the opaque part of tag without its content-coding
 // suffix, and whether there was one.
-func withoutCoding(tag string) (string, bool) {
+func WithoutCoding(tag string) (string, bool) {
 	opaque := strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
 	for _, c := range codings {
 		if base, found := strings.CutSuffix(opaque, c); found {
@@ -103,45 +105,50 @@ func withoutCoding(tag string) (string, bool) {
 	return opaque, false
 }
 
-// twins reports whether two different tags name the same opaque value but for
+// Twins reports whether two different tags name the same opaque value but for
 // W/ or a content-coding suffix.
-func twins(a, b string) bool {
-	opaqueA, _ := withoutCoding(a)
-	opaqueB, _ := withoutCoding(b)
+func Twins(a, b string) bool {
+	opaqueA, _ := WithoutCoding(a)
+	opaqueB, _ := WithoutCoding(b)
 	return a != b && opaqueA == opaqueB
 }
 
-// validatorsOf returns the validators that a response carries. An ETag that is
+// Validators are the validators of one representation, byte for byte as the server
+// gave them. An empty one is absent.
+type Validators struct{ ETag, LastModified string }
+
+// Of returns the validators that a response carries. An ETag that is
 // malformed, repeated or too long is none; so is a Last-Modified that is not a
 // date or is later than the Date beside it (RFC 9110 §8.8.2.1).
-func validatorsOf(h http.Header) Validators {
+func Of(h http.Header) Validators {
 	var v Validators
 	if tags := h["Etag"]; len(tags) == 1 {
-		if tag := trimOWS(tags[0]); validTag(tag) && tag != wildcardTag {
+		if tag := field.TrimOWS(tags[0]); Valid(tag) && tag != Wildcard {
 			v.ETag = tag
 		}
 	}
 	if dates := h["Last-Modified"]; len(dates) == 1 {
 		modified, err := http.ParseTime(dates[0])
-		date, haveDate := dateOf(h)
+		date, haveDate := Date(h)
 		if err == nil && !(haveDate && modified.After(date)) {
-			v.LastModified = fixedDate(dates[0], modified)
+			v.LastModified = FixedDate(dates[0], modified)
 		}
 	}
 	return v
 }
 
-// fixedDate returns the bytes of a date as received where they are an
+// FixedDate returns the bytes of a date as received where they are an
 // IMF-fixdate, and that date as one where they are an obsolete form, which a
 // sender must not generate (RFC 9110 §5.6.7).
-func fixedDate(received string, t time.Time) string {
+func FixedDate(received string, t time.Time) string {
 	if canonical := t.UTC().Format(http.TimeFormat); canonical != received {
 		return canonical
 	}
 	return received
 }
 
-func dateOf(h http.Header) (time.Time, bool) {
+// Date returns the Date of an answer, and false where it has none that can be read.
+func Date(h http.Header) (time.Time, bool) {
 	t, err := http.ParseTime(h.Get("Date"))
 	return t, err == nil
 }

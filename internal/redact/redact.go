@@ -1,0 +1,105 @@
+// Package redact makes texts of URLs and errors that hold no secret: no user
+// information, no query value, no fragment. Signatures and tokens travel there.
+package redact
+
+import (
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// URL is the text of u without what may be secret: user information,
+// query values and fragment. Signatures and tokens travel there.
+func URL(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	clean := *u
+	clean.User, clean.RawQuery, clean.Fragment, clean.RawFragment = nil, "", "", ""
+	if u.RawQuery == "" {
+		return clean.String()
+	}
+	var names []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, found := strings.Cut(pair, "=")
+		if !found {
+			name = ""
+		}
+		names = append(names, name+"=…")
+	}
+	return clean.String() + "?" + strings.Join(names, "&")
+}
+
+// Error is an error of http.Client with the URL as URL has it:
+// net/http leaves the query and the name of the user in.
+func Error(err error) error {
+	e, ok := err.(*url.Error)
+	if !ok {
+		return err
+	}
+	public := *e
+	public.URL = quoted(e.URL)
+	public.Err = withoutURLs(e.Err)
+	return &public
+}
+
+// quoted is URL for a URL that is quoted somewhere, empty where the text is none.
+func quoted(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return URL(u)
+}
+
+// withoutURLs is an error of http.Client without the URLs that it quotes: the
+// Location that it couldn't parse, and those of a client below the RoundTripper.
+func withoutURLs(err error) error {
+	const badLocation = "failed to parse Location header"
+	text := err.Error()
+	if strings.HasPrefix(text, badLocation) {
+		return errors.New(badLocation)
+	}
+	clean := text
+	inner := (*url.Error)(nil)
+	for e := err; errors.As(e, &inner); e = inner.Err {
+		clean = strings.ReplaceAll(clean, strconv.Quote(inner.URL), strconv.Quote(quoted(inner.URL)))
+	}
+	if clean == text {
+		return err
+	}
+	return &cleanError{clean, err}
+}
+
+// cleanError is an error with another text.
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.err }
+
+// Timeout is for *url.Error, which asks only the error right below it.
+func (e *cleanError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.err, &t) && t.Timeout()
+}
+
+// Brief returns err, or the beginning of its text where that is longer than
+// what is kept of a refusal: net/http quotes a malformed line of the answer,
+// which may be as long as a whole header, and the outcome keeps every error.
+func Brief(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if len(text) <= mostKept {
+		return err
+	}
+	return errors.New(text[:mostKept] + "…")
+}
+
+// mostKept is as much of an error's text as is kept of a refusal's body.
+const mostKept = 64 << 10

@@ -1,0 +1,71 @@
+package redact
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestURL leaves nothing that may be secret.
+func TestURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://h.test/a":                       "http://h.test/a",
+		"http://me:s3cret@h.test/a#s3cret":      "http://h.test/a",
+		"http://h.test/a?sig=s3cret&s3cret&b=2": "http://h.test/a?sig=…&=…&b=…",
+		"http://h.test/a%2Fb?x=%73":             "http://h.test/a%2Fb?x=…",
+	} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := URL(u); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	if got := URL(nil); got != "" {
+		t.Errorf("nil: %q", got)
+	}
+}
+
+// TestErrorHidesALocation: net/http quotes a Location that it can't parse.
+func TestErrorHidesALocation(t *testing.T) {
+	err := Error(&url.Error{Op: "Put", URL: "http://h.test/?a=s3cret", Err: errors.New(`failed to parse Location header "http://me:s3cret@h/%zz": oh`)})
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Error(err)
+	}
+}
+
+// TestBrief cuts a text that a server made long, and nothing else.
+func TestBrief(t *testing.T) {
+	short := errors.New("short")
+	if Brief(nil) != nil || Brief(short) != short {
+		t.Error("an error was changed for nothing")
+	}
+	if got := Brief(errors.New(strings.Repeat("x", 1<<20))).Error(); len(got) > 65<<10 {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// TestErrorKeepsItsChain: an error without secrets answers all that it
+// answered before, whether its text had to change or not.
+func TestErrorKeepsItsChain(t *testing.T) {
+	unknown := errors.New("outcome unknown")
+	for _, at := range []string{"http://h.test/doc", "http://h.test/doc?sig=s3cret"} {
+		below := &url.Error{Op: "Get", URL: at, Err: &url.Error{Op: "Get", URL: at, Err: os.ErrDeadlineExceeded}}
+		err := Error(&url.Error{Op: "Put", URL: at, Err: fmt.Errorf("%w: below: %w", unknown, below)})
+		var found *url.Error
+		if !errors.Is(err, unknown) || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.Is(err, below) || !errors.As(err, &found) {
+			t.Errorf("%v has lost a part of its chain", err)
+		}
+		if strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "outcome unknown: below: Get ") {
+			t.Error(err)
+		}
+	}
+	slow := &url.Error{Op: "Get", URL: "http://h.test/?sig=s3cret", Err: os.ErrDeadlineExceeded}
+	if err := Error(&url.Error{Op: "Put", URL: "http://h.test/", Err: slow}); !err.(*url.Error).Timeout() {
+		t.Errorf("%v is no timeout any more", err)
+	}
+}

@@ -1,0 +1,147 @@
+// Package semantics says what methods, statuses, fields and errors of HTTP mean for a
+// write, whatever its precondition. It knows no dialect and no policy.
+package semantics
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+)
+
+// Safe reports whether the method changes nothing (RFC 9110 §9.2.1). The
+// empty method is GET.
+func Safe(method string) bool {
+	switch method {
+	case "", "GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH", "QUERY":
+		return true
+	}
+	return false
+}
+
+// Idempotent reports whether sending the method twice has the effect of once
+// (RFC 9110 §9.2.2).
+func Idempotent(method string) bool {
+	return Safe(method) && method != http.MethodConnect || method == http.MethodPut || method == http.MethodDelete
+}
+
+// AmbiguousStatus reports whether a server may have applied the write before it
+// answered so. Proxies have numbers of their own for an answer that was lost
+// behind them, such as Cloudflare's 520 to 524.
+func AmbiguousStatus(status int) bool {
+	switch status {
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status >= 500
+}
+
+// SeeOther reports whether a server may have performed the write before it
+// redirected so (RFC 9110 §15.4.4; 302 is used alike).
+func SeeOther(status int) bool {
+	return status == http.StatusFound || status == http.StatusSeeOther
+}
+
+// Transient reports whether an answer says that the server, or the way to it, is in
+// trouble that may pass.
+func Transient(resp *http.Response, err error) bool {
+	if err != nil {
+		again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, &url.Error{Op: "", Err: err})
+		return again
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// NeverSent reports whether the request surely didn't reach the server: dialing,
+// resolving, connecting to the proxy or the TLS handshake failed.
+func NeverSent(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect") {
+		return true
+	}
+	if err.Error() == "net/http: TLS handshake timeout" { // net/http doesn't export its type
+		return true
+	}
+	var (
+		dns         *net.DNSError
+		record      tls.RecordHeaderError
+		certificate *tls.CertificateVerificationError
+		authority   x509.UnknownAuthorityError
+		hostname    x509.HostnameError
+		invalid     x509.CertificateInvalidError
+	)
+	return errors.As(err, &dns) || errors.As(err, &record) && record.Conn != nil || errors.As(err, &certificate) ||
+		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// RetryAfter reads Retry-After in both forms of RFC 9110 §10.2.3. A number that
+// is too large for a duration is the longest one; a date in the past, a
+// negative number and garbage are no wait.
+func RetryAfter(h http.Header) time.Duration {
+	value := field.TrimOWS(h.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
+	const longest = time.Duration(1<<63 - 1)
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		if seconds > uint64(longest/time.Second) {
+			return longest
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	// The server's clock counts where it gives its Date.
+	now, ok := etag.Date(h)
+	if !ok {
+		now = time.Now()
+	}
+	return max(at.Sub(now), 0)
+}
+
+// Coded reports whether a representation has a content coding.
+func Coded(h http.Header) bool {
+	for _, coding := range field.Lines(h, "Content-Encoding") {
+		if coding = field.TrimOWS(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+			return true
+		}
+	}
+	return false
+}
+
+// IdempotencyKeys make net/http itself repeat a request of any method.
+var IdempotencyKeys = [...]string{"Idempotency-Key", "X-Idempotency-Key"}
+
+// HasIdempotencyKey reports whether one of IdempotencyKeys is sent.
+func HasIdempotencyKey(h http.Header) bool {
+	return field.Lines(h, IdempotencyKeys[0]) != nil || field.Lines(h, IdempotencyKeys[1]) != nil
+}
+
+// ReplayedBelow reports whether net/http itself repeats such a request when a
+// connection is cut. It looks for the name only: without a value the field isn't
+// sent.
+func ReplayedBelow(h http.Header) bool {
+	for _, name := range IdempotencyKeys {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return HasIdempotencyKey(h)
+}

@@ -1,0 +1,54 @@
+package semantics
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestRetryAfter reads both forms, and odd ones.
+func TestRetryAfter(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "7": 7 * time.Second, "-3": 0, "soon": 0, "1.5": 0,
+		"1000000000000": 1<<63 - 1, "99999999999999999999999": 1<<63 - 1,
+		"Sun, 06 Nov 1994 08:49:47 GMT": 10 * time.Second, "Sun, 06 Nov 1994 08:49:27 GMT": 0, "Sunday, 06-Nov-94 08:49:47 GMT": 10 * time.Second,
+	} {
+		h := http.Header{"Retry-After": {value}, "Date": {"Sun, 06 Nov 1994 08:49:37 GMT"}}
+		if got := RetryAfter(h); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
+		}
+	}
+}
+
+// TestMethods (RFC 9110 §9.2): which change nothing, and which may be sent twice.
+func TestMethods(t *testing.T) {
+	for method, want := range map[string][2]bool{
+		"": {true, true}, "GET": {true, true}, "HEAD": {true, true}, "PROPFIND": {true, true}, "CONNECT": {true, false},
+		"PUT": {false, true}, "DELETE": {false, true}, "POST": {false, false}, "PATCH": {false, false}, "put": {false, false},
+	} {
+		if got := [2]bool{Safe(method), Idempotent(method)}; got != want {
+			t.Errorf("%q: safe, idempotent: %v, want %v", method, got, want)
+		}
+	}
+}
+
+// TestStatuses: which leave the effect of a write open, and which are repeated.
+func TestStatuses(t *testing.T) {
+	for status, want := range map[int][2]bool{
+		200: {false, false}, 412: {false, false}, 429: {false, true}, 500: {true, false}, 501: {false, false}, 502: {true, true},
+		503: {true, true}, 504: {true, true}, 505: {false, false}, 520: {true, false}, 599: {true, false},
+	} {
+		if got := [2]bool{AmbiguousStatus(status), Transient(&http.Response{StatusCode: status}, nil)}; got != want {
+			t.Errorf("%d: ambiguous, transient: %v, want %v", status, got, want)
+		}
+	}
+}
+
+// TestCoded: identity is no coding, whatever its case (RFC 9110 §8.4.1).
+func TestCoded(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "Identity": false, " gzip": true, "br": true} {
+		if got := Coded(http.Header{"Content-Encoding": {value}}); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
