@@ -1,0 +1,87 @@
+// Package doubt says what a write may have done when its answer was lost: facts in, an
+// effect or the next step out. It sends nothing, reads nothing and knows no policy by
+// its name; the caller gathers the facts and does what is decided.
+package doubt
+
+import (
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// Effect is what became of a write.
+type Effect int
+
+// The effects, in the order of the public ones.
+const (
+	Unknown Effect = iota
+	NotApplied
+	Applied
+)
+
+// Attempt is what was seen of one request.
+type Attempt struct {
+	Safe      bool // the method changes nothing
+	Keyed     bool // net/http may have repeated the request on its own
+	Failed    bool // there is an error and no answer
+	Excluded  bool // the error shows that the write wasn't applied
+	Status    int  // of the answer
+	OpenSince bool // an earlier attempt of the call is open already
+}
+
+// Opens reports whether the write of an attempt may have been applied although its
+// answer doesn't say so, and no earlier attempt was in doubt.
+func (a Attempt) Opens() bool {
+	switch {
+	case a.Safe:
+		return false // there is nothing to apply
+	case a.OpenSince:
+		return false // the first doubt is the one that the call ends with
+	case a.Failed && a.Keyed:
+		return true // the error is about the last of perhaps several
+	case a.Failed:
+		return !a.Excluded
+	}
+	return semantics.AmbiguousStatus(a.Status)
+}
+
+// Answer is what is known of a call when an answer ends it.
+type Answer struct {
+	Status   int
+	Safe     bool // the answer is to a method that changes nothing
+	Open     bool // an earlier attempt may have been applied
+	Diverted bool // an earlier hop was a write that was redirected to what came of it
+}
+
+// Effect is what became of the write when the answer is the last one.
+func (a Answer) Effect() Effect {
+	effect := OfStatus(a.Status)
+	switch {
+	case effect == Applied && !a.Safe:
+		return Applied // whatever was open before: the server accepted it now
+	case a.Open:
+		return Unknown
+	case a.Diverted:
+		return Unknown // a redirect made a GET of the write
+	case a.Safe:
+		return NotApplied
+	case semantics.SeeOther(a.Status):
+		return Unknown // the server may have performed it first (RFC 9110 §15.4.4)
+	}
+	return effect
+}
+
+// OfStatus reads the effect of a write from the status of its answer alone.
+func OfStatus(status int) Effect {
+	switch {
+	case status == http.StatusAccepted:
+		return Unknown // RFC 9110 §15.3.3: it might or might not be acted upon later
+	case status == http.StatusMultiStatus:
+		return Unknown // RFC 4918 §11.1: each member has a status of its own
+	case semantics.AmbiguousStatus(status):
+		return Unknown
+	case status >= 200 && status < 300:
+		return Applied
+	}
+	return NotApplied
+}
