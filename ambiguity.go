@@ -76,7 +76,7 @@ func notApplied(err error) bool {
 // decision for the next write, or how the call ends.
 func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error) {
 	c.outcome.Cause = CauseUnattributed
-	if (c.uniqueBody || c.policy == Policy(Resend) && conflict.guard.kind != guardCreate) && c.isOwn(conflict) {
+	if (c.uniqueBody || c.traits.lastWriterWins && conflict.guard.kind != guardCreate) && c.isOwn(conflict) {
 		return Decision{}, ownWrite{conflict}
 	}
 	if why == nil {
@@ -85,10 +85,10 @@ func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error)
 	if why != nil {
 		return Decision{}, why
 	}
-	if p, updates := c.policy.(*editing); updates {
-		return c.resolveMarked(conflict, p)
+	if c.traits.update {
+		return c.resolveMarked(conflict)
 	}
-	if c.policyFixed() && c.policy != Policy(Resend) {
+	if c.traits.fixed && !c.traits.lastWriterWins {
 		return Decision{}, errAmbiguousPolicy // it could apply the write twice
 	}
 	decision, err := c.decide(conflict)
@@ -98,7 +98,7 @@ func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error)
 	if decision.kind != decideResend {
 		return Decision{}, errAmbiguousPolicy
 	}
-	if c.policy != Policy(Resend) && !c.uniqueBody && c.isOwn(conflict) {
+	if !c.traits.lastWriterWins && !c.uniqueBody && c.isOwn(conflict) {
 		return Decision{}, ownWrite{conflict}
 	}
 	if c.write.Method != http.MethodPut {
@@ -111,8 +111,8 @@ func (c *call) resolveAmbiguous(conflict *Conflict, why error) (Decision, error)
 
 // resolveMarked lets an Update look for its mark, which decides; without one it
 // could apply the edit twice.
-func (c *call) resolveMarked(conflict *Conflict, p *editing) (Decision, error) {
-	if !p.marked {
+func (c *call) resolveMarked(conflict *Conflict) (Decision, error) {
+	if !c.traits.tellsOwnWrites {
 		return Decision{}, errAmbiguousPolicy
 	}
 	decision, err := c.decide(conflict)
@@ -210,10 +210,10 @@ func (e *interruptedError) Timeout() bool {
 	return errors.As(e.why, &t) && t.Timeout()
 }
 
-// policyContext is the context that policies are called with. Those of ours
-// make no calls.
+// policyContext is the context that the policy is called with: a call that the policy
+// makes with it skips the lane that this call holds.
 func (c *call) policyContext() context.Context {
-	if _, ours := c.policy.(BuiltinPolicy); ours {
+	if c.traits.callsNobody {
 		return c.req.Context()
 	}
 	return c.pass.within(c.req.Context())

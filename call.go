@@ -16,6 +16,7 @@ import (
 type call struct {
 	*settings // shared with the Transport where the call has none of its own
 	transport *Transport
+	traits    traits // of the policy
 	base      http.RoundTripper
 	req       *http.Request   // the caller's; never modified
 	ctx       context.Context // of the writes after the first: req's, with the record
@@ -75,6 +76,7 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 		set := s.settings.over(*c.settings)
 		c.settings, c.result = &set, s.outcome
 	}
+	c.traits = traitsOf(c.policy)
 	c.dialect = c.dialectFor(req.URL)
 	if c.first = leftOpen(req); c.first != nil {
 		c.handled = true
@@ -175,14 +177,14 @@ func (c *call) publicURL(u *url.URL) string {
 // startClock starts the limits with the first refusal or failure.
 func (c *call) startClock() {
 	if c.deadline.IsZero() {
-		c.deadline = time.Now().Add(c.elapsed())
+		c.deadline = time.Now().Add(c.elapsed(c.traits))
 	}
 	c.handled = true
 }
 
 // exhausted reports whether no attempt is left that may end in a refusal.
 func (c *call) exhausted() bool {
-	return c.outcome.Attempts-c.transients-c.free+c.lost >= c.attempts()
+	return c.outcome.Attempts-c.transients-c.free+c.lost >= c.attempts(c.traits)
 }
 
 // left is the time until the limits or the context's deadline.

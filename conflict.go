@@ -59,7 +59,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	c.outcome.Cause = cause
 	c.traceRefused(g, resp.StatusCode)
 	recalls := c.recalls(g)
-	if c.first == nil && c.policy == Policy(Stop) && !recalls && c.mark == "" {
+	if c.first == nil && c.traits.stops && !recalls && c.mark == "" {
 		return nil, Decision{}, cmp.Or(why, ErrConflict)
 	}
 	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone && c.manner == asGiven {
@@ -85,7 +85,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	switch {
 	case c.first != nil:
 		decision, why = c.resolveAmbiguous(conflict, why)
-	case why == nil && c.keyed && c.policyFixed():
+	case why == nil && c.keyed && c.traits.fixed:
 		why = c.stop(CauseNotReplayable, errFixedKey)
 	case why == nil:
 		decision, why = c.decide(conflict)
@@ -211,7 +211,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 		dropPreconditions(header)
 		next.URL = dropPlaced(header, next.URL, conflict.guard.placed)
 		c.manner = unguarded
-	case c.onceMore && payload.replayable() && !c.updates():
+	case c.onceMore && payload.replayable() && !c.traits.update:
 		next.Header = sameHeader(c.write.Header, header)
 	case d.kind == decideReplace:
 		payload, made = payloadFrom(d.body), true
@@ -240,22 +240,6 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 
 var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
 
-// policyFixed reports whether the policy is one of ours: they change no field.
-func (c *call) policyFixed() bool {
-	switch c.policy.(type) {
-	case BuiltinPolicy, rebuild, *editing, *mergeJSON:
-		return true
-	}
-	return false
-}
-
-// updates reports whether the write is an Update's: its body is always made from
-// the state whose tag guards it.
-func (c *call) updates() bool {
-	_, updates := c.policy.(*editing)
-	return updates
-}
-
 // replacePayload lets go of a copy that isn't needed any more.
 func (c *call) replacePayload(p payload) {
 	if old := c.payload.spool; old != nil && old != p.spool {
@@ -272,7 +256,7 @@ func (c *call) newConflict(g guard) *Conflict {
 		Ambiguous: c.ambiguous(),
 		call:      c, guard: g,
 	}
-	if !c.policyFixed() { // ours look at neither
+	if !c.traits.fixed { // such a policy looks at neither
 		conflict.describe()
 	}
 	return conflict

@@ -52,7 +52,7 @@ func (b *digestedBody) end() {
 // recalls reports whether the refused write was guarded by a state that the flow
 // has seen whole, so that a look at the current one may show a false conflict.
 func (c *call) recalls(g guard) bool {
-	return c.seen.digest != nil && c.first == nil && !c.keyed && !c.updates() &&
+	return c.seen.digest != nil && c.first == nil && !c.keyed && !c.traits.update &&
 		c.refusal.StatusCode == http.StatusPreconditionFailed &&
 		g.kind == guardTags && len(g.tags) == 1 && g.names(c.seen.tag) &&
 		!c.exhausted() && c.payload.replayable() && !c.dialect.versionOnly(c.write)
@@ -72,8 +72,8 @@ func (c *call) resolveSeen(conflict *Conflict) (Decision, error) {
 		c.outcome.Cause = cause
 		conflict.refresh = refresh{asked: conflict.refresh.asked, started: true} // HEAD may still say
 	case err != nil:
-		if c.policyFixed() && (c.policy == Policy(Stop) || c.policy == Policy(Unconditional)) {
-			c.outcome.Cause = cause // they need no refresh
+		if c.traits.asksNothing {
+			c.outcome.Cause = cause // it needs no refresh
 		}
 	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.fresh.ETag) &&
 		sha256.Sum256(conflict.refresh.state.Body) == *c.seen.digest:

@@ -23,6 +23,10 @@ type editing struct {
 	elapsedLeft  time.Duration
 }
 
+func (p *editing) traits() traits {
+	return traits{fixed: true, update: true, tellsOwnWrites: p.marked, attemptsLeft: p.attemptsLeft, elapsedLeft: p.elapsedLeft}
+}
+
 func (p *editing) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 	return p.resolve(ctx, c)
 }

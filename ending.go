@@ -54,7 +54,7 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 	case !c.handled:
 		c.outcome.Err = c.why
 		c.report()
-		if resp.Request == nil && (c.ownRead || c.updates()) {
+		if resp.Request == nil && (c.ownRead || c.traits.update) {
 			resp.Request = c.req // Update asks it for redirects
 		}
 		return resp, nil

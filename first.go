@@ -56,7 +56,7 @@ func (c *call) copiesBody() bool {
 	if c.seen.digest != nil || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && semantics.Idempotent(c.req.Method) {
 		return true
 	}
-	if semantics.Safe(c.req.Method) || c.policy == Policy(Stop) || signedAboveURL(c.req) {
+	if semantics.Safe(c.req.Method) || c.traits.stops || signedAboveURL(c.req) {
 		return false
 	}
 	if c.dialect.inBody(c.req) {

@@ -843,7 +843,7 @@ func (h hostileCall) run(t *testing.T, name string) (outcome Outcome) {
 				inRow = 0
 			}
 		}
-		maxAttempts := rt.settings.attempts()
+		maxAttempts := rt.settings.attempts(traits{})
 		mostWrites, mostRefreshes := mostRequests(maxAttempts)
 		if writes > mostWrites || refreshes > mostRefreshes || writes != outcome.Attempts {
 			fail("%d writes (%d attempts) and %d refreshes", writes, outcome.Attempts, refreshes)

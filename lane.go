@@ -260,7 +260,7 @@ func (c *call) handedTag(g guard) string {
 	}
 	last := c.pass.last
 	c.pass.last = handed{} // tried once
-	if g.kind != guardTags || g.placed != nil || g.date != "" || c.policy != Policy(Resend) || *c.refreshRequest != nil {
+	if g.kind != guardTags || g.placed != nil || g.date != "" || !c.traits.lastWriterWins || *c.refreshRequest != nil {
 		return ""
 	}
 	if g.names(last.tag) || !sameUser(last.write.URL.User, c.write.URL.User) || !sameSelection(last.write.Header, c.write.Header) {

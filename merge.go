@@ -105,6 +105,8 @@ type mergeJSON struct {
 	keys []string
 }
 
+func (*mergeJSON) traits() traits { return traits{fixed: true} }
+
 // Resolve merges. An ambiguous call is stopped: what looks like another's change
 // may be our own.
 func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) {

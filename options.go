@@ -65,7 +65,6 @@ type settings struct {
 	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
 	writeMark                bool
 	dialects                 []*hosts.Table[*dialect] // the first that has the host counts
-	appliedResponse          appliedFunc
 	traces                   []*Trace
 	logger                   *slog.Logger
 }
@@ -101,9 +100,6 @@ func (s settings) over(base settings) settings {
 	}
 	if s.expectContinue == nil {
 		s.expectContinue = base.expectContinue
-	}
-	if s.appliedResponse == nil {
-		s.appliedResponse = base.appliedResponse
 	}
 	s.uniqueBody = s.uniqueBody || base.uniqueBody
 	s.writeMark = s.writeMark || base.writeMark
@@ -148,30 +144,24 @@ func OnConflict(p Policy) Option {
 }
 
 // attempts is WithMaxAttempts where it is set, and the default of the policy.
-func (s *settings) attempts() int {
-	n, updating := s.maxAttempts, s.updating()
+func (s *settings) attempts(of traits) int {
+	n := s.maxAttempts
 	switch {
-	case n <= 0 && updating != nil:
+	case n <= 0 && of.update:
 		n = defaultUpdateAttempts
 	case n <= 0:
 		n = defaultMaxAttempts
 	}
-	if updating != nil && updating.attemptsLeft > 0 {
-		n = min(n, updating.attemptsLeft)
+	if of.attemptsLeft > 0 {
+		n = min(n, of.attemptsLeft)
 	}
 	return n
 }
 
-// updating is the policy of an Update, nil where it is another.
-func (s *settings) updating() *editing {
-	p, _ := s.policy.(*editing)
-	return p
-}
-
 // elapsed is WithMaxElapsed, or what is left of it.
-func (s *settings) elapsed() time.Duration {
-	if p := s.updating(); p != nil && p.elapsedLeft > 0 {
-		return min(s.maxElapsed, p.elapsedLeft)
+func (s *settings) elapsed(of traits) time.Duration {
+	if of.elapsedLeft > 0 {
+		return min(s.maxElapsed, of.elapsedLeft)
 	}
 	return s.maxElapsed
 }
@@ -260,23 +250,6 @@ func WithExpectContinue(n int64) Option {
 // By default equal content counts only under Resend, where it makes no
 // difference who wrote it.
 func WithUniqueBody() Option { return optionFunc(func(s *settings) { s.uniqueBody = true }) }
-
-// appliedFunc is the f of WithAppliedResponse.
-type appliedFunc func(*Conflict) *http.Response
-
-// WithAppliedResponse makes the response to a write that was found to have been
-// applied by an earlier attempt, whose answer was lost. f may ask the Conflict
-// for the current state. The response's body belongs to the caller of
-// RoundTrip. f may be called concurrently.
-//
-// By default, when f is nil and when it returns nil, the response is 204 with the
-// current validators.
-func WithAppliedResponse(f func(*Conflict) *http.Response) Option {
-	if f == nil {
-		f = func(*Conflict) *http.Response { return nil }
-	}
-	return optionFunc(func(s *settings) { s.appliedResponse = f })
-}
 
 // WithTrace observes refused writes, and failures that are repeated, through the
 // functions of t. Several traces

@@ -96,29 +96,16 @@ func equalStreams(a, b io.Reader) bool {
 func (c *call) applied(conflict *Conflict) (*http.Response, error) {
 	c.outcome.Effect, c.outcome.Cause, c.outcome.Err = EffectApplied, CauseOwnEarlierWrite, nil
 	c.outcome.Overwrote = c.first != nil && c.first.blind
-	var resp *http.Response
-	if c.appliedResponse != nil {
-		conflict.describe()
-		conflict.ended = false
-		resp = c.appliedResponse(conflict)
-		conflict.ended = true
-		c.outcome.Cause = CauseOwnEarlierWrite // whatever it asked
+	resp := &http.Response{
+		Status: "204 No Content", StatusCode: http.StatusNoContent,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: http.NoBody, Request: c.write,
 	}
-	if resp == nil {
-		resp = &http.Response{
-			Status: "204 No Content", StatusCode: http.StatusNoContent,
-			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: http.Header{}, Body: http.NoBody, Request: c.write,
-		}
-		if v := conflict.refresh.fresh; v.ETag != "" && conflict.guard.placed == nil {
-			resp.Header["Etag"] = []string{v.ETag}
-		}
-		if v := conflict.refresh.fresh; v.LastModified != "" {
-			resp.Header["Last-Modified"] = []string{v.LastModified}
-		}
+	if v := conflict.refresh.fresh; v.ETag != "" && conflict.guard.placed == nil {
+		resp.Header["Etag"] = []string{v.ETag}
 	}
-	if resp.Body == nil {
-		resp.Body = http.NoBody
+	if v := conflict.refresh.fresh; v.LastModified != "" {
+		resp.Header["Last-Modified"] = []string{v.LastModified}
 	}
 	c.done()
 	return c.returned(resp, true), nil
@@ -136,7 +123,7 @@ func (c *call) endDelete(resp *http.Response) (*http.Response, error) {
 	c.startClock()
 	c.refusal, c.kept = resp, nil
 	c.keepRefusal()
-	if c.uniqueBody || c.policy == Policy(Resend) {
+	if c.uniqueBody || c.traits.lastWriterWins {
 		return c.applied(c.newConflict(c.guard))
 	}
 	c.outcome.Cause = CauseUnattributed

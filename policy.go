@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
@@ -70,6 +71,36 @@ func (p BuiltinPolicy) Resolve(ctx context.Context, c *Conflict) (Decision, erro
 	return Decision{}, fmt.Errorf("unknown policy %v: use Stop, Resend, Unconditional or a Policy of your own", p)
 }
 
+func (p BuiltinPolicy) traits() traits {
+	return traits{
+		fixed: true, callsNobody: true,
+		stops: p == Stop, asksNothing: p == Stop || p == Unconditional, lastWriterWins: p == Resend,
+	}
+}
+
+// traits are what a call must know of its policy. A policy that doesn't tell has none
+// of them.
+type traits struct {
+	fixed          bool // changes no header field, and looks at neither Request nor Response
+	callsNobody    bool // makes no call of its own, and no function of the caller's runs
+	stops          bool // hands each refusal on
+	asksNothing    bool // decides without a refresh
+	lastWriterWins bool // sends the caller's body over whatever is there
+	update         bool // makes each body from the state whose validator guards it
+	tellsOwnWrites bool // finds out whether its write was applied
+
+	// What an Update has left of WithMaxAttempts and WithMaxElapsed; zero: all.
+	attemptsLeft int
+	elapsedLeft  time.Duration
+}
+
+func traitsOf(p Policy) traits {
+	if tells, ok := p.(interface{ traits() traits }); ok {
+		return tells.traits()
+	}
+	return traits{}
+}
+
 // Rebuild returns a policy that reads the current state, lets build make a new
 // body from it and sends that under the validator of the state that was read.
 // No update is lost: each refusal reads and builds again.
@@ -85,6 +116,8 @@ func Rebuild(build func(ctx context.Context, current *Representation) ([]byte, e
 type rebuild struct {
 	build func(context.Context, *Representation) ([]byte, error)
 }
+
+func (rebuild) traits() traits { return traits{fixed: true} }
 
 func (p rebuild) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 	if p.build == nil {
@@ -165,7 +198,7 @@ func (c *Conflict) ask(ctx context.Context, needState bool) error {
 	if c.call == nil || c.ended {
 		return errors.New("ifmatch: a Conflict was used outside of Resolve")
 	}
-	if _, ours := c.call.policy.(BuiltinPolicy); !ours {
+	if !c.call.traits.callsNobody {
 		outer := c.call.req.Context()
 		merged, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)

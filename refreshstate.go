@@ -82,7 +82,7 @@ func (r *refresh) readDate(c *Conflict, a answer, v Validators) (step, error) {
 	// RFC 9110 §8.8.2.2: two writes within its second look alike.
 	age, ok := ageOf(a.header)
 	young := (!ok || age < settleTime) && v.LastModified != r.awaited.LastModified
-	if young && c.call.policy != Policy(Resend) && !r.resend || etag.Weak(v.ETag) && r.tooNew(v, a.header) {
+	if young && !c.call.traits.lastWriterWins && !r.resend || etag.Weak(v.ETag) && r.tooNew(v, a.header) {
 		return r.settle(c, v)
 	}
 	if v.LastModified == c.guard.date {

@@ -173,9 +173,9 @@ func settledBelow(resp *http.Response, err error) bool {
 // at hand is the last one.
 func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 	if c.deadline.IsZero() {
-		c.deadline = time.Now().Add(c.elapsed())
+		c.deadline = time.Now().Add(c.elapsed(c.traits))
 	}
-	if c.transients+1 >= c.attempts() {
+	if c.transients+1 >= c.attempts(c.traits) {
 		c.why = ErrAttempts
 		return nil, nil
 	}

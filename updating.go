@@ -199,7 +199,7 @@ func (d *document[T]) lineUp(ctx context.Context) *pass {
 		return nil
 	}
 	set := d.effective(ctx)
-	limit := set.elapsed()
+	limit := set.elapsed(traits{update: true})
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
@@ -225,6 +225,6 @@ func (d *document[T]) lineUp(ctx context.Context) *pass {
 // limits are WithMaxAttempts and WithMaxElapsed of the whole Update.
 func (d *document[T]) limits(ctx context.Context) settings {
 	set := d.effective(ctx)
-	set.policy = &editing{}
-	return settings{maxAttempts: set.attempts(), maxElapsed: set.elapsed()}
+	of := traits{update: true}
+	return settings{maxAttempts: set.attempts(of), maxElapsed: set.elapsed(of)}
 }

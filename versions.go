@@ -300,7 +300,7 @@ func putPlaced(req *http.Request, all []placed) {
 // misplaced returns the error of an Update that doesn't know of the dialect down
 // here: its version stands where the API doesn't look.
 func (c *call) misplaced() error {
-	if c.dialect == nil || !c.updates() || semantics.Safe(c.req.Method) {
+	if c.dialect == nil || !c.traits.update || semantics.Safe(c.req.Method) {
 		return nil
 	}
 	g := c.dialect.guardOf(c.req)
