@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -217,11 +218,11 @@ func (d Dialect) check() error {
 			return fmt.Errorf("ifmatch: dialect %s: a Token needs both places", d.Name)
 		case t.Sent.or != nil || t.Current.or != nil && t.Current.or.or != nil:
 			return fmt.Errorf("ifmatch: dialect %s: Or is for two places in an answer", d.Name)
-		case t.Current.or != nil && (t.Current.or.kind != inHeader && t.Current.or.kind != inBody || t.Current.or.name == "" || t.Current.or.kind == inBody && !pointsToMember(t.Current.or.name)):
+		case t.Current.or != nil && (t.Current.or.kind != inHeader && t.Current.or.kind != inBody || t.Current.or.name == "" || t.Current.or.kind == inBody && !jsonedit.PointsToMember(t.Current.or.name)):
 			return fmt.Errorf("ifmatch: dialect %s: Or wants a field or a member", d.Name)
 		case t.Current.kind == inQuery:
 			return fmt.Errorf("ifmatch: dialect %s: an answer has no query: %s", d.Name, t.Current)
-		case t.Sent.kind == inBody && !pointsToMember(t.Sent.name), t.Current.kind == inBody && !pointsToMember(t.Current.name):
+		case t.Sent.kind == inBody && !jsonedit.PointsToMember(t.Sent.name), t.Current.kind == inBody && !jsonedit.PointsToMember(t.Current.name):
 			return fmt.Errorf(`ifmatch: dialect %s: InBody wants an RFC 6901 pointer such as "/version"`, d.Name)
 		case t.Tag && t.Sent != InHeader("If-Match") && t.Sent != InHeader("If-Unmodified-Since"):
 			return fmt.Errorf("ifmatch: dialect %s: Tag is for If-Match and If-Unmodified-Since, not for %s", d.Name, t.Sent)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
 // draft is what an edit made of a state: the body to send and the value in it.
@@ -46,7 +48,7 @@ func (d *document[T]) draft(s *state[T], edit func(*T) error, m *marking[T]) (*d
 	}
 	made := &draft[T]{value: *fresh}
 	if made.body, made.stored, err = d.render(s, before, after); err != nil {
-		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, withTooLarge(err))
 	}
 	if err := d.readsAs(made.stored, after); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
@@ -69,27 +71,17 @@ func (d *document[T]) readsAs(stored, after []byte) error {
 	if err != nil {
 		return fmt.Errorf("encode %T: %w", got, err)
 	}
-	if meansSame(read, after) {
+	if jsonedit.Same(read, after) {
 		return nil
 	}
 	// It need not render the same twice, nor be able to read what it renders.
 	if d.set.codec.Decode(after, &want) != nil || reflect.DeepEqual(got, want) {
 		return nil
 	}
-	if meant, err := d.set.codec.Encode(&want); err != nil || meansSame(read, meant) {
+	if meant, err := d.set.codec.Encode(&want); err != nil || jsonedit.Same(read, meant) {
 		return err
 	}
 	return fmt.Errorf("%T would read the document otherwise than the edit left it: it reads a member by a name that it doesn't write", got)
-}
-
-// meansSame reports whether two JSON texts mean the same.
-func meansSame(x, y []byte) bool {
-	a, err := parseRaw(x)
-	if err != nil {
-		return false
-	}
-	b, err := parseRaw(y)
-	return err == nil && sameJSON(a.root(), b.root())
 }
 
 // keepsMark returns an error where the document lacks the mark that was put into
@@ -157,17 +149,17 @@ func (d *document[T]) finish(s, end *state[T], m *marking[T]) (*draft[T], error)
 			return nil, err
 		}
 		if made.body, made.stored, err = d.renderWhole(end, before, after); err != nil {
-			return nil, err
+			return nil, withTooLarge(err)
 		}
 		made.value = fresh
 	}
 	if d.set.patch && !s.absent {
-		p, err := mergePatchJSON(s.body, s.body, made.stored) // of the documents themselves
+		p, err := jsonedit.MergePatch(s.body, s.body, made.stored) // of the documents themselves
 		if err != nil {
 			p, err = d.patchOf(s, made) // which may have a name twice
 		}
 		if err != nil {
-			return nil, err
+			return nil, withTooLarge(err)
 		}
 		made.body = p
 	}
@@ -185,14 +177,14 @@ func (d *document[T]) patchOf(s *state[T], made *draft[T]) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mergePatchJSON(s.body, before, after)
+	return jsonedit.MergePatch(s.body, before, after)
 }
 
 func (d *document[T]) renderWhole(s *state[T], before, after []byte) (body, stored []byte, err error) {
 	if _, isJSON := d.set.codec.(jsonCodec); !isJSON {
 		return after, after, nil
 	}
-	stored, err = patchJSON(s.body, before, after)
+	stored, err = jsonedit.Patch(s.body, before, after)
 	return stored, stored, err
 }
 
@@ -205,9 +197,9 @@ func (d *document[T]) render(s *state[T], before, after []byte) (body, stored []
 	if s.absent || !isJSON {
 		return after, after, nil
 	}
-	if stored, err = patchJSON(s.body, before, after); err != nil || !d.set.patch {
+	if stored, err = jsonedit.Patch(s.body, before, after); err != nil || !d.set.patch {
 		return stored, stored, err
 	}
-	body, err = mergePatchJSON(s.body, before, after)
+	body, err = jsonedit.MergePatch(s.body, before, after)
 	return body, stored, err
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
 // MergeJSON returns a policy that merges the caller's change of a JSON document
@@ -48,7 +49,8 @@ func MergeJSON(base []byte, opts ...MergeOption) Policy {
 			opt.applyMerge(p)
 		}
 	}
-	p.base, p.err = parseRaw(bytes.Clone(base))
+	p.base, p.err = jsonedit.Parse(bytes.Clone(base))
+	p.err = withTooLarge(p.err)
 	return p
 }
 
@@ -100,7 +102,7 @@ func (e *MergeError) Is(target error) bool { return target == ErrConflict }
 
 // mergeJSON is the policy. It isn't changed once it is made.
 type mergeJSON struct {
-	base *rawDoc
+	base *jsonedit.Document
 	err  error // why base is none
 	keys []string
 }
@@ -147,20 +149,33 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 			return Decision{}, fmt.Errorf("MergeJSON: dialect %s: %w", d.Name, err)
 		}
 	}
-	merged, err := mergeDocs(base, mine, theirs, p.keys)
+	merged, err := jsonedit.Merge(base, mine, theirs, p.keys...)
+	if overlap := (*jsonedit.Overlap)(nil); errors.As(err, &overlap) {
+		return Decision{}, &MergeError{Pointers: overlap.Pointers}
+	}
 	if err != nil {
 		return Decision{}, err
 	}
 	return c.Replace(merged), nil
 }
 
-// parseCoded is parseRaw for a body that came with a header.
-func parseCoded(body []byte, header http.Header) (*rawDoc, error) {
-	doc, err := parseRaw(body)
+// parseCoded is jsonedit.Parse for a body that came with a header.
+func parseCoded(body []byte, header http.Header) (*jsonedit.Document, error) {
+	doc, err := jsonedit.Parse(body)
+	err = withTooLarge(err)
 	if coding := strings.Join(field.Lines(header, "Content-Encoding"), ", "); err != nil && coding != "" {
 		return nil, fmt.Errorf("it has the Content-Encoding %q: %w", coding, err)
 	}
 	return doc, err
+}
+
+// withTooLarge returns the error of an edit that matches ErrTooLarge, too, where
+// the text is too long for one.
+func withTooLarge(err error) error {
+	if errors.Is(err, jsonedit.ErrTooLarge) {
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return err
 }
 
 // originalBody returns what the caller's own request carries, whatever was sent

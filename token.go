@@ -1,8 +1,6 @@
 package ifmatch
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,23 +9,15 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
 // placed is a version that a write carries in a place of its dialect.
 type placed struct {
 	Token
 	value string
-	kind  jsonKind // that the API gave it
+	kind  jsonedit.Kind // that the API gave it
 }
-
-// jsonKind is the kind of JSON value that a version is, as far as it is known.
-type jsonKind uint8
-
-const (
-	anyKind jsonKind = iota
-	numberKind
-	stringKind
-)
 
 // guardOf reads the precondition of a request. What its body carries isn't looked
 // at.
@@ -201,11 +191,11 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 			value = lines[0]
 		}
 	case inBody:
-		member, err := memberAt(doc, t.Current.name)
+		member, err := jsonedit.Find(doc, t.Current.name)
 		if err != nil {
 			return "", fmt.Errorf("%w: the answer: %w", ErrNoValidator, err)
 		}
-		value = textOf(member)
+		value = member.Text()
 	}
 	switch {
 	case value == "":
@@ -216,92 +206,18 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 	return value, t.check(value)
 }
 
-// textOf returns the text of a string or a number, empty for anything else.
-func textOf(m rawMember) string {
-	switch {
-	case m.quoted():
-		return unquote(m.raw())
-	case m.number():
-		return string(m.raw())
-	}
-	return ""
-}
-
-// pointsToMember reports whether an RFC 6901 pointer names a member, not the
-// whole document.
-func pointsToMember(pointer string) bool { return len(pointer) > 1 && pointer[0] == '/' }
-
 // setMember returns a JSON text with a version in the member where it is sent, and
 // nothing else changed. A member that isn't there is put first into its object.
 func (p placed) setMember(text []byte, value string) ([]byte, error) {
-	v, err := memberAt(text, p.Sent.name)
+	kind := p.kind
+	if kind == jsonedit.AnyKind && p.Number {
+		kind = jsonedit.Number
+	}
+	made, err := jsonedit.Put(text, p.Sent.name, value, kind)
 	if err != nil {
 		return nil, fmt.Errorf("the body: %w", err)
 	}
-	number := v.number()
-	if !number && !v.quoted() {
-		number = p.kind == numberKind || p.kind == anyKind && p.Number
-	}
-	made := value
-	if !number || !jsonNumber(value) {
-		made = quoteJSON(value)
-	}
-	return v.replace(text, p.Sent.name, made)
-}
-
-// replace returns a text with another value for the member, which may be absent
-// from it.
-func (m rawMember) replace(text []byte, pointer, value string) ([]byte, error) {
-	if m.absent() {
-		return addMember(text, pointer, value)
-	}
-	return bytes.Join([][]byte{text[:m.start], []byte(value), text[m.end:]}, nil), nil
-}
-
-// addMember puts a member first into the object of a valid text that a pointer
-// names, and makes the objects on the way that aren't there.
-func addMember(text []byte, pointer, value string) ([]byte, error) {
-	object := rawMember{text, skipSpace(text, 0), len(text)}
-	names := strings.Split(pointer[1:], "/")
-	for i := range names {
-		names[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(names[i])
-	}
-	for len(names) > 1 {
-		next, n := object.member(names[0])
-		if n == 0 {
-			break
-		}
-		object, names = next, names[1:]
-	}
-	if text[object.start] != '{' {
-		return nil, fmt.Errorf("the body: there is no object to put the member %s into", pointer)
-	}
-	for i := len(names) - 1; i >= 0; i-- {
-		if value = quoteJSON(names[i]) + ":" + value; i > 0 {
-			value = "{" + value + "}"
-		}
-	}
-	at := object.start + 1
-	if text[skipSpace(text, at)] != '}' {
-		value += ","
-	}
-	return bytes.Join([][]byte{text[:at], []byte(value), text[at:]}, nil), nil
-}
-
-// jsonNumber reports whether a text is a number in JSON.
-func jsonNumber(text string) bool {
-	if text == "" || isSpace(text[len(text)-1]) {
-		return false
-	}
-	return (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
-}
-
-func quoteJSON(text string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.Encode(text) // a string can always be encoded
-	return strings.TrimSuffix(b.String(), "\n")
+	return made, nil
 }
 
 // setQuery returns a URL with a version in a query parameter, and nothing else

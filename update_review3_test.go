@@ -330,37 +330,3 @@ func TestUnparsableURLs(t *testing.T) {
 		}
 	}
 }
-
-func mergeText(t *testing.T, base, mine, theirs, want string, keys ...string) {
-	t.Helper()
-	got, err := merge3([]byte(base), []byte(mine), []byte(theirs), keys)
-	text := string(got)
-	if err != nil {
-		text = err.Error()
-	}
-	if text != want {
-		t.Errorf("%s | %s | %s: %s, want %s", base, mine, theirs, text, want)
-	}
-}
-
-// TestMergeCorners: escapes, kinds, keys and numbers at the corners of a merge.
-func TestMergeCorners(t *testing.T) {
-	mergeText(t, `{"a/b":{"c~d":1}}`, `{"a/b":{"c~d":2}}`, `{"a/b":{"c~d":3}}`, `ifmatch: merge: changed on both sides: "/a~1b/c~0d"`)
-	mergeText(t, `1`, `2`, `1.0`, `2`)
-	mergeText(t, `1`, `1.0`, `2`, `2`)
-	mergeText(t, `{}`, `[]`, `{"a":1}`, `ifmatch: merge: changed on both sides: ""`)
-	mergeText(t, `[{"id":1,"a":1},{"id":"1","a":1}]`, `[{"id":1.0,"a":2},{"id":"1","a":1}]`, `[{"id":"1","a":3},{"id":1,"a":1}]`, `[{"id":"1","a":3},{"id":1,"a":2}]`, "id")
-	mergeText(t, `[{"id":1},{"id":2}]`, `[{"id":2}]`, `[{"id":1,"x":1},{"id":2}]`, `ifmatch: merge: changed on both sides: "/0"`, "id")
-	mergeText(t, `[{"id":1,"x":1},{"id":2}]`, `[{"id":1,"x":2},{"id":2}]`, `[{"id":2}]`, `ifmatch: merge: changed on both sides: "/0"`, "id")
-	mergeText(t, `[]`, `[{"id":1}]`, `[{"id":2}]`, `[{"id":2},{"id":1}]`, "id")
-	mergeText(t, `[]`, `[{"id":1},{"id":1}]`, `[{"id":2}]`, `ifmatch: merge: changed on both sides: ""`, "id")
-	mergeText(t, `{"a":9007199254740993}`, `{"a":9007199254740993,"b":1}`, `{"a":9007199254740992}`, `{"a":9007199254740992,"b":1}`)
-	mergeText(t, `{"a":9007199254740993}`, `{"a":9007199254740994}`, `{"a":9007199254740992}`, `ifmatch: merge: changed on both sides: "/a"`)
-	mergeText(t, `{"a":null}`, `{}`, `{"a":null,"b":1}`, `{"b":1}`)
-	mergeText(t, `{"a":null}`, `{"a":null}`, `{}`, `{}`)
-	mergeText(t, `{}`, `{"a":null}`, `{"a":null}`, `{"a":null}`)
-	mergeText(t, `{"a":[]}`, `{"a":[1]}`, `{"a":[]}`, `{"a":[1]}`)
-	mergeText(t, `{"a":[{"id":1}]}`, `{"a":[]}`, `{"a":[{"id":1},{"id":2}]}`, `{"a":[{"id":2}]}`, "id")
-	mergeText(t, `{"a":1e400}`, `{"a":1e400,"b":2}`, `{"a":10e399,"c":1}`, `{"a":10e399,"c":1,"b":2}`)
-	mergeText(t, `[{"id":1,"l":[{"id":5,"v":1}]}]`, `[{"id":1,"l":[{"id":5,"v":2}]}]`, `[{"id":0},{"id":1,"l":[{"id":4},{"id":5,"v":3}]}]`, `ifmatch: merge: changed on both sides: "/1/l/1/v"`, "id")
-}

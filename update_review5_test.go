@@ -55,36 +55,6 @@ func TestNotUnicode(t *testing.T) {
 			t.Errorf("%q became %q, %v", original, got, err)
 		}
 	}
-	for _, row := range []struct{ base, mine, theirs, want string }{
-		{"{\"n\":\"\xe9\"}", "{\"n\":\"\xe8\"}", "{\"n\":\"\xe9\",\"k\":1}", "{\"n\":\"\xe8\",\"k\":1}"},
-		{`{"n":"\ud83d"}`, `{"n":"\ud83e"}`, `{"n":"\ud83d","k":1}`, `{"n":"\ud83e","k":1}`},
-		{`{"n":"x"}`, `{"n":"\ud83e"}`, `{"n":"\ud83d"}`, ""},
-		{`[{"id":"\ud83d","v":1}]`, `[{"id":"\ud83d","v":2}]`, `[{"id":"\ud83e","v":1}]`, ""},
-		{`{"\ud83d":1}`, `{"\ud83d":2}`, `{"\ud83e":1}`, ""},
-		{`{"n":"\uD83D\uDE00"}`, `{"n":"x"}`, `{"n":"😀","k":1}`, `{"n":"x","k":1}`},
-		{`{"n":"\ufffd"}`, `{"n":"x"}`, `{"n":"�","k":1}`, `{"n":"x","k":1}`},
-	} {
-		got, err := merge3([]byte(row.base), []byte(row.mine), []byte(row.theirs), []string{"id"})
-		if string(got) != row.want || (err == nil) != (row.want != "") {
-			t.Errorf("%q, %q, %q: %q, %v", row.base, row.mine, row.theirs, got, err)
-		}
-	}
-	_, err := merge3([]byte(`{"\ud83d":1}`), []byte(`{"\ud83d":2}`), []byte(`{"\ud83d":3}`), nil)
-	if e := (*MergeError)(nil); !errors.As(err, &e) || fmt.Sprint(e.Pointers) != `[/\ud83d]` {
-		t.Error(err)
-	}
-}
-
-func TestValidUnicode(t *testing.T) {
-	for text, want := range map[string]bool{
-		`""`: true, `"é\u00e9\\ud83d"`: true, `"\ud83d\ude00"`: true, `"\ufffd�"`: true,
-		`"\ud83d"`: false, `"\ude00"`: false, `"\ud83dx\ude00"`: false, `"\ud83d\n"`: false,
-		`"\ud83d\ud83d\ude00"`: false, "\"\xe9\"": false,
-	} {
-		if got := validUnicode([]byte(text)); got != want {
-			t.Errorf("%q: %v", text, got)
-		}
-	}
 }
 
 // TestLargeOddElement: one large element that T renders in a form of its own isn't

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -40,11 +41,11 @@ func (c *call) readGuard() error {
 		if t.Sent.kind != inBody || !t.isFor(c.write) {
 			continue
 		}
-		member, err := memberAt(body, t.Sent.name)
+		member, err := jsonedit.Find(body, t.Sent.name)
 		if err != nil {
-			return unless(elsewhere && !errors.Is(err, errTwice), fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
+			return unless(elsewhere && !errors.Is(err, jsonedit.ErrTwice), fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
 		}
-		if value := textOf(member); value != "" {
+		if value := member.Text(); value != "" {
 			all = append(all[:len(all):len(all)], placed{Token: t, value: value})
 		}
 	}
@@ -160,9 +161,9 @@ func learnKinds(all []placed, h http.Header, doc []byte) {
 		if at.kind != inBody {
 			continue
 		}
-		all[i].kind = stringKind
-		if m, err := memberAt(doc, at.name); err == nil && m.number() {
-			all[i].kind = numberKind
+		all[i].kind = jsonedit.String
+		if m, err := jsonedit.Find(doc, at.name); err == nil && m.Kind() == jsonedit.Number {
+			all[i].kind = jsonedit.Number
 		}
 	}
 }
@@ -230,28 +231,14 @@ func dropPlaced(h http.Header, u *url.URL, all []placed) *url.URL {
 
 // withVersionsOf returns doc with the versions that another document has in its
 // members: they are no edit of anybody's.
-func (d *dialect) withVersionsOf(write *http.Request, other, doc *rawDoc) (*rawDoc, error) {
-	text := doc.text
+func (d *dialect) withVersionsOf(write *http.Request, other, doc *jsonedit.Document) (*jsonedit.Document, error) {
+	var pointers []string
 	for _, t := range d.tokens {
-		if t.Sent.kind != inBody || !t.isFor(write) {
-			continue
-		}
-		version, err := memberAt(other.text, t.Sent.name)
-		if err != nil {
-			return nil, err
-		}
-		if version.absent() {
-			continue
-		}
-		own, err := memberAt(text, t.Sent.name)
-		if err != nil {
-			return nil, err
-		}
-		if with, err := own.replace(text, t.Sent.name, string(version.raw())); err == nil {
-			text = with // elsewhere there is no object that could have it
+		if t.Sent.kind == inBody && t.isFor(write) {
+			pointers = append(pointers, t.Sent.name)
 		}
 	}
-	return parseRaw(text)
+	return doc.WithMembersOf(other, pointers)
 }
 
 // ownPlaces reports whether the dialect has a version elsewhere than RFC 9110 has

@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"fmt"

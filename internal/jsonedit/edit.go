@@ -1,22 +1,22 @@
-package ifmatch
+package jsonedit
 
-// rawEdit is what becomes of one value of a document. A nil *rawEdit leaves it
+// edit is what becomes of one value of a document. A nil *edit leaves it
 // as it is.
-type rawEdit struct {
-	text  []byte    // replaces the value; nil: see items
-	items []rawItem // the members or elements that the container then has, in order
+type edit struct {
+	text  []byte // replaces the value; nil: see items
+	items []item // the members or elements that the container then has, in order
 }
 
-// rawItem is one member or element of a container that was edited.
-type rawItem struct {
-	from rawValue // where it was in the document; absent: it is new
-	edit *rawEdit // a new one has the text
-	name []byte   // of a new member, with its quotes
+// item is one member or element of a container that was edited.
+type item struct {
+	from value  // where it was in the document; absent: it is new
+	edit *edit  // a new one has the text
+	name []byte // of a new member, with its quotes
 }
 
 // appendTo appends the value as it is after the edit. What isn't edited is
 // copied byte for byte, with the white space around it.
-func (e *rawEdit) appendTo(out []byte, v rawValue) []byte {
+func (e *edit) appendTo(out []byte, v value) []byte {
 	switch {
 	case e == nil:
 		return append(out, v.raw()...)
@@ -54,7 +54,7 @@ type look struct {
 	colon                []byte // between name and value
 }
 
-func lookOf(v rawValue) look {
+func lookOf(v value) look {
 	parts := v.elements()
 	if len(parts) == 0 {
 		return look{colon: []byte(":")}
@@ -72,7 +72,7 @@ func lookOf(v rawValue) look {
 }
 
 // before returns the white space that comes before the i-th part.
-func (l look) before(i int, part rawValue) []byte {
+func (l look) before(i int, part value) []byte {
 	switch {
 	case i == 0:
 		return l.first
@@ -83,7 +83,7 @@ func (l look) before(i int, part rawValue) []byte {
 }
 
 // spaceBefore returns the white space before a member or element.
-func spaceBefore(part rawValue) []byte {
+func spaceBefore(part value) []byte {
 	end := part.head()
 	start := end
 	for isSpace(part.doc.text[start-1]) {
@@ -93,7 +93,7 @@ func spaceBefore(part rawValue) []byte {
 }
 
 // spaceAfter returns the white space after a member or element.
-func spaceAfter(part rawValue) []byte {
+func spaceAfter(part value) []byte {
 	start := int(part.node().end)
 	end := start
 	for isSpace(part.doc.text[end]) {
@@ -102,18 +102,18 @@ func spaceAfter(part rawValue) []byte {
 	return part.doc.text[start:end:end]
 }
 
-func isFirst(part rawValue) bool {
+func isFirst(part value) bool {
 	return part.doc.text[part.head()-len(spaceBefore(part))-1] != ','
 }
 
-func isLast(part rawValue) bool {
+func isLast(part value) bool {
 	return part.doc.text[int(part.node().end)+len(spaceAfter(part))] != ','
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // apply returns the whole document after the edit of its root.
-func (d *rawDoc) apply(e *rawEdit) []byte {
+func (d *Document) apply(e *edit) []byte {
 	root := d.root().node()
 	out := make([]byte, 0, len(d.text)+len(d.text)/8+64)
 	out = append(out, d.text[:root.start]...)

@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ func TestPatchLarge(t *testing.T) {
 	for name, makeDoc := range largeDocs {
 		original, before, after := makeDoc(1 << 20)
 		start := time.Now()
-		got, err := patchJSON(original, before, after)
+		got, err := Patch(original, before, after)
 		took := time.Since(start)
 		if err != nil || !json.Valid(got) || bytes.Equal(got, original) {
 			t.Errorf("%s: %v", name, err)

@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"encoding/json"
@@ -11,32 +11,37 @@ import (
 	"unicode/utf8"
 )
 
-// maxRawDepth is how deep a document may be nested. encoding/json allows 10,000
+// maxDepth is how deep a document may be nested. encoding/json allows 10,000
 // levels; nobody means them.
-const maxRawDepth = 1000
+const maxDepth = 1000
 
-// rawDoc is a JSON text and where its values are in it: one node for each value,
+// Document is a JSON text and where its values are in it: one node for each value,
 // in the order of the text, so that the parts of a value follow it.
-type rawDoc struct {
+type Document struct {
 	text  []byte
-	nodes []rawNode
+	nodes []node
 }
 
-type rawNode struct {
+type node struct {
 	start, end    int32 // of the value in the text
 	name, nameEnd int32 // of the member's name, with its quotes; equal where it has none
 	after         int32 // the first node that isn't part of this one
 }
 
-// parseRaw finds the values of a JSON text, which must not change afterwards.
-func parseRaw(text []byte) (*rawDoc, error) {
+// ErrTooLarge says that a text can't be edited: it has 2 GiB or more.
+var ErrTooLarge = errors.New("the text has 2 GiB or more")
+
+// Parse finds the values of a JSON text, which must not change afterwards. The
+// error says where the text stops being JSON, that it is nested too deeply, or is
+// ErrTooLarge.
+func Parse(text []byte) (*Document, error) {
 	if len(text) > math.MaxInt32 {
 		return nil, ErrTooLarge
 	}
 	if !json.Valid(text) {
 		return nil, notJSON(text)
 	}
-	d := &rawDoc{text: text, nodes: make([]rawNode, 0, len(text)/16+1)}
+	d := &Document{text: text, nodes: make([]node, 0, len(text)/16+1)}
 	var open []int32 // the containers around the position
 	var name, nameEnd int
 	for i := 0; i < len(text); {
@@ -53,8 +58,8 @@ func parseRaw(text []byte) (*rawDoc, error) {
 			continue
 		case '{', '[':
 			i++
-			if len(open) == maxRawDepth {
-				return nil, fmt.Errorf("nested deeper than %d levels", maxRawDepth)
+			if len(open) == maxDepth {
+				return nil, fmt.Errorf("nested deeper than %d levels", maxDepth)
 			}
 			open = append(open, int32(len(d.nodes)))
 		case '"':
@@ -64,11 +69,9 @@ func parseRaw(text []byte) (*rawDoc, error) {
 				continue
 			}
 		default:
-			for i < len(text) && !isSpace(text[i]) && text[i] != ',' && text[i] != ']' && text[i] != '}' {
-				i++
-			}
+			i = endOfScalar(text, i)
 		}
-		d.nodes = append(d.nodes, rawNode{int32(start), int32(i), int32(name), int32(nameEnd), int32(len(d.nodes) + 1)})
+		d.nodes = append(d.nodes, node{int32(start), int32(i), int32(name), int32(nameEnd), int32(len(d.nodes) + 1)})
 		name, nameEnd = 0, 0
 	}
 	return d, nil
@@ -94,19 +97,27 @@ func endOfString(text []byte, i int) int {
 	return i + 1
 }
 
-func (d *rawDoc) root() rawValue { return rawValue{d, 0} }
+// endOfScalar returns the position after the number or the word that begins at i.
+func endOfScalar(text []byte, i int) int {
+	for i < len(text) && !isSpace(text[i]) && text[i] != ',' && text[i] != ']' && text[i] != '}' {
+		i++
+	}
+	return i
+}
 
-// rawValue is one value of a document. The zero rawValue is absent.
-type rawValue struct {
-	doc *rawDoc
+func (d *Document) root() value { return value{d, 0} }
+
+// value is one value of a document. The zero value is absent.
+type value struct {
+	doc *Document
 	at  int32
 }
 
-func (v rawValue) absent() bool   { return v.doc == nil }
-func (v rawValue) node() *rawNode { return &v.doc.nodes[v.at] }
+func (v value) absent() bool { return v.doc == nil }
+func (v value) node() *node  { return &v.doc.nodes[v.at] }
 
 // raw returns the text of the value, nil for an absent one.
-func (v rawValue) raw() []byte {
+func (v value) raw() []byte {
 	if v.absent() {
 		return nil
 	}
@@ -114,14 +125,14 @@ func (v rawValue) raw() []byte {
 	return v.doc.text[n.start:n.end:n.end]
 }
 
-// rawName returns the text of the name of a member, with its quotes.
-func (v rawValue) rawName() []byte {
+// quotedName returns the text of the name of a member, with its quotes.
+func (v value) quotedName() []byte {
 	n := v.node()
 	return v.doc.text[n.name:n.nameEnd:n.nameEnd]
 }
 
 // head is where the value begins in the text, with its name.
-func (v rawValue) head() int {
+func (v value) head() int {
 	if n := v.node(); n.nameEnd > 0 {
 		return int(n.name)
 	}
@@ -130,7 +141,7 @@ func (v rawValue) head() int {
 
 // kind returns what the value is: '{', '[', '"', 't', 'f', 'n', '0' for a
 // number, and 0 where it is absent.
-func (v rawValue) kind() byte {
+func (v value) kind() byte {
 	if v.absent() {
 		return 0
 	}
@@ -141,24 +152,24 @@ func (v rawValue) kind() byte {
 	return '0'
 }
 
-func (v rawValue) container() bool { return v.kind() == '{' || v.kind() == '[' }
+func (v value) container() bool { return v.kind() == '{' || v.kind() == '[' }
 
 // elements returns the parts of a container, and nothing for any other value.
-func (v rawValue) elements() []rawValue {
+func (v value) elements() []value {
 	if !v.container() {
 		return nil
 	}
 	after := v.node().after
-	var all []rawValue
+	var all []value
 	for i := v.at + 1; i < after; i = v.doc.nodes[i].after {
-		all = append(all, rawValue{v.doc, i})
+		all = append(all, value{v.doc, i})
 	}
 	return all
 }
 
-// rawMembers are the members of one object.
-type rawMembers struct {
-	all    []rawValue
+// named are the members of one object.
+type named struct {
+	all    []value
 	names  []string       // decoded
 	last   map[string]int // the last one of each name: decoding takes that
 	double bool           // a name occurs twice
@@ -166,19 +177,19 @@ type rawMembers struct {
 
 // members returns the members of an object, and none for any other value.
 // Their names are as encoding/json decodes them.
-func (v rawValue) members() rawMembers { return v.membersBy(unquote) }
+func (v value) members() named { return v.membersBy(unquote) }
 
 // exactMembers is members with names that are equal for equal text only: see exact.
-func (v rawValue) exactMembers() rawMembers { return v.membersBy(exact) }
+func (v value) exactMembers() named { return v.membersBy(exact) }
 
-func (v rawValue) membersBy(decode func(quoted []byte) string) rawMembers {
+func (v value) membersBy(decode func(quoted []byte) string) named {
 	if v.kind() != '{' {
-		return rawMembers{}
+		return named{}
 	}
-	m := rawMembers{all: v.elements()}
+	m := named{all: v.elements()}
 	m.names, m.last = make([]string, len(m.all)), make(map[string]int, len(m.all))
 	for i, member := range m.all {
-		m.names[i] = decode(member.rawName())
+		m.names[i] = decode(member.quotedName())
 		m.last[m.names[i]] = i
 	}
 	m.double = len(m.last) < len(m.all)
@@ -186,11 +197,11 @@ func (v rawValue) membersBy(decode func(quoted []byte) string) rawMembers {
 }
 
 // get returns the member of that name, the last one of several.
-func (m rawMembers) get(name string) rawValue {
+func (m named) get(name string) value {
 	if i, ok := m.last[name]; ok {
 		return m.all[i]
 	}
-	return rawValue{}
+	return value{}
 }
 
 // unquote returns what a JSON string means, as encoding/json decodes it.
@@ -250,48 +261,4 @@ func validUnicode(quoted []byte) bool {
 		}
 	}
 	return true
-}
-
-// rawPath is the way to a value.
-type rawPath struct {
-	up    *rawPath
-	token string
-}
-
-// to returns the path of a member.
-func (p *rawPath) to(name string) *rawPath { return &rawPath{p, name} }
-
-// at returns the path of an element.
-func (p *rawPath) at(i int) *rawPath { return &rawPath{p, strconv.Itoa(i)} }
-
-// String returns the path as a JSON pointer (RFC 6901 §3).
-func (p *rawPath) String() string {
-	if p == nil {
-		return ""
-	}
-	var tokens []string
-	for ; p != nil; p = p.up {
-		tokens = append(tokens, p.token)
-	}
-	var b strings.Builder
-	for i := len(tokens) - 1; i >= 0; i-- {
-		b.WriteString("/")
-		b.WriteString(pointerEscapes.Replace(strings.TrimPrefix(tokens[i], notUnicode)))
-	}
-	return b.String()
-}
-
-var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
-
-// rawError is why an edit can't be made, and the member that it is about.
-type rawError struct {
-	path *rawPath
-	why  string
-}
-
-func (e *rawError) Error() string {
-	if e.path == nil {
-		return "ifmatch: the JSON document: " + e.why
-	}
-	return fmt.Sprintf("ifmatch: JSON member %q: %s", e.path, e.why)
 }

@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-func TestMerge3(t *testing.T) {
+func TestMerge(t *testing.T) {
 	const list = `{"l":[{"id":1,"a":1},{"id":2,"a":1},{"id":"2","a":1}]}`
 	for _, row := range []struct{ name, base, mine, theirs, want, keys string }{
 		{"different members", `{"a":1,"b":1}`, `{"a":2,"b":1}`, `{ "a":1, "b" : 2 }`, `{ "a":2, "b" : 2 }`, ""},
@@ -58,27 +58,105 @@ func TestMerge3(t *testing.T) {
 		{"key missing", `{"l":[{"id":1}]}`, `{"l":[{"id":1},{}]}`, `{"l":[{"id":1},{"id":2}]}`, `/l`, "id"},
 		{"key no scalar", `{"l":[{"id":1}]}`, `{"l":[{"id":1},{"id":[]}]}`, `{"l":[{"id":1},{"id":2}]}`, `/l`, "id"},
 		{"several keys", `{"l":[{"n":"a"}],"m":[{"id":1}]}`, `{"l":[{"n":"a"},{"n":"b"}],"m":[{"id":1},{"id":2}]}`, `{"l":[{"n":"c"},{"n":"a"}],"m":[]}`, `{"l":[{"n":"c"},{"n":"a"},{"n":"b"}],"m":[{"id":2}]}`, "id,n"},
-		{"base is no JSON", `{`, `{}`, `{}`, `error: ifmatch: merge: base: not JSON at byte 1: unexpected end of JSON input`, ""},
-		{"mine is no JSON", `{}`, ``, `{}`, `error: ifmatch: merge: mine: not JSON at byte 0: unexpected end of JSON input`, ""},
-		{"theirs is too deep", `{}`, `{}`, strings.Repeat("[", 2000) + strings.Repeat("]", 2000), `error: ifmatch: merge: theirs: nested deeper than 1000 levels`, ""},
 	} {
 		var keys []string
 		if row.keys != "" {
 			keys = strings.Split(row.keys, ",")
 		}
-		got, err := merge3([]byte(row.base), []byte(row.mine), []byte(row.theirs), keys)
-		text := string(got)
-		var overlap *MergeError
-		if errors.As(err, &overlap) {
-			text = strings.Join(overlap.Pointers, " ")
-			if text == "" {
-				text = "(all)"
-			}
-		} else if err != nil {
-			text = "error: " + err.Error()
+		if got := mergedOrOverlaps(t, row.base, row.mine, row.theirs, keys...); got != row.want {
+			t.Errorf("%s: got  %s\nwant %s", row.name, got, row.want)
 		}
-		if text != row.want {
-			t.Errorf("%s: got  %s\nwant %s", row.name, text, row.want)
+	}
+}
+
+// mergedOrOverlaps returns the merged text, or the pointers of what overlaps:
+// "(all)" is the empty one.
+func mergedOrOverlaps(t *testing.T, base, mine, theirs string, keys ...string) string {
+	t.Helper()
+	got, err := mergeTexts([]byte(base), []byte(mine), []byte(theirs), keys)
+	var overlap *Overlap
+	switch {
+	case err == nil:
+		return string(got)
+	case !errors.As(err, &overlap):
+		t.Fatalf("%s, %s, %s: %v", base, mine, theirs, err)
+	case slices.Equal(overlap.Pointers, []string{""}):
+		return "(all)"
+	}
+	return strings.Join(overlap.Pointers, " ")
+}
+
+// mergeTexts merges three texts, any of which may be no JSON.
+func mergeTexts(base, mine, theirs []byte, keys []string) ([]byte, error) {
+	var docs [3]*Document
+	for i, text := range [...][]byte{base, mine, theirs} {
+		var err error
+		if docs[i], err = Parse(text); err != nil {
+			return nil, err
+		}
+	}
+	return Merge(docs[0], docs[1], docs[2], keys...)
+}
+
+// TestMergeCorners: escapes, kinds, keys and numbers at the corners of a merge.
+func TestMergeCorners(t *testing.T) {
+	for _, row := range []struct{ base, mine, theirs, want, key string }{
+		{`{"a/b":{"c~d":1}}`, `{"a/b":{"c~d":2}}`, `{"a/b":{"c~d":3}}`, `/a~1b/c~0d`, ""},
+		{`1`, `2`, `1.0`, `2`, ""},
+		{`1`, `1.0`, `2`, `2`, ""},
+		{`{}`, `[]`, `{"a":1}`, `(all)`, ""},
+		{`[{"id":1,"a":1},{"id":"1","a":1}]`, `[{"id":1.0,"a":2},{"id":"1","a":1}]`, `[{"id":"1","a":3},{"id":1,"a":1}]`, `[{"id":"1","a":3},{"id":1,"a":2}]`, "id"},
+		{`[{"id":1},{"id":2}]`, `[{"id":2}]`, `[{"id":1,"x":1},{"id":2}]`, `/0`, "id"},
+		{`[{"id":1,"x":1},{"id":2}]`, `[{"id":1,"x":2},{"id":2}]`, `[{"id":2}]`, `/0`, "id"},
+		{`[]`, `[{"id":1}]`, `[{"id":2}]`, `[{"id":2},{"id":1}]`, "id"},
+		{`[]`, `[{"id":1},{"id":1}]`, `[{"id":2}]`, `(all)`, "id"},
+		{`{"a":9007199254740993}`, `{"a":9007199254740993,"b":1}`, `{"a":9007199254740992}`, `{"a":9007199254740992,"b":1}`, ""},
+		{`{"a":9007199254740993}`, `{"a":9007199254740994}`, `{"a":9007199254740992}`, `/a`, ""},
+		{`{"a":null}`, `{}`, `{"a":null,"b":1}`, `{"b":1}`, ""},
+		{`{"a":null}`, `{"a":null}`, `{}`, `{}`, ""},
+		{`{}`, `{"a":null}`, `{"a":null}`, `{"a":null}`, ""},
+		{`{"a":[]}`, `{"a":[1]}`, `{"a":[]}`, `{"a":[1]}`, ""},
+		{`{"a":[{"id":1}]}`, `{"a":[]}`, `{"a":[{"id":1},{"id":2}]}`, `{"a":[{"id":2}]}`, "id"},
+		{`{"a":1e400}`, `{"a":1e400,"b":2}`, `{"a":10e399,"c":1}`, `{"a":10e399,"c":1,"b":2}`, ""},
+		{`[{"id":1,"l":[{"id":5,"v":1}]}]`, `[{"id":1,"l":[{"id":5,"v":2}]}]`, `[{"id":0},{"id":1,"l":[{"id":4},{"id":5,"v":3}]}]`, `/1/l/1/v`, "id"},
+	} {
+		if got := mergedOrOverlaps(t, row.base, row.mine, row.theirs, strings.Fields(row.key)...); got != row.want {
+			t.Errorf("%s | %s | %s: %s, want %s", row.base, row.mine, row.theirs, got, row.want)
+		}
+	}
+}
+
+// TestMergeNotUnicode: strings that encoding/json decodes to the same, since they
+// aren't valid Unicode, are different ones.
+func TestMergeNotUnicode(t *testing.T) {
+	for _, row := range []struct{ base, mine, theirs, want string }{
+		{"{\"n\":\"\xe9\"}", "{\"n\":\"\xe8\"}", "{\"n\":\"\xe9\",\"k\":1}", "{\"n\":\"\xe8\",\"k\":1}"},
+		{`{"n":"\ud83d"}`, `{"n":"\ud83e"}`, `{"n":"\ud83d","k":1}`, `{"n":"\ud83e","k":1}`},
+		{`{"n":"x"}`, `{"n":"\ud83e"}`, `{"n":"\ud83d"}`, ""},
+		{`[{"id":"\ud83d","v":1}]`, `[{"id":"\ud83d","v":2}]`, `[{"id":"\ud83e","v":1}]`, ""},
+		{`{"\ud83d":1}`, `{"\ud83d":2}`, `{"\ud83e":1}`, ""},
+		{`{"n":"\uD83D\uDE00"}`, `{"n":"x"}`, `{"n":"😀","k":1}`, `{"n":"x","k":1}`},
+		{`{"n":"\ufffd"}`, `{"n":"x"}`, `{"n":"�","k":1}`, `{"n":"x","k":1}`},
+	} {
+		got, err := mergeTexts([]byte(row.base), []byte(row.mine), []byte(row.theirs), []string{"id"})
+		if string(got) != row.want || (err == nil) != (row.want != "") {
+			t.Errorf("%q, %q, %q: %q, %v", row.base, row.mine, row.theirs, got, err)
+		}
+	}
+	_, err := mergeTexts([]byte(`{"\ud83d":1}`), []byte(`{"\ud83d":2}`), []byte(`{"\ud83d":3}`), nil)
+	if e := (*Overlap)(nil); !errors.As(err, &e) || fmt.Sprint(e.Pointers) != `[/\ud83d]` {
+		t.Error(err)
+	}
+}
+
+func TestValidUnicode(t *testing.T) {
+	for text, want := range map[string]bool{
+		`""`: true, `"é\u00e9\\ud83d"`: true, `"\ud83d\ude00"`: true, `"\ufffd�"`: true,
+		`"\ud83d"`: false, `"\ude00"`: false, `"\ud83dx\ude00"`: false, `"\ud83d\n"`: false,
+		`"\ud83d\ud83d\ude00"`: false, "\"\xe9\"": false,
+	} {
+		if got := validUnicode([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }
@@ -100,25 +178,25 @@ func FuzzMerge(f *testing.F) {
 
 func checkMerge(t *testing.T, base, mine, theirs []byte, keys []string) {
 	t.Helper()
-	got, err := merge3(base, mine, theirs, keys)
-	var overlap, other *MergeError
+	got, err := mergeTexts(base, mine, theirs, keys)
+	var overlap, other *Overlap
 	if err != nil && !errors.As(err, &overlap) {
 		return // not JSON
 	}
 	if err == nil && !json.Valid(got) {
 		t.Fatalf("%s, %s, %s gave %s", base, mine, theirs, got)
 	}
-	if same, err := merge3(base, base, theirs, keys); err != nil || !bytes.Equal(same, theirs) {
+	if same, err := mergeTexts(base, base, theirs, keys); err != nil || !bytes.Equal(same, theirs) {
 		t.Errorf("without mine: %s, %s gave %s, %v", base, theirs, same, err)
 	}
-	if same, err := merge3(base, mine, mine, keys); err != nil || !bytes.Equal(same, mine) {
+	if same, err := mergeTexts(base, mine, mine, keys); err != nil || !bytes.Equal(same, mine) {
 		t.Errorf("the same twice: %s, %s gave %s, %v", base, mine, same, err)
 	}
-	alone, err := merge3(base, mine, base, keys)
+	alone, err := mergeTexts(base, mine, base, keys)
 	if err != nil || keys == nil && !sameText(t, alone, mine) {
 		t.Errorf("mine alone: %s, %s gave %s, %v", base, mine, alone, err)
 	}
-	swapped, err := merge3(base, theirs, mine, keys)
+	swapped, err := mergeTexts(base, theirs, mine, keys)
 	errors.As(err, &other)
 	if (overlap == nil) != (other == nil) {
 		t.Fatalf("%s, %s, %s: overlap %v, the other way round %v", base, mine, theirs, overlap, other)
@@ -133,12 +211,12 @@ func checkMerge(t *testing.T, base, mine, theirs []byte, keys []string) {
 
 func sameText(t *testing.T, x, y []byte) bool {
 	t.Helper()
-	d, err1 := parseRaw(x)
-	e, err2 := parseRaw(y)
+	d, err1 := Parse(x)
+	e, err2 := Parse(y)
 	if err1 != nil || err2 != nil {
 		t.Fatalf("%s, %s: %v, %v", x, y, err1, err2)
 	}
-	return sameJSON(d.root(), e.root())
+	return same(d.root(), e.root())
 }
 
 // mergeDocuments makes three documents of few names and values, so that they
@@ -229,9 +307,9 @@ func TestMergeModel(t *testing.T) {
 		json.Unmarshal([]byte(base), &b)
 		json.Unmarshal([]byte(mine), &m)
 		json.Unmarshal([]byte(theirs), &o)
-		want := fmt.Sprintf("%s %v", rawMarshal(t, mergeModel(b, m, o, "", &overlaps)), overlaps)
-		got, err := merge3([]byte(base), []byte(mine), []byte(theirs), nil)
-		var overlap *MergeError
+		want := fmt.Sprintf("%s %v", marshal(t, mergeModel(b, m, o, "", &overlaps)), overlaps)
+		got, err := mergeTexts([]byte(base), []byte(mine), []byte(theirs), nil)
+		var overlap *Overlap
 		if errors.As(err, &overlap) {
 			if !slices.Equal(overlap.Pointers, overlaps) {
 				t.Fatalf("%s, %s, %s: overlaps %q, want %q", base, mine, theirs, overlap.Pointers, overlaps)
@@ -240,7 +318,7 @@ func TestMergeModel(t *testing.T) {
 		}
 		var v any
 		json.Unmarshal(got, &v)
-		if text := fmt.Sprintf("%s %v", rawMarshal(t, v), overlaps); text != want {
+		if text := fmt.Sprintf("%s %v", marshal(t, v), overlaps); text != want {
 			t.Fatalf("%s, %s, %s: got %s, want %s", base, mine, theirs, got, want)
 		}
 		clean++

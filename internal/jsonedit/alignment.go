@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 
 // alignment says which elements of an array, before an edit, are which after it.
 type alignment struct {
-	o, b, a []rawValue // as read, as rendered before, and after; o and b belong together
-	path    *rawPath
+	o, b, a []value // as read, as rendered before, and after; o and b belong together
+	path    *path
 	to      []int // for each of b its index in a, or -1
 	from    []int // for each of a its index in b, or -1
 }
@@ -29,7 +29,7 @@ func (al *alignment) matchEqual() error {
 		return nil
 	}
 	groups := make(map[string]*alike)
-	groupOf := func(v rawValue) *alike {
+	groupOf := func(v value) *alike {
 		g := groups[string(v.raw())]
 		if g == nil {
 			g = new(alike)
@@ -139,15 +139,15 @@ func (al *alignment) linkInPlace(g *alike, inA []*alike) bool {
 // group are removed.
 func (al *alignment) interchangeable(g *alike) bool {
 	first := al.o[g.b[0]]
-	equal, same, unknown := true, true, false
+	equal, alike, unknown := true, true, false
 	for _, i := range g.b {
 		equal = equal && bytes.Equal(al.o[i].raw(), first.raw())
-		same = same && sameJSON(al.o[i], first) // T may have cut a number, or a null
+		alike = alike && same(al.o[i], first) // T may have cut a number, or a null
 		if !unknown {
 			_, unknown = firstUnknown(al.o[i], al.b[i], nil)
 		}
 	}
-	return equal || same && !unknown
+	return equal || alike && !unknown
 }
 
 // alike returns the error about elements that differ, but not in what T knows.
@@ -155,7 +155,7 @@ func (al *alignment) alike(g *alike) error {
 	if err := al.ambiguous(g.b...); err != nil {
 		return err
 	}
-	return &rawError{al.path.at(g.b[0]), whyAlike}
+	return &editError{al.path.at(g.b[0]), whyAlike}
 }
 
 // removalOrder links each element of a that was there before with one of b, as
@@ -239,7 +239,7 @@ func (al *alignment) pairs(g gap, i int, c clues) bool {
 func (al *alignment) ambiguous(at ...int) error {
 	for _, i := range at {
 		if unknown, found := firstUnknown(al.o[i], al.b[i], al.path.at(i)); found {
-			return &rawError{unknown, whyAmbiguous}
+			return &editError{unknown, whyAmbiguous}
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import "bytes"
 
@@ -8,7 +8,7 @@ const (
 )
 
 // mergePatch appends the edit of an object as a merge patch.
-func (e *rawEdit) mergePatch(out []byte, v rawValue, path *rawPath) ([]byte, error) {
+func (e *edit) mergePatch(out []byte, v value, path *path) ([]byte, error) {
 	out = append(out, '{')
 	if e == nil {
 		return append(out, '}'), nil
@@ -25,7 +25,7 @@ func (e *rawEdit) mergePatch(out []byte, v rawValue, path *rawPath) ([]byte, err
 	for _, item := range e.items {
 		quoted := item.name
 		if !item.from.absent() {
-			quoted = item.from.rawName()
+			quoted = item.from.quotedName()
 			kept[item.from.at] = true
 		}
 		name := unquote(quoted)
@@ -40,9 +40,9 @@ func (e *rawEdit) mergePatch(out []byte, v rawValue, path *rawPath) ([]byte, err
 		}
 	}
 	for _, part := range v.elements() {
-		if name := unquote(part.rawName()); !kept[part.at] && !names[name] {
+		if name := unquote(part.quotedName()); !kept[part.at] && !names[name] {
 			names[name] = true // once is enough
-			member(part.rawName())
+			member(part.quotedName())
 			out = append(out, "null"...)
 		}
 	}
@@ -50,7 +50,7 @@ func (e *rawEdit) mergePatch(out []byte, v rawValue, path *rawPath) ([]byte, err
 }
 
 // patchTo appends the value of one member of a merge patch.
-func (i rawItem) patchTo(out []byte, path *rawPath) ([]byte, error) {
+func (i item) patchTo(out []byte, path *path) ([]byte, error) {
 	if i.edit.text == nil {
 		if i.from.kind() == '{' {
 			return i.edit.mergePatch(out, i.from, path)
@@ -58,15 +58,15 @@ func (i rawItem) patchTo(out []byte, path *rawPath) ([]byte, error) {
 		return i.edit.appendTo(out, i.from), nil
 	}
 	if i.from.kind() == '{' && i.edit.text[0] == '{' && len(i.from.elements()) > 0 {
-		return nil, &rawError{path, whyReplace}
+		return nil, &editError{path, whyReplace}
 	}
 	if bytes.Contains(i.edit.text, []byte("null")) {
-		value, err := parseRaw(i.edit.text)
+		value, err := Parse(i.edit.text)
 		if err != nil {
 			return nil, err
 		}
 		if null, found := firstNull(value.root(), path); found {
-			return nil, &rawError{null, whyNull}
+			return nil, &editError{null, whyNull}
 		}
 	}
 	return append(out, i.edit.text...), nil
@@ -74,7 +74,7 @@ func (i rawItem) patchTo(out []byte, path *rawPath) ([]byte, error) {
 
 // firstNull finds a null that a merge patch would take for a removal. Those in
 // arrays are values.
-func firstNull(v rawValue, path *rawPath) (*rawPath, bool) {
+func firstNull(v value, path *path) (*path, bool) {
 	if v.kind() == 'n' {
 		return path, true
 	}

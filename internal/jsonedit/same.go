@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -7,11 +7,23 @@ import (
 	"strings"
 )
 
-// sameJSON reports whether two values mean the same: strings whatever their
+// Same reports whether two JSON texts mean the same: strings whatever their
+// escapes, numbers whatever their notation, objects whatever their order. Two
+// texts of which one is no JSON aren't the same.
+func Same(x, y []byte) bool {
+	a, err := Parse(x)
+	if err != nil {
+		return false
+	}
+	b, err := Parse(y)
+	return err == nil && same(a.root(), b.root())
+}
+
+// same reports whether two values mean the same: strings whatever their
 // escapes, numbers whatever their notation, objects whatever their order. Two
 // absent values are the same. An object that has a name twice is the same as one
 // with the same members in the same order only.
-func sameJSON(x, y rawValue) bool {
+func same(x, y value) bool {
 	if x.kind() != y.kind() {
 		return false
 	}
@@ -20,7 +32,7 @@ func sameJSON(x, y rawValue) bool {
 	}
 	switch x.kind() {
 	case '[':
-		return slices.EqualFunc(x.elements(), y.elements(), sameJSON)
+		return slices.EqualFunc(x.elements(), y.elements(), same)
 	case '{':
 		return sameMembers(x.exactMembers(), y.exactMembers())
 	case '"', '0':
@@ -29,15 +41,15 @@ func sameJSON(x, y rawValue) bool {
 	return false
 }
 
-func sameMembers(x, y rawMembers) bool {
+func sameMembers(x, y named) bool {
 	if x.double || y.double {
-		return slices.Equal(x.names, y.names) && slices.EqualFunc(x.all, y.all, sameJSON)
+		return slices.Equal(x.names, y.names) && slices.EqualFunc(x.all, y.all, same)
 	}
 	if len(x.all) != len(y.all) {
 		return false
 	}
 	for i, name := range x.names {
-		if !sameJSON(x.all[i], y.get(name)) {
+		if !same(x.all[i], y.get(name)) {
 			return false
 		}
 	}
@@ -46,7 +58,7 @@ func sameMembers(x, y rawMembers) bool {
 
 // scalarKey returns the same text for scalars that mean the same, and for no
 // others.
-func scalarKey(v rawValue) string {
+func scalarKey(v value) string {
 	switch v.kind() {
 	case '"':
 		return `"` + exact(v.raw())
@@ -89,7 +101,7 @@ func decimal(number []byte) string {
 
 // zeroValue reports whether a value is what encoding/json renders for the zero
 // of some type.
-func zeroValue(v rawValue) bool {
+func zeroValue(v value) bool {
 	switch v.kind() {
 	case 't':
 		return false
@@ -98,7 +110,7 @@ func zeroValue(v rawValue) bool {
 	case '0':
 		return decimal(v.raw()) == "0"
 	case '{', '[':
-		return !slices.ContainsFunc(v.elements(), func(part rawValue) bool { return !zeroValue(part) })
+		return !slices.ContainsFunc(v.elements(), func(part value) bool { return !zeroValue(part) })
 	}
 	return true
 }

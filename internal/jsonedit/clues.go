@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import "slices"
 
@@ -64,7 +64,7 @@ func (al *alignment) keyed(owner map[string]int) bool {
 		}
 		for _, part := range v.elements() {
 			if n := part.node(); owner[string(v.doc.text[n.name:n.end])] == i && (part.kind() == '0' || part.kind() == '"') {
-				count[string(part.rawName())]++
+				count[string(part.quotedName())]++
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func (al *alignment) keyed(owner map[string]int) bool {
 // eachTrait calls f with the members of an element, name and value, that aren't
 // empty: those of an object, and of the objects in an array, so many levels deep.
 // A number or a string may be an id, also 0 and "".
-func eachTrait(v rawValue, levels int, f func(trait []byte)) {
+func eachTrait(v value, levels int, f func(trait []byte)) {
 	for _, part := range v.elements() {
 		n := part.node()
 		switch {

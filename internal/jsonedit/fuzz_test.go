@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -42,12 +42,12 @@ func FuzzPatchText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, original, wanted []byte) {
 		var v, w any
 		if json.Unmarshal(original, &v) != nil || json.Unmarshal(wanted, &w) != nil {
-			patchJSON(original, wanted, []byte(`{}`))
+			Patch(original, wanted, []byte(`{}`))
 			return
 		}
-		before, after := rawMarshal(t, v), rawMarshal(t, w)
-		got, err := patchJSON(original, before, after)
-		merge, mergeErr := mergePatchJSON(original, before, after)
+		before, after := marshal(t, v), marshal(t, w)
+		got, err := Patch(original, before, after)
+		merge, mergeErr := MergePatch(original, before, after)
 		if err != nil {
 			return // duplicates
 		}
@@ -58,11 +58,11 @@ func FuzzPatchText(f *testing.F) {
 		if bytes.Equal(before, after) && !bytes.Equal(got, original) {
 			t.Errorf("%s became %s without an edit", original, got)
 		}
-		if mergeErr == nil && !reflect.DeepEqual(rawApply(t, string(original), string(merge)), rawAny(t, string(got))) {
+		if mergeErr == nil && !reflect.DeepEqual(applyMergePatch(t, string(original), string(merge)), decodeExactly(t, string(got))) {
 			t.Errorf("%s with the merge patch %s isn't %s", original, merge, got)
 		}
-		if _, err := patchJSON(original, after, before); err == nil {
-			_, _ = mergePatchJSON(original, after, before)
+		if _, err := Patch(original, after, before); err == nil {
+			_, _ = MergePatch(original, after, before)
 		}
 	})
 }
@@ -78,8 +78,8 @@ func checkModel(t *testing.T, seed uint64, ids bool) bool {
 		m.edit(v)
 	}
 	after := v.render()
-	got, err := patchJSON([]byte(original), []byte(before), []byte(after))
-	if about := (*rawError)(nil); err != nil && !errors.As(err, &about) {
+	got, err := Patch([]byte(original), []byte(before), []byte(after))
+	if about := (*editError)(nil); err != nil && !errors.As(err, &about) {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
 	if err != nil {
@@ -103,8 +103,8 @@ func checkModel(t *testing.T, seed uint64, ids bool) bool {
 			fail("%s", why)
 		}
 	}
-	merge, err := mergePatchJSON([]byte(original), []byte(before), []byte(after))
-	if err == nil && !reflect.DeepEqual(rawApply(t, original, string(merge)), rawAny(t, string(got))) {
+	merge, err := MergePatch([]byte(original), []byte(before), []byte(after))
+	if err == nil && !reflect.DeepEqual(applyMergePatch(t, original, string(merge)), decodeExactly(t, string(got))) {
 		fail("merge patch %s", merge)
 	}
 	return true

@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Reasons of a rawError. The first two are about members that T doesn't know.
+// Reasons of a editError. The first two are about members that T doesn't know.
 const (
 	whyDropped   = "the edit would drop it, and the edited type doesn't know it"
 	whyAlike     = "the edited type renders it like another element, so the edit leaves open which of them it removes"
@@ -14,56 +14,29 @@ const (
 	whyDouble    = "the document has it more than once, so it can't be edited"
 )
 
-// diffValue returns what becomes of the value o, which T renders as b and after
-// the edit as a. b may be absent: T left it out.
-func diffValue(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
-	if bytes.Equal(b.raw(), a.raw()) {
-		return nil, nil
-	}
-	if o.kind() == a.kind() && (b.absent() || b.kind() == a.kind()) {
-		switch o.kind() {
-		case '{':
-			return diffObject(o, b, a, path)
-		case '[':
-			return diffArray(o, b, a, path)
-		}
-	}
-	return replaceValue(o, b, a, path)
-}
-
-// replaceValue puts a in the place of o. To set a value to null is to remove it.
-func replaceValue(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
-	if a.kind() != 'n' {
-		if unknown, found := firstUnknown(o, b, path); found {
-			return nil, &rawError{unknown, whyDropped}
-		}
-	}
-	return &rawEdit{text: a.raw()}, nil
-}
-
 // diffObject edits an object member by member.
-func diffObject(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
+func diffObject(o, b, a value, path *path) (*edit, error) {
 	before, after := b.members(), a.members()
 	if before.double || after.double {
 		return replaceValue(o, b, a, path)
 	}
 	members := o.members()
 	owned := members.ownedBy(before, after)
-	edits := make(map[int]*rawEdit) // by the index of the member
+	edits := make(map[int]*edit) // by the index of the member
 	gone := make(map[int]bool)
-	var added []rawItem
+	var added []item
 	for i, name := range after.names {
 		old, value := before.get(name), after.all[i]
 		at := owned[name]
 		switch {
 		case bytes.Equal(old.raw(), value.raw()):
 		case len(at) == 0:
-			added = append(added, rawItem{name: value.rawName(), edit: &rawEdit{text: value.raw()}})
+			added = append(added, item{name: value.quotedName(), edit: &edit{text: value.raw()}})
 		default:
 			last := at[len(at)-1]
 			where := path.to(members.names[last])
 			if len(at) > 1 && members.anyContainer(at) {
-				return nil, &rawError{where, whyDouble}
+				return nil, &editError{where, whyDouble}
 			}
 			edit, err := diffValue(members.all[last], old, value, where)
 			if err != nil {
@@ -84,19 +57,19 @@ func diffObject(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
 	if len(added)+len(edits)+len(gone) == 0 {
 		return nil, nil
 	}
-	items := make([]rawItem, 0, len(members.all)+len(added))
+	items := make([]item, 0, len(members.all)+len(added))
 	for i, member := range members.all {
 		if !gone[i] {
-			items = append(items, rawItem{from: member, edit: edits[i]})
+			items = append(items, item{from: member, edit: edits[i]})
 		}
 	}
-	return &rawEdit{items: append(items, added...)}, nil
+	return &edit{items: append(items, added...)}, nil
 }
 
 // ownedBy returns which members of the document belong to each name that T
 // renders: as encoding/json decodes, a member belongs to the name that is equal,
 // or else to the one that is equal but for case.
-func (m rawMembers) ownedBy(rendered ...rawMembers) map[string][]int {
+func (m named) ownedBy(rendered ...named) map[string][]int {
 	exact := make(map[string]bool)
 	folded := make(map[string][]string)
 	for _, r := range rendered {
@@ -122,7 +95,7 @@ func (m rawMembers) ownedBy(rendered ...rawMembers) map[string][]int {
 	return owned
 }
 
-func (m rawMembers) anyContainer(at []int) bool {
+func (m named) anyContainer(at []int) bool {
 	for _, i := range at {
 		if m.all[i].container() {
 			return true
@@ -154,11 +127,11 @@ func foldRune(r rune) rune {
 // firstUnknown finds a member in o that T doesn't know, since b, which is how T
 // renders o, doesn't have it. Where b is of another kind T renders in its own
 // way: then every member counts.
-func firstUnknown(o, b rawValue, path *rawPath) (*rawPath, bool) {
+func firstUnknown(o, b value, path *path) (*path, bool) {
 	switch {
 	case o.kind() == '{':
 		members, rendered := o.members(), b.members()
-		known := make(map[int]rawValue)
+		known := make(map[int]value)
 		for name, at := range members.ownedBy(rendered) {
 			for _, i := range at {
 				known[i] = rendered.get(name)
@@ -177,7 +150,7 @@ func firstUnknown(o, b rawValue, path *rawPath) (*rawPath, bool) {
 	case o.kind() == '[':
 		elements, rendered := o.elements(), b.elements()
 		if b.kind() != '[' || len(rendered) != len(elements) {
-			rendered = make([]rawValue, len(elements))
+			rendered = make([]value, len(elements))
 		}
 		for i, element := range elements {
 			if !element.container() {

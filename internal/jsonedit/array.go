@@ -1,4 +1,4 @@
-package ifmatch
+package jsonedit
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ import (
 // Where that could drop an unknown member although its element was only changed,
 // or hang it on another element, it is an error. An array whose elements T
 // doesn't render one by one, in the same order, is replaced as a whole.
-func diffArray(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
+func diffArray(o, b, a value, path *path) (*edit, error) {
 	al := &alignment{o: o.elements(), b: b.elements(), a: a.elements(), path: path}
-	var tail []rawItem
+	var tail []item
 	if n := len(al.b); n != len(al.o) {
 		// A Go array of fixed length drops elements, or renders more.
 		common := min(n, len(al.o))
@@ -27,11 +27,11 @@ func diffArray(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
 			return replaceArray(al, o, b, a, path)
 		}
 		for _, rest := range al.o[common:] {
-			tail = append(tail, rawItem{from: rest})
+			tail = append(tail, item{from: rest})
 		}
-		if !equalRaw(al.b[common:], al.a[common:]) {
+		if !equalTexts(al.b[common:], al.a[common:]) {
 			for _, more := range al.a[common:] {
-				tail = append(tail, rawItem{edit: &rawEdit{text: more.raw()}})
+				tail = append(tail, item{edit: &edit{text: more.raw()}})
 			}
 		}
 		al.o, al.b, al.a = al.o[:common], al.b[:common], al.a[:common]
@@ -44,38 +44,38 @@ func diffArray(o, b, a rawValue, path *rawPath) (*rawEdit, error) {
 	if err := al.pairChanged(); err != nil {
 		return nil, err
 	}
-	items := make([]rawItem, 0, len(al.a)+len(tail))
+	items := make([]item, 0, len(al.a)+len(tail))
 	for j, value := range al.a {
 		i := al.from[j]
 		if i < 0 {
-			items = append(items, rawItem{edit: &rawEdit{text: value.raw()}})
+			items = append(items, item{edit: &edit{text: value.raw()}})
 			continue
 		}
 		edit, err := diffValue(al.o[i], al.b[i], value, path.at(i))
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, rawItem{from: al.o[i], edit: edit})
+		items = append(items, item{from: al.o[i], edit: edit})
 	}
-	return &rawEdit{items: append(items, tail...)}, nil
+	return &edit{items: append(items, tail...)}, nil
 }
 
 // replaceArray replaces an array whose elements T renders in its own way: sorted,
 // say, or without some. Elements that T dropped would be lost.
-func replaceArray(al *alignment, o, b, a rawValue, path *rawPath) (*rawEdit, error) {
+func replaceArray(al *alignment, o, b, a value, path *path) (*edit, error) {
 	rendered := make(map[string]bool)
 	for _, value := range al.b {
 		rendered[scalarKey(value)] = true
 	}
 	for i, value := range al.o {
 		if len(al.o) > len(al.b) && !value.container() && !rendered[scalarKey(value)] {
-			return nil, &rawError{path.at(i), whyDropped}
+			return nil, &editError{path.at(i), whyDropped}
 		}
 	}
 	return replaceValue(o, b, a, path)
 }
 
-func equalRaw(x, y []rawValue) bool {
+func equalTexts(x, y []value) bool {
 	if len(x) != len(y) {
 		return false
 	}
@@ -92,7 +92,7 @@ func equalRaw(x, y []rawValue) bool {
 // that an element is rendered at another index shows otherwise. It is enough to
 // look for a few: in another order the first one is somewhere else, too. o may
 // have more elements.
-func rendersAll(o, b []rawValue) bool {
+func rendersAll(o, b []value) bool {
 	var odd []int
 	for i := range b {
 		if !renders(o[i], b[i], 3) {
@@ -121,7 +121,7 @@ func rendersAll(o, b []rawValue) bool {
 
 // renders reports whether b looks like o rendered by a T that knows a part of it
 // and changes no form. It looks into so many levels.
-func renders(o, b rawValue, levels int) bool {
+func renders(o, b value, levels int) bool {
 	switch {
 	case bytes.Equal(o.raw(), b.raw()):
 		return true
@@ -137,7 +137,7 @@ func renders(o, b rawValue, levels int) bool {
 		members, rendered := o.members(), b.members()
 		owned := members.ownedBy(rendered)
 		for i, name := range rendered.names {
-			var from rawValue
+			var from value
 			if at := owned[name]; len(at) > 0 {
 				from = members.all[at[len(at)-1]]
 			}
@@ -159,7 +159,7 @@ func renders(o, b rawValue, levels int) bool {
 }
 
 // closeNumbers reports whether a T with less precision can render x as y.
-func closeNumbers(x, y rawValue) bool {
+func closeNumbers(x, y value) bool {
 	f, _ := strconv.ParseFloat(string(x.raw()), 64)
 	g, _ := strconv.ParseFloat(string(y.raw()), 64)
 	return f == g || math.Abs(f-g) <= 1e-6*math.Abs(f)
