@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 
-	pacing "github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -46,45 +46,6 @@ func WithBackoff(newBackOff func() backoff.BackOff) Option {
 // defaultBackOff stands for the pace that is made from the measured round trip.
 func defaultBackOff() backoff.BackOff { return nil }
 
-// pace says how long to wait after each lost race of one call, or after each
-// failure of a sick server.
-type pace struct {
-	custom    backoff.BackOff
-	sick      bool
-	started   bool
-	roundTrip time.Duration
-	crowd     pacing.Pace                 // of lost races
-	failures  *backoff.ExponentialBackOff // of a sick server
-}
-
-// The default pace after a failure: a server in trouble needs longer than a race.
-const (
-	sickInterval    = 100 * time.Millisecond
-	maxSickInterval = 5 * time.Second
-)
-
-// next returns the wait before the next refresh, or false when the caller's
-// backoff has had enough.
-func (p *pace) next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
-	if !p.started {
-		p.started = true
-		if p.custom = newBackOff(); p.custom != nil {
-			p.custom.Reset()
-		}
-	}
-	if p.custom != nil {
-		d := p.custom.NextBackOff()
-		return max(d, 0), d != backoff.Stop
-	}
-	if !p.sick {
-		return p.crowd.Next(p.roundTrip), true
-	}
-	if p.failures == nil {
-		p.failures = fullJitter(sickInterval, maxSickInterval)
-	}
-	return p.failures.NextBackOff(), true
-}
-
 // waitForPace waits as the pace of conflicts and the refusal demand.
 func (c *call) waitForPace(ctx context.Context, reason string) error {
 	d, reason, err := c.nextPace(reason)
@@ -97,37 +58,23 @@ func (c *call) waitForPace(ctx context.Context, reason string) error {
 // nextPace returns the wait that the pace of conflicts and the refusal demand,
 // and its reason.
 func (c *call) nextPace(reason string) (time.Duration, string, error) {
-	d, more := c.pace.next(c.newBackOff)
+	d, more := c.pace.Next(c.newBackOff)
 	if !more {
 		return 0, "", fmt.Errorf("%w: the backoff stopped", ErrAttempts)
 	}
-	if demanded := semantics.RetryAfter(c.refusal.Header); demanded > d && reason == waitPace {
-		return demanded, waitRetryAfter, nil
+	if reason == waitPace {
+		d, reason = atLeast(d, reason, c.refusal.Header)
 	}
 	return d, reason, nil
 }
 
-// nextSick returns the wait after a failure that is no refusal.
-func (c *call) nextSick() (time.Duration, bool) {
-	if c.sickPace == nil {
-		c.sickPace = &pace{sick: true}
+// atLeast returns a wait and its reason: what an answer with this header demands in
+// Retry-After, where that is longer than d.
+func atLeast(d time.Duration, reason string, h http.Header) (time.Duration, string) {
+	if demanded := semantics.RetryAfter(h); demanded > d {
+		return demanded, waitRetryAfter
 	}
-	return c.sickPace.next(c.newTransientBackOff)
-}
-
-// fullJitter returns waits that are uniform between nothing and twice an interval
-// that doubles up to a cap.
-func fullJitter(interval, cap time.Duration) *backoff.ExponentialBackOff {
-	b := &backoff.ExponentialBackOff{
-		InitialInterval:     interval,
-		RandomizationFactor: 1,
-		Multiplier:          2,
-		MaxInterval:         cap,
-		Stop:                backoff.Stop,
-		Clock:               backoff.SystemClock,
-	}
-	b.Reset()
-	return b
+	return d, reason
 }
 
 // Reasons of waits that lengthen the lease of a lane: they are imposed.
@@ -164,7 +111,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 	if err := c.timeFor(ctx, d); err != nil {
 		return err
 	}
-	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.pace.custom == nil {
+	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.pace.Bounded() {
 		c.lease.extend(d)
 	}
 	c.traceWaiting(reason, d)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -47,8 +48,8 @@ type call struct {
 	first    *ambiguity // nil as long as every attempt's effect is known
 	why      error      // why a failure wasn't followed by a repeat
 
-	pace       pace
-	sickPace   *pace         // nil until something failed
+	pace       pace.Races
+	repeatPace pace.Failures
 	waited     time.Duration // since the last exchange
 	refusals   int
 	transients int   // repeats after failures

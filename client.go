@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/pace"
 )
 
 // Transport is an http.RoundTripper that handles refused writes: where a server
@@ -24,7 +26,7 @@ import (
 type Transport struct {
 	base     http.RoundTripper // nil: http.DefaultTransport as found
 	settings *settings         // nil: defaults
-	budget   budget            // of repeats after failures, for all calls
+	budget   pace.Budget       // of repeats after failures, for all calls
 	lanes    lanes             // of writers that lost a race
 }
 
@@ -51,7 +53,7 @@ func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Tr
 	s = s.over(defaults())
 	return &Transport{
 		base: base, settings: &s,
-		budget: budget{tokens: int64(s.budgetTokens), cost: int64(s.budgetCost)},
+		budget: pace.Budget{Tokens: int64(s.budgetTokens), Cost: int64(s.budgetCost)},
 	}
 }
 
@@ -78,7 +80,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := base.RoundTrip(req)
 	if settled(req, resp, err, d) {
 		if succeeded(resp, err) {
-			t.budget.refund()
+			t.budget.Refund()
 		}
 		return resp, err
 	}

@@ -46,7 +46,7 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 		return c.unknown(nil)
 	}
 	if succeeded(resp, nil) {
-		c.transport.budget.refund()
+		c.transport.budget.Refund()
 	}
 	c.outcome.Effect = c.effect(resp)
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299

@@ -141,14 +141,11 @@ func (c *call) repeatRefresh(ctx context.Context, a answer) error {
 	if c.repeats.none {
 		return fmt.Errorf("%w: WithTransientRetry(nil)", ErrAttempts)
 	}
-	d, more := c.nextSick()
-	reason := "the refresh failed"
-	if demanded := semantics.RetryAfter(a.header); demanded > d {
-		d, reason = demanded, waitRetryAfter
-	}
-	if !more || !c.transport.budget.take() {
+	d, more := c.repeatPace.Next(c.newTransientBackOff)
+	if !more || !c.transport.budget.Take() {
 		return fmt.Errorf("%w: no repeat of the refresh", ErrAttempts)
 	}
+	d, reason := atLeast(d, "the refresh failed", a.header)
 	return c.wait(ctx, d, reason)
 }
 

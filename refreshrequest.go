@@ -41,10 +41,10 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 		return a
 	}
 	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
-	if c.pace.roundTrip == 0 {
+	if c.pace.RoundTrip == 0 {
 		c.lease.measured(roundTrip)
 	}
-	c.pace.roundTrip = roundTrip
+	c.pace.RoundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
 	if !needState && !c.readsVersion(resp) || a.method == http.MethodHead || a.status != http.StatusOK {
 		c.skip(resp)

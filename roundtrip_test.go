@@ -426,35 +426,6 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestDefaultPace holds the table in the doc of WithBackoff.
-func TestDefaultPace(t *testing.T) {
-	for _, test := range []struct {
-		roundTrip time.Duration
-		worst     []time.Duration
-	}{
-		{0, []time.Duration{0, 2 * time.Millisecond, 3500 * time.Microsecond, 6125 * time.Microsecond, 10719 * time.Microsecond}},
-		{20 * time.Millisecond, []time.Duration{0, 40 * time.Millisecond, 70 * time.Millisecond, 122500 * time.Microsecond, 214375 * time.Microsecond}},
-		{time.Hour, []time.Duration{0, 500 * time.Millisecond, 875 * time.Millisecond, 1531250 * time.Microsecond, 2 * time.Second, 2 * time.Second}},
-	} {
-		longest := make([]time.Duration, len(test.worst))
-		for range 2000 {
-			p := pace{roundTrip: test.roundTrip}
-			for i, worst := range test.worst {
-				d, more := p.next(defaultBackOff)
-				if !more || d < 0 || d > worst+1 {
-					t.Fatalf("round trip %v: wait %d is %v, at most %v", test.roundTrip, i, d, worst)
-				}
-				longest[i] = max(longest[i], d)
-			}
-		}
-		for i, worst := range test.worst {
-			if longest[i] < worst*9/10 {
-				t.Errorf("round trip %v: wait %d is at most %v in 2000, want nearly %v", test.roundTrip, i, longest[i], worst)
-			}
-		}
-	}
-}
-
 // TestRetryAfterOnRefusal is waited out before the refresh.
 func TestRetryAfterOnRefusal(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {

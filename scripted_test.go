@@ -139,7 +139,7 @@ func TestGuardOnTheWire(t *testing.T) {
 	}
 }
 
-// Holds: 407, 408, 204, sickPace and r.failures, Vary: * with the state.
+// Holds: 407, 408, 204, repeatPace, Vary: * with the state.
 func TestRefreshAnswers(t *testing.T) {
 	if got, _ := scripted(t, Resend, []string{stale}, nil, refuse(), says{status: 407}); got.outcome.Cause != CauseRefreshDenied {
 		t.Error(got.summary())
@@ -236,13 +236,7 @@ func TestWaits(t *testing.T) {
 	if got.outcome.Waited != 3*time.Second {
 		t.Errorf("the shorter Retry-After won: %v", got.outcome.Waited)
 	}
-	p := pace0(-2)
-	if d, more := p.next(func() backoff.BackOff { return counting{-2, new(int), new(int)} }); d != 0 || !more {
-		t.Error("negative wait", d, more)
-	}
 }
-
-func pace0(time.Duration) *pace { return new(pace) }
 
 type counting struct {
 	d             time.Duration

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -62,47 +61,6 @@ func WithTransientBackoff(newBackOff func() backoff.BackOff) Option {
 // By default, and where a number is zero or negative, tokens is 500 and cost 5.
 func WithRetryBudget(tokens, cost int) Option {
 	return optionFunc(func(s *settings) { s.budgetTokens, s.budgetCost = tokens, cost })
-}
-
-const (
-	defaultBudgetTokens = 500
-	defaultBudgetCost   = 5
-)
-
-// budget is the tokens of WithRetryBudget. The zero value has the defaults.
-type budget struct {
-	spent        atomic.Int64
-	tokens, cost int64
-}
-
-// take spends what a repeat costs, if there is as much.
-func (b *budget) take() bool {
-	tokens, cost := b.tokens, b.cost
-	if tokens <= 0 {
-		tokens = defaultBudgetTokens
-	}
-	if cost <= 0 {
-		cost = defaultBudgetCost
-	}
-	for {
-		spent := b.spent.Load()
-		if spent+cost > tokens {
-			return false
-		}
-		if b.spent.CompareAndSwap(spent, spent+cost) {
-			return true
-		}
-	}
-}
-
-// refund gives one token back. On the happy path it only looks.
-func (b *budget) refund() {
-	for {
-		spent := b.spent.Load()
-		if spent == 0 || b.spent.CompareAndSwap(spent, spent-1) {
-			return
-		}
-	}
 }
 
 // succeeded reports whether an answer gives a token back.
@@ -182,12 +140,10 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 	if c.why = c.payload.reason(); c.why != nil {
 		return nil, nil
 	}
-	d, more := c.nextSick()
+	d, more := c.repeatPace.Next(c.newTransientBackOff)
 	reason := "the server is sick"
 	if resp != nil {
-		if demanded := semantics.RetryAfter(resp.Header); demanded > d {
-			d, reason = demanded, waitRetryAfter
-		}
+		d, reason = atLeast(d, reason, resp.Header)
 	}
 	if !more {
 		c.why = ErrAttempts
@@ -197,7 +153,7 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 		c.why = late
 		return nil, nil
 	}
-	if !c.transport.budget.take() {
+	if !c.transport.budget.Take() {
 		c.why = fmt.Errorf("%w: the retry budget is spent", ErrAttempts)
 		return nil, nil
 	}

@@ -403,21 +403,6 @@ func TestRetryBudget(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got.summary(), want)
 		}
 	})
-	// A zero Transport has one.
-	var zero budget
-	taken := 0
-	for zero.take() {
-		taken++
-	}
-	if zero.refund(); taken != 100 || zero.take() {
-		t.Errorf("took %d times", taken)
-	}
-	for range 1000 {
-		zero.refund()
-	}
-	if spent := zero.spent.Load(); spent != 0 {
-		t.Errorf("%d spent after refunds", spent)
-	}
 }
 
 // down is a base that may be down.

@@ -1,13 +1,15 @@
-// Package pace says how long a writer that lost a race waits before it looks at
-// the state again.
+// Package pace says how long a call waits, after a lost race and after a failure,
+// and whether a budget allows one more repeat. It knows neither requests nor
+// answers, and doesn't wait itself.
 //
-// A writer knows little about the crowd. Tags are opaque, so it can't count the
-// writes of others; and it leaves when it wins, so all it ever learns is that it
-// lost once more. What it does know is the round trip, and that a conflict window
-// is one round trip long: from the server's answer to the read until the write
-// arrives there. With n others that try at random within an interval of n round
-// trips, about one in two attempts wins. The interval therefore starts at two
-// round trips and grows with each loss, until it holds a crowd of a hundred.
+// A writer that lost a race waits before it looks at the state again. It knows
+// little about the crowd. Tags are opaque, so it can't count the writes of others;
+// and it leaves when it wins, so all it ever learns is that it lost once more.
+// What it does know is the round trip, and that a conflict window is one round trip
+// long: from the server's answer to the read until the write arrives there. With n
+// others that try at random within an interval of n round trips, about one in two
+// attempts wins. The interval therefore starts at two round trips and grows with
+// each loss, until it holds a crowd of a hundred.
 //
 // The numbers were found by simulation: see docs/pace.md and bench/pace.
 package pace
