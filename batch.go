@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/commit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
 // write sends the edits of a batch as one write. What panics or ends the
 // goroutine here is a codec, a marker or an option: every caller gets an error.
-func (r *Resource[T]) write(tickets []*ticket[T]) {
-	b := &batch[T]{Resource: r, tickets: tickets, mark: newMarking(r.doc.marker)}
+func (r *Resource[T]) write(edits *commit.Batch[T, share[T]]) {
+	b := &batch[T]{Resource: r, edits: edits, mark: newMarking(r.doc.marker)}
 	finished := false
 	defer func() {
 		if finished {
@@ -25,59 +24,57 @@ func (r *Resource[T]) write(tickets []*ticket[T]) {
 		if b.attempt != nil && b.attempt.sent {
 			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
-		b.endAll(fmt.Errorf("ifmatch: update %q: %w", r.doc.name, err))
+		b.fail(fmt.Errorf("ifmatch: update %q: %w", r.doc.name, err))
 	}()
 	b.send()
 	finished = true
 }
 
-// batch is the edits that go out as one write.
+// batch is one write of a Resource, and the edits that go out with it.
 type batch[T any] struct {
 	*Resource[T]
-	tickets []*ticket[T]
+	edits   *commit.Batch[T, share[T]]
 	mark    *marking[T] // of all that is sent for them
 	attempt *attempt[T]
-	drafts  []map[*ticket[T]]failure // of each draft, the edits that aren't in it
 	total   Outcome
-}
-
-// failure is why an edit isn't in a draft.
-type failure struct {
-	err   error
-	after bool // the edits of others: without them it might not have failed
 }
 
 func (b *batch[T]) send() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	stop := b.watch(cancel)
+	stop := b.edits.Watch(cancel)
 	defer stop()
+	done, err := b.commit(ctx)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	written := commit.WrittenLast
+	if done.found {
+		written = commit.WrittenSome
+	}
+	b.edits.LeaveOut(written, b.leftOut)
+	if done.wrote {
+		b.keep(ctx, done.state)
+	}
+	b.edits.Answer(func() share[T] { return share[T]{snapshot: done.forOne(b.doc.set.codec)} })
+}
+
+// commit writes the batch on the state that is kept, and on a fresh read where
+// that doesn't end it.
+func (b *batch[T]) commit(ctx context.Context) (*committed[T], error) {
 	kept := b.kept
 	b.kept = nil
-	done, err := b.commit(ctx, kept)
+	done, err := b.commitOn(ctx, kept)
 	if kept != nil && done == nil && ctx.Err() == nil && b.mayDecide(err) {
 		// Nothing was written on a state that was only kept: the server may
 		// have moved on.
-		done, err = b.commit(ctx, nil)
+		done, err = b.commitOn(ctx, nil)
 	}
 	if err == nil && done == nil {
 		err = context.Canceled // nobody waits any more
 	}
-	if err != nil {
-		b.endAll(err)
-		return
-	}
-	for _, t := range b.tickets {
-		if failed := b.failed(t, done.found); failed != nil {
-			t.end(Snapshot[T]{Outcome: b.leftOut(failed)}, failed)
-		}
-	}
-	if done.wrote {
-		b.keep(ctx, done.state)
-	}
-	for _, t := range b.tickets {
-		t.end(done.forOne(b.doc.set.codec), nil)
-	}
+	return done, err
 }
 
 // mayDecide reports whether a fresh read may end better than a run on a kept state
@@ -89,67 +86,25 @@ func (b *batch[T]) mayDecide(err error) bool {
 		!(b.total.Attempts > 0 && errors.As(err, &final))
 }
 
-// endAll ends all with an error of the write. An edit that was in no draft has its
-// own, unless it failed on what others had made, which wasn't written.
-func (b *batch[T]) endAll(err error) {
-	for _, t := range b.tickets {
-		failed := b.failed(t, errors.Is(err, ErrOutcomeUnknown))
-		if failed == nil || errors.Is(failed, errDiffering) || b.failedAfterOthers(t) {
-			t.end(Snapshot[T]{Outcome: b.total.clone()}, err)
-			continue
-		}
-		t.end(Snapshot[T]{Outcome: b.leftOut(failed)}, failed)
+// fail answers all with an error of the write. An edit that was in no draft has
+// its own error.
+func (b *batch[T]) fail(err error) {
+	written := commit.WrittenNone
+	if errors.Is(err, ErrOutcomeUnknown) {
+		written = commit.WrittenUnknown
 	}
+	b.edits.LeaveOut(written, b.leftOut)
+	b.edits.Answer(func() share[T] { return share[T]{Snapshot[T]{Outcome: b.total.clone()}, err} })
 }
 
-// leftOut is the outcome for an edit that isn't in what was written.
-func (b *batch[T]) leftOut(failed error) Outcome {
-	o := b.total.clone()
-	o.Effect, o.Err = EffectNotApplied, failed
-	if errors.Is(failed, ErrOutcomeUnknown) {
+// leftOut is the result for an edit that isn't in what was written.
+func (b *batch[T]) leftOut(f commit.Failure) share[T] {
+	err, o := errorOf(f), b.total.clone()
+	o.Effect, o.Err = EffectNotApplied, err
+	if errors.Is(err, ErrOutcomeUnknown) {
 		o.Effect = EffectUnknown
 	}
-	return o
-}
-
-func (b *batch[T]) failedAfterOthers(t *ticket[T]) bool {
-	return slices.ContainsFunc(b.drafts, func(left map[*ticket[T]]failure) bool { return left[t].after })
-}
-
-var errDiffering = fmt.Errorf("%w: the edit failed on one of the states that were written on, and on another it didn't", ErrOutcomeUnknown)
-
-// failed is why an edit isn't in what was written, nil where it is. That is said
-// by the last draft, but where any of them may be the one that was accepted.
-func (b *batch[T]) failed(t *ticket[T], any bool) error {
-	var last error
-	failures := 0
-	for _, left := range b.drafts {
-		if last = left[t].err; last != nil {
-			failures++
-		}
-	}
-	if any && failures > 0 && failures < len(b.drafts) {
-		return errDiffering
-	}
-	return last
-}
-
-// watch cancels a write that nobody waits for any more.
-func (b *batch[T]) watch(cancel func()) (stop func()) {
-	ended := make(chan struct{})
-	var over sync.WaitGroup
-	over.Go(func() {
-		for _, t := range b.tickets {
-			select {
-			case <-t.left:
-			case <-t.done: // without the others it may be waited for no more
-			case <-ended:
-				return
-			}
-		}
-		cancel()
-	})
-	return func() { close(ended); over.Wait() }
+	return share[T]{Snapshot[T]{Outcome: o}, err}
 }
 
 // committed is what a batch ended with.
@@ -177,9 +132,9 @@ func (o Outcome) clone() Outcome {
 	return o
 }
 
-// commit runs the batch until the server accepts. It returns nil where nothing
+// commitOn runs the batch until the server accepts. It returns nil where nothing
 // was written on a kept state: then nobody has a result yet.
-func (b *batch[T]) commit(ctx context.Context, kept *state[T]) (*committed[T], error) {
+func (b *batch[T]) commitOn(ctx context.Context, kept *state[T]) (*committed[T], error) {
 	var made *draft[T]
 	a := &attempt[T]{doc: b.doc, mark: b.mark, total: b.total, sent: b.total.Attempts > 0}
 	if b.attempt != nil {
@@ -210,24 +165,16 @@ func (b *batch[T]) commit(ctx context.Context, kept *state[T]) (*committed[T], e
 
 // draft runs the edits of a batch one after another, and marks what they make.
 func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
-	current, left := s, make(map[*ticket[T]]failure)
-	for _, t := range b.tickets {
-		if t.ended {
-			continue
-		}
-		if t.gone() {
-			left[t] = failure{errLeft, false}
-			continue
-		}
-		after := current != s
-		next, err := b.edit(t, current)
+	current := s
+	b.edits.Draft(b.attempt.inDoubt, func(run func(*T) error) (changed bool, err error) {
+		next, err := b.edit(current, run)
 		if err != nil {
-			left[t] = failure{err, after}
-			continue
+			return false, err
 		}
+		changed = next != current
 		current = next
-	}
-	b.drafts = append(b.drafts, left)
+		return changed, nil
+	})
 	if current == s {
 		return &draft[T]{value: s.value, stored: s.body, same: true}, nil
 	}
@@ -239,13 +186,13 @@ func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
 // sees. What it made must be such that it can be encoded, decoded again, and
 // marked by a function of the caller's: where that fails, or panics, it is this
 // edit's error and nobody else's.
-func (b *batch[T]) edit(t *ticket[T], s *state[T]) (next *state[T], err error) {
+func (b *batch[T]) edit(s *state[T], run func(*T) error) (next *state[T], err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			next, err = nil, fmt.Errorf("ifmatch: update %q: encoding or decoding %T after the edit panicked: %v", b.doc.name, *new(T), p)
 		}
 	}()
-	made, err := b.doc.draft(s, func(doc *T) error { return b.runOn(t, doc) }, nil)
+	made, err := b.doc.draft(s, run, nil)
 	if err != nil || made.same {
 		return s, err
 	}
@@ -255,45 +202,6 @@ func (b *batch[T]) edit(t *ticket[T], s *state[T]) (next *state[T], err error) {
 	next.placed, next.unversioned = s.placed, s.unversioned
 	return next, b.doc.takesMark(next, b.mark)
 }
-
-// runOn lets the caller of t run its edit, for as long as the limit says.
-func (b *batch[T]) runOn(t *ticket[T], doc *T) error {
-	timer := time.NewTimer(b.doc.set.editLimit)
-	defer timer.Stop()
-	select {
-	case t.run <- doc:
-	case <-t.left:
-		return errLeft
-	case <-timer.C:
-		return ErrEditLimit
-	}
-	select {
-	case err := <-t.ran:
-		if err == errEditPanicked || err == errEditExited {
-			b.cutOut(t, err) // nobody is there to run it again
-		}
-		return err
-	case <-timer.C:
-		err := fmt.Errorf("%w: more than %v", ErrEditLimit, b.doc.set.editLimit)
-		b.cutOut(t, err)
-		return err
-	}
-}
-
-// cutOut ends a ticket whose edit isn't run again. An earlier draft that may have
-// been accepted may hold it.
-func (b *batch[T]) cutOut(t *ticket[T], err error) {
-	for _, left := range b.drafts {
-		if _, failed := left[t]; !failed && b.attempt.inDoubt {
-			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-			t.end(Snapshot[T]{Outcome: Outcome{Err: err}}, err)
-			return
-		}
-	}
-	t.end(unwritten[T](context.Background(), err))
-}
-
-var errLeft = errors.New("ifmatch: the caller gave up")
 
 // keep keeps the state for the next write, once the server was seen to store
 // exactly what was sent.

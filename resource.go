@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/commit"
 )
 
 // ErrEditLimit says that an edit took longer than WithEditLimit and was left out
 // of the write.
-var ErrEditLimit = errors.New("ifmatch: the edit took too long")
-
-// maxBatch is how many edits go out as one write at the most.
-const maxBatch = 256
+var ErrEditLimit = commit.ErrLimit
 
 // WithEditLimit bounds how long one edit may hold up the others of a Resource.
 // One that takes longer is left out of the write, and its Update returns
@@ -37,21 +34,28 @@ type Resource[T any] struct {
 	doc *document[T]
 	err error // of the options or the URL
 
-	mu      sync.Mutex // guards what follows
-	queue   []*ticket[T]
-	left    int // of the queue, those whose callers have given up
-	working bool
+	queue *commit.Queue[T, share[T]]
 
-	// Of the goroutine that works.
+	// Of the goroutine that writes.
 	kept     *state[T] // what is known to be stored; nil: read first
 	faithful bool      // the server was seen to store exactly what was sent
+}
+
+// share is what one caller gets of a write that many share.
+type share[T any] struct {
+	snapshot Snapshot[T]
+	err      error
 }
 
 // NewResource returns a Resource for the document at url. A nil c is
 // http.DefaultClient. Invalid options are an error of every Get and Update.
 func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resource[T] {
 	doc, err := newDocument[T](c, url, opts)
-	return &Resource[T]{doc: doc, err: err}
+	r := &Resource[T]{doc: doc, err: err}
+	if err == nil {
+		r.queue = commit.New(doc.set.editLimit, cutOut[T], r.write)
+	}
+	return r
 }
 
 // Get reads the document past caches, as the function Get does.
@@ -98,163 +102,33 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 	if err != nil {
 		return unwritten[T](ctx, err)
 	}
-	t := &ticket[T]{edit: edit, run: make(chan *T), ran: make(chan error), done: make(chan struct{}), left: make(chan struct{})}
-	r.enqueue(t)
-	for {
-		select {
-		case doc := <-t.run:
-			t.runEdit(doc)
-		case <-t.done:
-			return t.result(ctx)
-		case <-ctx.Done():
-			if r.leave(t) {
-				return unwritten[T](ctx, endOf(ctx))
-			}
-			select {
-			case <-t.done: // it ended at the same time
-				if !errors.Is(t.err, errLeft) && !errors.Is(t.err, errDiffering) {
-					return t.result(ctx)
-				}
-			default:
-			}
-			err := fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
-			tell(ctx, Outcome{Err: err})
-			return Snapshot[T]{Outcome: Outcome{Err: err}}, err
-		}
+	got, how := r.queue.Do(ctx, edit)
+	switch how {
+	case commit.Answered:
+		tell(ctx, got.snapshot.Outcome)
+		return got.snapshot, got.err
+	case commit.Withdrawn:
+		return unwritten[T](ctx, endOf(ctx))
 	}
+	err = fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
+	tell(ctx, Outcome{Err: err})
+	return Snapshot[T]{Outcome: Outcome{Err: err}}, err
 }
 
-// ticket is one Update that waits.
-type ticket[T any] struct {
-	edit func(*T) error
-	run  chan *T       // the document to edit, from the worker
-	ran  chan error    // how the edit ended, to the worker
-	done chan struct{} // closed when the ticket has its result
-	left chan struct{} // closed when the caller has given up
-
-	snapshot Snapshot[T]
-	err      error
-	ended    bool // of the worker: the result is set
-	queued   bool // guarded by the Resource's mu
+// cutOut is the result for an edit that took too long, or didn't return.
+func cutOut[T any](f commit.Failure) share[T] {
+	err, o := errorOf(f), Outcome{Effect: EffectNotApplied}
+	if f.Unknown {
+		o.Effect = EffectUnknown
+	}
+	o.Err = err
+	return share[T]{Snapshot[T]{Outcome: o}, err}
 }
 
-var (
-	errEditPanicked = errors.New("ifmatch: the edit panicked")
-	errEditExited   = errors.New("ifmatch: the edit ended its goroutine")
-)
-
-// runEdit runs the edit on its caller's goroutine and says how it ended, also
-// where it doesn't return.
-func (t *ticket[T]) runEdit(doc *T) {
-	err := errEditExited
-	defer func() {
-		if p := recover(); p != nil {
-			t.tell(errEditPanicked)
-			panic(p)
-		}
-		t.tell(err)
-	}()
-	err = t.edit(doc)
-}
-
-// tell doesn't wait for a worker that has gone on without the edit.
-func (t *ticket[T]) tell(err error) {
-	select {
-	case t.ran <- err:
-	case <-t.done:
+// errorOf is the error for an edit that isn't in what was written.
+func errorOf(f commit.Failure) error {
+	if f.Unknown {
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, f.Err)
 	}
-}
-
-// end gives the caller its result.
-func (t *ticket[T]) end(s Snapshot[T], err error) {
-	if t.ended {
-		return
-	}
-	t.ended = true
-	t.snapshot, t.err = s, err
-	close(t.done)
-}
-
-// result is what the caller gets, and what its WithOutcome is filled with.
-func (t *ticket[T]) result(ctx context.Context) (Snapshot[T], error) {
-	tell(ctx, t.snapshot.Outcome)
-	return t.snapshot, t.err
-}
-
-// gone reports whether the caller has given up.
-func (t *ticket[T]) gone() bool {
-	select {
-	case <-t.left:
-		return true
-	default:
-		return false
-	}
-}
-
-// enqueue starts the worker where there is none.
-func (r *Resource[T]) enqueue(t *ticket[T]) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	t.queued = true
-	r.queue = append(r.queue, t)
-	if !r.working {
-		r.working = true
-		go r.work()
-	}
-}
-
-// leave takes a ticket out of the queue. It reports false where its edit is
-// already on its way.
-func (r *Resource[T]) leave(t *ticket[T]) bool {
-	close(t.left)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !t.queued {
-		return false
-	}
-	t.queued, t.edit = false, nil // the worker skips it
-	if r.left++; r.left > len(r.queue)/2 {
-		r.queue = slices.DeleteFunc(r.queue, func(t *ticket[T]) bool { return !t.queued })
-		r.left = 0
-	}
-	return true
-}
-
-// work writes batch after batch, and ends with the last one.
-func (r *Resource[T]) work() {
-	clean := false
-	defer func() {
-		if !clean {
-			go r.work() // a codec, say, ended the goroutine
-		}
-	}()
-	for {
-		tickets := r.take()
-		if tickets == nil {
-			clean = true
-			return
-		}
-		r.write(tickets)
-	}
-}
-
-// take returns the next batch of those who still wait, nil where nobody does: then
-// the worker ends.
-func (r *Resource[T]) take() []*ticket[T] {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var tickets []*ticket[T]
-	for len(r.queue) > 0 && len(tickets) < maxBatch {
-		if t := r.queue[0]; t.queued {
-			t.queued = false
-			tickets = append(tickets, t)
-		} else {
-			r.left--
-		}
-		r.queue[0], r.queue = nil, r.queue[1:]
-	}
-	if tickets == nil {
-		r.working, r.queue = false, nil
-	}
-	return tickets
+	return f.Err
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/commit"
 )
 
 // Each of these once failed.
@@ -25,29 +25,19 @@ func TestLeaverOfABatch(t *testing.T) {
 		go r.Update(t.Context(), addOne)
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
-		leaver := make(chan *ticket[counter], 1)
 		go func() {
 			_, err := r.Update(t.Context(), func(c *counter) error {
-				r.mu.Lock() // the leaver gets no further for now
 				cancel()
-				for t := <-leaver; !t.gone(); {
-					runtime.Gosched()
-				}
+				time.Sleep(time.Millisecond) // the leaver leaves
 				c.N += 10
 				return nil
 			})
-			r.mu.Unlock()
 			checkUpdateError(t, err, nil)
 		}()
 		synctest.Wait()
-		go func() {
-			synctest.Wait()
-			r.mu.Lock()
-			leaver <- r.queue[1]
-			r.mu.Unlock()
-		}()
 		_, err := r.Update(ctx, func(c *counter) error { c.N += 100; return nil })
-		if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) || errors.Is(err, errLeft) || stateOf(origin) != `{"n":11}` {
+		time.Sleep(time.Minute) // the batch is written
+		if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) || stateOf(origin) != `{"n":11}` {
 			t.Errorf("%v: state %s", err, stateOf(origin))
 		}
 	})
@@ -217,21 +207,41 @@ func TestFinalAnswerOnKeptState(t *testing.T) {
 	})
 }
 
+// waitingCodec waits in Encode until everything else waits, once it is armed.
+type waitingCodec struct {
+	jsonCodec
+	armed *bool
+}
+
+func (c waitingCodec) Encode(v any) ([]byte, error) {
+	if *c.armed {
+		synctest.Wait()
+	}
+	return c.jsonCodec.Encode(v)
+}
+
 // TestNobodyWaitsForAKeptRun: a run on a kept state that everybody has left ends
 // with an error, not with a panic.
 func TestNobodyWaitsForAKeptRun(t *testing.T) {
 	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-		last := &ticket[counter]{edit: addOne, run: make(chan *counter), ran: make(chan error), done: make(chan struct{}), left: make(chan struct{})}
-		b := &batch[counter]{Resource: keeping(t, origin, url), tickets: []*ticket[counter]{last}}
-		go func() {
-			<-last.run
-			close(last.left)
-			synctest.Wait() // it is noticed
-			last.ran <- errFull
-		}()
-		b.send()
-		if <-last.done; last.err == nil || requests(origin) != "" {
-			t.Errorf("%v: %s", last.err, requests(origin))
+		armed := false
+		r := keeping(t, origin, url, WithCodec(waitingCodec{armed: &armed}))
+		ended := make(chan error, 1)
+		queue := commit.New(defaultEditLimit, cutOut[counter], func(edits *commit.Batch[counter, share[counter]]) {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			defer edits.Watch(cancel)()
+			_, err := (&batch[counter]{Resource: r, edits: edits}).commit(ctx)
+			ended <- err
+		})
+		ctx, leave := context.WithCancel(t.Context())
+		_, how := queue.Do(ctx, func(*counter) error {
+			armed = true // it is noticed that the caller leaves
+			leave()
+			return nil
+		})
+		if err := <-ended; how != commit.Abandoned || !errors.Is(err, context.Canceled) || requests(origin) != "" {
+			t.Errorf("%v, %v: %s", how, err, requests(origin))
 		}
 	})
 }
@@ -297,34 +307,6 @@ func TestKeptVersionInTheQuery(t *testing.T) {
 			if got, err := r.Update(t.Context(), addMarked); err != nil || got.Value.N != n || !strings.Contains(stateOf(origin), fmt.Sprintf(`"n":%d`, n)) {
 				t.Errorf("%+v, %v: %s", got.Value, err, requests(origin))
 			}
-		}
-	})
-}
-
-// TestManyLeave: to leave the queue doesn't cost more the longer it is.
-func TestManyLeave(t *testing.T) {
-	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-		r := NewResource[counter](origin.Client(), url)
-		r.working = true // by the test
-		tickets := make([]*ticket[counter], 20000)
-		for i := range tickets {
-			tickets[i] = &ticket[counter]{left: make(chan struct{})}
-			r.enqueue(tickets[i])
-		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		for i := range tickets {
-			if !r.leave(tickets[i]) {
-				t.Fatal(i, "was not queued")
-			}
-		}
-		runtime.ReadMemStats(&after)
-		if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 10<<20 {
-			t.Errorf("it allocated %d bytes", bytes)
-		}
-		r.work()
-		if requests(origin) != "" || r.working || len(r.queue) != 0 {
-			t.Errorf("%d in the queue: %s", len(r.queue), requests(origin))
 		}
 	})
 }
