@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/bodytest"
 )
 
 // protocols are the origins that bodies are sent to: net/http sends them in
@@ -56,7 +57,7 @@ func onBoth(t *testing.T, f func(t *testing.T, origin *ifmatchtest.Server)) {
 // or temporary files were left since. Those of net/http take a moment to end.
 func watchLeaks(t *testing.T) func() {
 	t.Helper()
-	left := temporaries(t)
+	left := bodytest.Temporaries(t)
 	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		l.Close() // the runtime's own files for polling are there now
 	}
@@ -160,7 +161,7 @@ func TestCopiedOnlyWhereNeeded(t *testing.T) {
 		{"POST, widened", "POST", nil, Stop, []Option{every}, false, false},
 		{"GET with a body", "GET", []string{stale}, Resend, nil, false, false},
 	} {
-		src := &source{r: strings.NewReader("mine")}
+		src := &bodytest.Source{R: strings.NewReader("mine")}
 		req, _ := http.NewRequest(test.method, "http://example.test/doc", nil)
 		req.Body, req.ContentLength = src, 4
 		for _, field := range test.fields {
@@ -189,7 +190,7 @@ func TestCopiedOnlyWhereNeeded(t *testing.T) {
 		if req.Body != io.ReadCloser(src) {
 			t.Errorf("%s: the caller's request was changed", test.name)
 		}
-		src.check(t)
+		src.Check(t)
 	}
 }
 
@@ -209,23 +210,27 @@ func TestBodyForms(t *testing.T) {
 	forms := map[string]func(r *http.Request){
 		"none":                  func(r *http.Request) {},
 		"NoBody":                func(r *http.Request) { r.Body = http.NoBody },
-		"empty, length 0":       func(r *http.Request) { r.Body = &source{r: strings.NewReader("")} },
-		"empty, length unknown": func(r *http.Request) { r.Body, r.ContentLength = &source{r: strings.NewReader("")}, -1 },
-		"length":                func(r *http.Request) { r.Body, r.ContentLength = &source{r: strings.NewReader("some text")}, 9 },
-		"length 0 is unknown":   func(r *http.Request) { r.Body = &source{r: strings.NewReader("some text")} },
-		"length unknown":        func(r *http.Request) { r.Body, r.ContentLength = &source{r: strings.NewReader("some text")}, -1 },
+		"empty, length 0":       func(r *http.Request) { r.Body = &bodytest.Source{R: strings.NewReader("")} },
+		"empty, length unknown": func(r *http.Request) { r.Body, r.ContentLength = &bodytest.Source{R: strings.NewReader("")}, -1 },
+		"length": func(r *http.Request) {
+			r.Body, r.ContentLength = &bodytest.Source{R: strings.NewReader("some text")}, 9
+		},
+		"length 0 is unknown": func(r *http.Request) { r.Body = &bodytest.Source{R: strings.NewReader("some text")} },
+		"length unknown": func(r *http.Request) {
+			r.Body, r.ContentLength = &bodytest.Source{R: strings.NewReader("some text")}, -1
+		},
 		"nothing now and then": func(r *http.Request) {
-			r.Body, r.ContentLength = &source{r: &chunks{data: []byte("some text"), n: 1, err: io.EOF}}, 9
+			r.Body, r.ContentLength = &bodytest.Source{R: &bodytest.Chunks{Data: []byte("some text"), N: 1, Err: io.EOF}}, 9
 		},
 		"the end with the last bytes": func(r *http.Request) {
-			r.Body, r.ContentLength = &source{r: &chunks{data: []byte("some text"), n: 4, err: io.EOF, glued: true}}, 9
+			r.Body, r.ContentLength = &bodytest.Source{R: &bodytest.Chunks{Data: []byte("some text"), N: 4, Err: io.EOF, Glued: true}}, 9
 		},
 		"large": func(r *http.Request) {
-			r.Body, r.ContentLength = &source{r: bytes.NewReader(pattern(100_000))}, 100_000
+			r.Body, r.ContentLength = &bodytest.Source{R: bytes.NewReader(bodytest.Pattern(100_000))}, 100_000
 		},
 		"trailer": func(r *http.Request) {
 			r.Trailer = http.Header{"X-Sum": nil}
-			r.Body, r.ContentLength = &source{r: io.MultiReader(strings.NewReader("some text"), readerFunc(func([]byte) (int, error) {
+			r.Body, r.ContentLength = &bodytest.Source{R: io.MultiReader(strings.NewReader("some text"), readerFunc(func([]byte) (int, error) {
 				r.Trailer.Set("X-Sum", "sum")
 				return 0, io.EOF
 			}))}, -1
@@ -260,9 +265,9 @@ func TestBodyForms(t *testing.T) {
 					req.Body, req.GetBody, req.ContentLength = nil, nil, 0
 					form(req)
 					got := sendVia(t, rt, req)
-					if src, ok := req.Body.(*source); ok {
-						eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
-						src.check(t)
+					if src, ok := req.Body.(*bodytest.Source); ok {
+						eventually(t, "Close", func() bool { return src.Closes() > 0 })
+						src.Check(t)
 					}
 					return got
 				}
@@ -320,21 +325,21 @@ func refusalInRound(t *testing.T, origin *ifmatchtest.Server, path string, rando
 	// What has 256 KiB and more isn't read to its end by net/http's server
 	// before it answers, so that the answer can be waited for in the midst of it.
 	gated := random.IntN(2) == 0
-	data := pattern(1 + random.IntN([]int{100, 5000, 50_000}[random.IntN(3)]))
+	data := bodytest.Pattern(1 + random.IntN([]int{100, 5000, 50_000}[random.IntN(3)]))
 	if gated {
-		data = pattern(257<<10 + random.IntN(20_000))
+		data = bodytest.Pattern(257<<10 + random.IntN(20_000))
 	}
-	src := &source{r: bytes.NewReader(data)}
+	src := &bodytest.Source{R: bytes.NewReader(data)}
 	answered := make(chan struct{})
 	var once sync.Once
 	gate, yields, step := random.IntN(len(data)), random.IntN(20), 1+len(data)/50+random.IntN(60_000)
-	whole := src.r
-	src.r = readerFunc(func(p []byte) (int, error) { return whole.Read(p[:min(len(p), step)]) })
-	src.pause = func() {
+	whole := src.R
+	src.R = readerFunc(func(p []byte) (int, error) { return whole.Read(p[:min(len(p), step)]) })
+	src.Pause = func() {
 		for range yields {
 			runtime.Gosched()
 		}
-		if gated && src.read >= int64(gate) { // from here on it reads when the answer is there
+		if gated && src.Given() >= int64(gate) { // from here on it reads when the answer is there
 			select {
 			case <-answered:
 			case <-time.After(time.Second):
@@ -345,7 +350,7 @@ func refusalInRound(t *testing.T, origin *ifmatchtest.Server, path string, rando
 		resp, err := origin.Client().Transport.RoundTrip(req)
 		if req.Method == http.MethodPut {
 			once.Do(func() {
-				if src.reading.Load() > 0 {
+				if src.Reading() {
 					midway.Add(1)
 				}
 				close(answered)
@@ -369,10 +374,10 @@ func refusalInRound(t *testing.T, origin *ifmatchtest.Server, path string, rando
 	if body, _, _ := origin.State(path); !bytes.Equal(body, data) {
 		t.Errorf("%s: %d bytes arrived, %d were sent", got.summary(), len(body), len(data))
 	}
-	eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
-	src.check(t)
-	if src.read != int64(len(data)) {
-		t.Errorf("%d bytes of %d were read", src.read, len(data))
+	eventually(t, "Close", func() bool { return src.Closes() > 0 })
+	src.Check(t)
+	if src.Given() != int64(len(data)) {
+		t.Errorf("%d bytes of %d were read", src.Given(), len(data))
 	}
 	origin.ResetLog() // it keeps the bodies
 }
@@ -413,10 +418,10 @@ func TestExpectContinue(t *testing.T) {
 				defer base.CloseIdleConnections()
 				base.ExpectContinueTimeout = 30 * time.Second
 				var read atomic.Int64
-				src := &source{r: newGenerator(size, &read)}
+				src := &bodytest.Source{R: newGenerator(size, &read)}
 				req := noGetBody(t, t.Context(), origin, src, size)
 				if getBody {
-					req.GetBody = func() (io.ReadCloser, error) { return &source{r: newGenerator(size, &read)}, nil }
+					req.GetBody = func() (io.ReadCloser, error) { return &bodytest.Source{R: newGenerator(size, &read)}, nil }
 				}
 				before := req.Header.Clone()
 				got := sendVia(t, NewTransport(base, Resend, WithExpectContinue(size)), req)
@@ -434,8 +439,8 @@ func TestExpectContinue(t *testing.T) {
 				if diff := cmp.Diff(before, req.Header); diff != "" {
 					t.Errorf("the caller's header was changed:\n%s", diff)
 				}
-				eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
-				src.check(t)
+				eventually(t, "Close", func() bool { return src.Closes() > 0 })
+				src.Check(t)
 			})
 		})
 	}
@@ -490,7 +495,7 @@ func TestExpectationFailed(t *testing.T) {
 				base := origin.Client().Transport.(*http.Transport).Clone()
 				defer base.CloseIdleConnections()
 				base.ExpectContinueTimeout = 30 * time.Second
-				src := &source{r: strings.NewReader("mine")}
+				src := &bodytest.Source{R: strings.NewReader("mine")}
 				req := noGetBody(t, t.Context(), origin, src, 4)
 				if test.own {
 					req.Header.Set("Expect", "100-continue")
@@ -504,11 +509,11 @@ func TestExpectationFailed(t *testing.T) {
 						t.Errorf("%s after the 417 carries Expect", r.Method)
 					}
 				}
-				if !test.own && (stateOf(origin) != "mine" || src.read != 4) {
-					t.Errorf("state %q, %d bytes read", stateOf(origin), src.read)
+				if !test.own && (stateOf(origin) != "mine" || src.Given() != 4) {
+					t.Errorf("state %q, %d bytes read", stateOf(origin), src.Given())
 				}
-				eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
-				src.check(t)
+				eventually(t, "Close", func() bool { return src.Closes() > 0 })
+				src.Check(t)
 			})
 		})
 	}
@@ -518,7 +523,7 @@ func TestExpectationFailed(t *testing.T) {
 func TestCopyFails(t *testing.T) {
 	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		t.Setenv("TMPDIR", "/nonexistent/ifmatch")
-		data := pattern(100_000)
+		data := bodytest.Pattern(100_000)
 		for _, test := range []struct {
 			tag, want string
 			faults    []ifmatchtest.Fault
@@ -529,7 +534,7 @@ func TestCopyFails(t *testing.T) {
 			{`"v3"`, "PUT 503", []ifmatchtest.Fault{ifmatchtest.FailBefore(1, 503)}},
 		} {
 			origin.Inject(test.faults...)
-			src := &source{r: bytes.NewReader(data)}
+			src := &bodytest.Source{R: bytes.NewReader(data)}
 			req := noGetBody(t, t.Context(), origin, src, int64(len(data)))
 			req.Header.Set("If-Match", test.tag)
 			got := sendVia(t, NewTransport(origin.Client().Transport, Resend, quick, WithMaxBuffer(1000)), req)
@@ -542,8 +547,8 @@ func TestCopyFails(t *testing.T) {
 			if got.resp.StatusCode == 412 && (got.outcome.Cause != CauseNotReplayable || got.body == "") {
 				t.Errorf("%s, body %q", got.summary(), got.body)
 			}
-			eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
-			src.check(t)
+			eventually(t, "Close", func() bool { return src.Closes() > 0 })
+			src.Check(t)
 		}
 		if body, _, _ := origin.State("/doc"); !bytes.Equal(body, data) {
 			t.Errorf("the accepted write stored %d bytes", len(body))
@@ -556,12 +561,16 @@ func TestCopyFails(t *testing.T) {
 func TestLyingBodies(t *testing.T) {
 	broken := errors.New("the source broke")
 	for name, body := range map[string]func() (io.Reader, int64){
-		"shorter":         func() (io.Reader, int64) { return bytes.NewReader(pattern(100_000)), 150_000 },
-		"empty":           func() (io.Reader, int64) { return bytes.NewReader(nil), 10 },
-		"longer":          func() (io.Reader, int64) { return bytes.NewReader(pattern(100_000)), 99_999 },
-		"breaks off":      func() (io.Reader, int64) { return &chunks{data: pattern(100_000), n: 5000, err: broken}, 150_000 },
-		"breaks, unknown": func() (io.Reader, int64) { return &chunks{data: pattern(100_000), n: 5000, err: broken}, -1 },
-		"breaks at once":  func() (io.Reader, int64) { return &chunks{err: broken}, 10 },
+		"shorter": func() (io.Reader, int64) { return bytes.NewReader(bodytest.Pattern(100_000)), 150_000 },
+		"empty":   func() (io.Reader, int64) { return bytes.NewReader(nil), 10 },
+		"longer":  func() (io.Reader, int64) { return bytes.NewReader(bodytest.Pattern(100_000)), 99_999 },
+		"breaks off": func() (io.Reader, int64) {
+			return &bodytest.Chunks{Data: bodytest.Pattern(100_000), N: 5000, Err: broken}, 150_000
+		},
+		"breaks, unknown": func() (io.Reader, int64) {
+			return &bodytest.Chunks{Data: bodytest.Pattern(100_000), N: 5000, Err: broken}, -1
+		},
+		"breaks at once": func() (io.Reader, int64) { return &bodytest.Chunks{Err: broken}, 10 },
 	} {
 		for _, early := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, early %v", name, early), func(t *testing.T) {
@@ -570,7 +579,7 @@ func TestLyingBodies(t *testing.T) {
 						origin.Inject(ifmatchtest.EarlyRefusal(0))
 					}
 					r, length := body()
-					src := &source{r: r}
+					src := &bodytest.Source{R: r}
 					req := noGetBody(t, t.Context(), origin, src, length)
 					var got result
 					within(t, 10*time.Second, func() {
@@ -587,8 +596,8 @@ func TestLyingBodies(t *testing.T) {
 					if state := stateOf(origin); state != "theirs" && (name != "longer" || got.outcome.Effect != EffectUnknown) {
 						t.Errorf("%d bytes were stored: %s", len(state), got.summary())
 					}
-					eventually(t, "Close", func() bool { return src.closed.Load() > 0 })
-					src.check(t)
+					eventually(t, "Close", func() bool { return src.Closes() > 0 })
+					src.Check(t)
 				})
 			})
 		}
@@ -625,11 +634,11 @@ func TestStuckBodies(t *testing.T) {
 			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				src := newStuck(10)
-				src.deaf = test.deaf
+				src := bodytest.NewStuck(10)
+				src.Deaf = test.deaf
 				early := func(status int) ifmatchtest.Fault { // while the body hangs
 					return ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
-						<-src.inside
+						<-src.Inside()
 						w.WriteHeader(status)
 						io.WriteString(w, "refused")
 					}).On("PUT")
@@ -650,7 +659,7 @@ func TestStuckBodies(t *testing.T) {
 				}
 				if test.cancel && !test.early {
 					go func() {
-						<-src.inside
+						<-src.Inside()
 						cancel()
 					}()
 				}
@@ -671,12 +680,12 @@ func TestStuckBodies(t *testing.T) {
 				if test.policy == Policy(Stop) {
 					cancel() // net/http reads on for as long as the caller's context lasts
 				}
-				eventually(t, "Close", func() bool { return src.closes.Load() > 0 })
+				eventually(t, "Close", func() bool { return src.Closes() > 0 })
 				if test.deaf {
-					close(src.unblock)
+					src.Unblock()
 				}
 				origin.Close()
-				if n := src.closes.Load(); n != 1 {
+				if n := src.Closes(); n != 1 {
 					t.Errorf("closed %d times", n)
 				}
 			})
@@ -691,7 +700,7 @@ func TestEndlessNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		reads := 0
-		src := &source{r: readerFunc(func([]byte) (int, error) {
+		src := &bodytest.Source{R: readerFunc(func([]byte) (int, error) {
 			if reads++; reads == 1000 {
 				cancel()
 			}
@@ -703,8 +712,8 @@ func TestEndlessNothing(t *testing.T) {
 				t.Errorf("%s: %v", got.summary(), got.err)
 			}
 		})
-		eventually(t, "Close", func() bool { return src.closed.Load() > 0 && src.reading.Load() == 0 })
-		if n := src.closed.Load(); n != 1 {
+		eventually(t, "Close", func() bool { return src.Closes() > 0 && !src.Reading() })
+		if n := src.Closes(); n != 1 {
 			t.Errorf("closed %d times", n)
 		}
 	})
@@ -767,14 +776,14 @@ func TestBodyClosedOnce(t *testing.T) {
 							test.fields = []string{stale}
 						}
 						var mu sync.Mutex
-						var bodies []*source
+						var bodies []*bodytest.Source
 						open := func() (io.ReadCloser, error) {
 							mu.Lock()
 							defer mu.Unlock()
 							if name == "GetBody's own error" && len(bodies) > 0 {
 								return nil, io.ErrClosedPipe
 							}
-							bodies = append(bodies, &source{r: bytes.NewReader(pattern(20_000))})
+							bodies = append(bodies, &bodytest.Source{R: bytes.NewReader(bodytest.Pattern(20_000))})
 							return bodies[len(bodies)-1], nil
 						}
 						req := newWrite(t, t.Context(), origin, http.MethodPut, test.fields)
@@ -802,10 +811,10 @@ func TestBodyClosedOnce(t *testing.T) {
 						defer mu.Unlock()
 						for i, b := range bodies {
 							if getBody && strings.HasPrefix(origin.URL, "https:") {
-								b.lenient = true // net/http itself reads on for a moment on HTTP/2
+								b.Lenient = true // net/http itself reads on for a moment on HTTP/2
 							}
-							eventually(t, fmt.Sprintf("Close of body %d", i), func() bool { return b.closed.Load() > 0 })
-							b.check(t)
+							eventually(t, fmt.Sprintf("Close of body %d", i), func() bool { return b.Closes() > 0 })
+							b.Check(t)
 						}
 					})
 				})
@@ -825,12 +834,12 @@ func TestUnsendable(t *testing.T) {
 	} {
 		send := func(rt http.RoundTripper) error {
 			req, _ := http.NewRequest(http.MethodPut, origin.URL, nil)
-			src := &source{r: strings.NewReader("mine")}
+			src := &bodytest.Source{R: strings.NewReader("mine")}
 			req.Body, req.ContentLength = src, 4
 			req.Header.Set("If-Match", `"v1"`)
 			change(req)
 			_, err := rt.RoundTrip(req)
-			src.check(t)
+			src.Check(t)
 			return err
 		}
 		want, got := send(origin.Client().Transport), send(NewTransport(origin.Client().Transport, Resend))
@@ -924,7 +933,7 @@ func uploadInChild(t *testing.T, todo string) {
 		t.Fatal(err)
 	}
 	open := func() (io.ReadCloser, error) {
-		return &source{r: newGenerator(size, new(atomic.Int64))}, nil
+		return &bodytest.Source{R: newGenerator(size, new(atomic.Int64))}, nil
 	}
 	req, err := http.NewRequest(http.MethodPut, url+"/doc", nil)
 	if err != nil {
@@ -965,12 +974,12 @@ func peakMemory(t *testing.T) int64 {
 // TestUnsentRestIsNotRead: a body that no attempt has sent whole can't have been
 // stored whole, so nothing more of it is read to find that out.
 func TestUnsentRestIsNotRead(t *testing.T) {
-	src := newStuck(100)
+	src := bodytest.NewStuck(100)
 	writes := 0
 	base := baseFunc(func(req *http.Request) (*http.Response, error) {
 		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"v2"`}}, Body: http.NoBody, Request: req}
 		if req.Method != http.MethodPut {
-			resp.Body = io.NopCloser(bytes.NewReader(pattern(200)))
+			resp.Body = io.NopCloser(bytes.NewReader(bodytest.Pattern(200)))
 			return resp, nil
 		}
 		defer req.Body.Close()
@@ -994,7 +1003,7 @@ func TestUnsentRestIsNotRead(t *testing.T) {
 			t.Errorf("%s, want %s; %v", got.exchanges(), want, got.err)
 		}
 	})
-	if src.hung.Load() {
+	if src.Hung() {
 		t.Error("the source was read on")
 	}
 }

@@ -6,134 +6,26 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/bodytest"
 )
 
-// source is a body that watches over its use: one reader at a time (the race
-// detector sees two in the plain fields), no read after Close, one Close.
-type source struct {
-	r       io.Reader
-	pause   func() // in the midst of each Read
-	read    int64  // bytes given; of the reader alone
-	reading atomic.Int32
-	closed  atomic.Int32
-	wrong   atomic.Pointer[string]
-	lenient bool // a read after Close is fine
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if s.reading.Add(1) != 1 {
-		s.blame("two readers")
-	}
-	defer s.reading.Add(-1)
-	if s.closed.Load() > 0 {
-		s.blame(readAfterClose)
-	}
-	if s.pause != nil {
-		s.pause()
-	}
-	n, err := s.r.Read(p)
-	s.read += int64(n)
-	return n, err
-}
-
-const readAfterClose = "read after Close"
-
-func (s *source) Close() error {
-	if s.closed.Add(1) > 1 {
-		s.blame("closed twice")
-	}
-	return nil
-}
-
-func (s *source) blame(what string) { s.wrong.CompareAndSwap(nil, &what) }
-
-// check says what was wrong with the use of a source that is over.
-func (s *source) check(t testing.TB) {
-	t.Helper()
-	if what := s.wrong.Load(); what != nil && !(s.lenient && *what == readAfterClose) {
-		t.Errorf("the source: %s", *what)
-	}
-	if n := s.closed.Load(); n != 1 {
-		t.Errorf("the source was closed %d times", n)
-	}
-}
-
-// pattern is a text in which each place differs from its neighbours. It is
-// shared, so not to be changed.
-func pattern(n int) []byte { return wholePattern()[:n:n] }
-
-var wholePattern = sync.OnceValue(func() []byte {
-	b := make([]byte, 1<<20)
-	for i := range b {
-		b[i] = byte(i*7 + i>>8*13 + i>>16)
-	}
-	return b
-})
-
-// temporaries sets a directory of the test's own for temporary files, and
-// returns what is in it.
-func temporaries(t testing.TB) func() []string {
-	t.Helper()
-	dir := t.TempDir()
-	if shared, err := os.MkdirTemp("/dev/shm", "ifmatch-test-*"); err == nil { // without a disk to wait for
-		dir = shared
-		t.Cleanup(func() { os.RemoveAll(shared) })
-	}
-	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
-		t.Setenv(name, dir)
-	}
-	return func() (names []string) {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		return names
-	}
-}
-
-// chunks reads at most n bytes at a time, then none for once, and ends with err.
-type chunks struct {
-	data  []byte
-	n     int
-	err   error
-	empty bool // give 0, nil next
-	glued bool // the error comes with the last bytes
-}
-
-func (c *chunks) Read(p []byte) (int, error) {
-	c.empty = !c.empty
-	if c.empty {
-		return 0, nil
-	}
-	n := copy(p[:min(len(p), c.n)], c.data)
-	c.data = c.data[n:]
-	if len(c.data) == 0 && (n == 0 || c.glued) {
-		return n, c.err
-	}
-	return n, nil
-}
-
 func FuzzSpool(f *testing.F) {
-	left := temporaries(f)
+	left := bodytest.Temporaries(f)
 	f.Add(uint16(100), uint8(10), uint8(7), byte(0), []byte{1, 2, 0xff, 30, 0xff, 200, 200})
 	f.Add(uint16(0), uint8(0), uint8(1), byte(1), []byte{0xff, 1, 0xfe})
 	f.Add(uint16(300), uint8(255), uint8(255), byte(2), []byte{50, 50, 0xfe, 50, 0xff, 255, 0xfd})
 	f.Add(uint16(65), uint8(64), uint8(3), byte(7), []byte{0xff, 0xff, 64, 1, 0xfc, 1, 1})
 	errSource := errors.New("the source broke")
 	f.Fuzz(func(t *testing.T, size uint16, limit, chunk uint8, flags byte, ops []byte) {
-		data := pattern(int(size % 2048))
+		data := bodytest.Pattern(int(size % 2048))
 		end := io.EOF
 		if flags&1 != 0 {
 			end = errSource
 		}
-		src := &source{r: &chunks{data: data, n: int(chunk) + 1, err: end, empty: flags&2 != 0, glued: flags&4 != 0}}
+		src := &bodytest.Source{R: &bodytest.Chunks{Data: data, N: int(chunk) + 1, Err: end, Empty: flags&2 != 0, Glued: flags&4 != 0}}
 		s := newSpool(context.Background(), src, int64(limit))
 		body, err := s.open()
 		if err != nil {
@@ -168,7 +60,7 @@ func FuzzSpool(f *testing.F) {
 				}
 				<-s.idle()
 				if released {
-					if src.closed.Load() != 1 {
+					if src.Closes() != 1 {
 						t.Fatal("the source is open although nobody is left")
 					}
 					if _, err := s.open(); err != errSpoolReleased {
@@ -184,11 +76,11 @@ func FuzzSpool(f *testing.F) {
 			if int64(len(s.memory)) > int64(limit) {
 				t.Fatalf("%d bytes in memory, at most %d may be", len(s.memory), limit)
 			}
-			if s.size != src.read {
-				t.Fatalf("%d bytes copied, %d read", s.size, src.read)
+			if s.size != src.Given() {
+				t.Fatalf("%d bytes copied, %d read", s.size, src.Given())
 			}
 		}
-		if src.closed.Load() != 0 {
+		if src.Closes() != 0 {
 			t.Fatal("the source was closed early")
 		}
 		if flags&8 != 0 { // the rest
@@ -208,7 +100,7 @@ func FuzzSpool(f *testing.F) {
 			s.release()
 		}
 		s.abandon(io.ErrNoProgress)
-		src.check(t)
+		src.Check(t)
 		if s.file != nil || s.memory != nil || len(left()) > 0 {
 			t.Fatalf("left: file %v, %d bytes, %v", s.file, len(s.memory), left())
 		}
@@ -218,9 +110,9 @@ func FuzzSpool(f *testing.F) {
 // TestSpoolFile: nobody else can see what exceeds the memory, nor is it there
 // afterwards.
 func TestSpoolFile(t *testing.T) {
-	left := temporaries(t)
-	data := pattern(3000)
-	src := &source{r: bytes.NewReader(data)}
+	left := bodytest.Temporaries(t)
+	data := bodytest.Pattern(3000)
+	src := &bodytest.Source{R: bytes.NewReader(data)}
 	s := newSpool(t.Context(), src, 1024)
 	body, _ := s.open()
 	io.CopyN(io.Discard, body, 1000)
@@ -245,11 +137,11 @@ func TestSpoolFile(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	s.release()
-	if src.closed.Load() != 0 {
+	if src.Closes() != 0 {
 		t.Error("closed under its reader")
 	}
 	body.Close()
-	src.check(t)
+	src.Check(t)
 	if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("the file is open: %v", err)
 	}
@@ -258,8 +150,8 @@ func TestSpoolFile(t *testing.T) {
 // TestSpoolWithoutDisk: a copy that can't be made ends the copy, not the body.
 func TestSpoolWithoutDisk(t *testing.T) {
 	t.Setenv("TMPDIR", "/nonexistent/ifmatch")
-	data := pattern(3000)
-	src := &source{r: bytes.NewReader(data)}
+	data := bodytest.Pattern(3000)
+	src := &bodytest.Source{R: bytes.NewReader(data)}
 	s := newSpool(t.Context(), src, 100)
 	body, _ := s.open()
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, data) {
@@ -276,14 +168,14 @@ func TestSpoolWithoutDisk(t *testing.T) {
 		t.Error("the useless part of the copy is kept")
 	}
 	s.release()
-	src.check(t)
+	src.Check(t)
 }
 
 // TestSpoolFullDisk: the file is there, but can't be written any more.
 func TestSpoolFullDisk(t *testing.T) {
-	temporaries(t)
-	data := pattern(3000)
-	src := &source{r: &chunks{data: data, n: 500, err: io.EOF}}
+	bodytest.Temporaries(t)
+	data := bodytest.Pattern(3000)
+	src := &bodytest.Source{R: &bodytest.Chunks{Data: data, N: 500, Err: io.EOF}}
 	s := newSpool(t.Context(), src, 100)
 	body, _ := s.open()
 	io.CopyN(io.Discard, body, 1000)
@@ -296,43 +188,7 @@ func TestSpoolFullDisk(t *testing.T) {
 		t.Errorf("unusable: %v", err)
 	}
 	s.release()
-	src.check(t)
-}
-
-// stuck is a body whose Read hangs until Close, as that of a pipe.
-type stuck struct {
-	first   io.Reader // before
-	inside  chan struct{}
-	unblock chan struct{}
-	closes  atomic.Int32
-	deaf    bool // Close doesn't end a Read
-	eof     bool // and then the Read gives io.EOF
-	hung    atomic.Bool
-}
-
-func newStuck(first int) *stuck {
-	return &stuck{first: bytes.NewReader(pattern(first)), inside: make(chan struct{}), unblock: make(chan struct{})}
-}
-
-func (s *stuck) Read(p []byte) (int, error) {
-	if n, _ := s.first.Read(p); n > 0 {
-		return n, nil
-	}
-	if !s.hung.Swap(true) {
-		close(s.inside)
-	}
-	<-s.unblock
-	if s.eof {
-		return 0, io.EOF
-	}
-	return 0, io.ErrClosedPipe
-}
-
-func (s *stuck) Close() error {
-	if s.closes.Add(1) == 1 && !s.deaf {
-		close(s.unblock)
-	}
-	return nil
+	src.Check(t)
 }
 
 // TestSpoolStuckSource: who closes a body wants its Read to end, but only the
@@ -347,8 +203,8 @@ func TestSpoolStuckSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			src := newStuck(10)
-			src.eof = name == "abandoned" || name == "cancelled"
+			src := bodytest.NewStuck(10)
+			src.EOF = name == "abandoned" || name == "cancelled"
 			s := newSpool(ctx, src, 1<<20)
 			body, _ := s.open()
 			ended := make(chan error)
@@ -356,7 +212,7 @@ func TestSpoolStuckSource(t *testing.T) {
 				_, err := io.ReadAll(body)
 				ended <- err
 			}()
-			<-src.inside
+			<-src.Inside()
 			if name != "cancelled" {
 				select {
 				case <-s.idle():
@@ -379,19 +235,19 @@ func TestSpoolStuckSource(t *testing.T) {
 				t.Error("what was never read can be sent")
 			}
 			s.release()
-			if n := src.closes.Load(); n != 1 {
+			if n := src.Closes(); n != 1 {
 				t.Errorf("closed %d times", n)
 			}
 		})
 	}
 	t.Run("not the last", func(t *testing.T) {
-		src := newStuck(10)
+		src := bodytest.NewStuck(10)
 		s := newSpool(t.Context(), src, 1<<20)
 		body, _ := s.open()
 		go io.ReadAll(body)
-		<-src.inside
+		<-src.Inside()
 		body.Close()
-		if src.closes.Load() != 0 {
+		if src.Closes() != 0 {
 			t.Error("the source was closed although another reader may follow")
 		}
 		select {
@@ -424,7 +280,7 @@ func TestSpoolFailed(t *testing.T) {
 		{10, -1, io.ErrClosedPipe, true, true, false},
 		{10, 20, io.ErrClosedPipe, true, true, false},
 	} {
-		s := newSpool(t.Context(), &source{r: &chunks{data: pattern(test.size), n: 100, err: test.end}}, 100)
+		s := newSpool(t.Context(), &bodytest.Source{R: &bodytest.Chunks{Data: bodytest.Pattern(test.size), N: 100, Err: test.end}}, 100)
 		body, _ := s.open()
 		io.CopyN(io.Discard, body, int64(test.size))
 		if test.toEnd {
