@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -15,8 +16,8 @@ import (
 type ambiguity struct {
 	err   error
 	resp  *http.Response
-	kept  *keptBody // of resp, once it was set aside
-	blind bool      // that attempt was sent over a state that the caller had not seen
+	kept  *drain.Kept // of resp, once it was set aside
+	blind bool        // that attempt was sent over a state that the caller had not seen
 }
 
 // note remembers the first attempt that may have been applied although its
@@ -149,7 +150,7 @@ func (c *call) unknown(why error) (*http.Response, error) {
 	}
 	resp := *c.first.resp
 	if c.first.kept != nil {
-		resp.Body = c.first.kept.reader()
+		resp.Body = c.first.kept.Reader()
 	}
 	return c.returned(&resp, true), nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ifmatch-go/ifmatch/internal/commit"
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
@@ -211,7 +212,7 @@ func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
 	}
 	if !r.faithful {
 		// The callers wait for it, although their edits are written.
-		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*keepTime)
+		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*drain.KeepTime)
 		defer cancel()
 		stored, err := r.doc.read(ctx)
 		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.body, s.body) {

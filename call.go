@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -42,7 +43,7 @@ type call struct {
 
 	refusal  *http.Response // of a write; the last one
 	verdict  *Verdict       // of the dialect on the last answer; nil without one
-	kept     *keptBody      // of refusal; nil: its body is untouched
+	kept     *drain.Kept    // of refusal; nil: its body is untouched
 	aside    *http.Response // the last failure that was followed by a repeat
 	asideErr error
 	first    *ambiguity // nil as long as every attempt's effect is known
@@ -215,7 +216,7 @@ func (c *call) setAside(resp *http.Response, err error) {
 		c.first.kept = &kept
 	}
 	aside := *resp
-	aside.Body = kept.reader()
+	aside.Body = kept.Reader()
 	c.aside = &aside
 }
 

@@ -273,6 +273,6 @@ func (c *Conflict) describe() {
 	response.Request = request
 	response.Header, response.Trailer = field.Clone(response.Header), response.Trailer.Clone()
 	response.TransferEncoding = slices.Clone(response.TransferEncoding)
-	response.Body = c.call.kept.reader()
+	response.Body = c.call.kept.Reader()
 	c.Request, c.Response = request, &response
 }

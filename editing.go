@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
@@ -216,11 +217,11 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 		if other := resp.Header.Get("Content-Location"); other != "" && other != req.URL.RequestURI() && other != req.URL.String() {
 			s.Validators = Validators{} // they are of another resource (RFC 9110 §8.7)
 		}
-		readBriefly(resp)
+		drain.Briefly(resp)
 		return s, o, nil
 	case refusedAtLast(o) && a.doc.dialect(req.Context()).refusesWith(resp.StatusCode),
 		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
-		body := readBriefly(resp)
+		body := drain.Briefly(resp)
 		return Snapshot[T]{}, o, &ConflictError{
 			Method: req.Method, URL: at, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
 		}

@@ -122,7 +122,7 @@ func (c *call) giveUp(why error) (*http.Response, error) {
 	resp := *c.refusal
 	if c.kept != nil {
 		c.payload.abandon()
-		resp.Body = c.kept.reader()
+		resp.Body = c.kept.Reader()
 	}
 	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || c.verdict.is(stops)), nil
 }
@@ -148,7 +148,7 @@ func (c *call) fail(why error) (*http.Response, error) {
 	c.done()
 	return nil, &ConflictError{
 		Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: c.refusal.StatusCode,
-		Header: c.refusal.Header, Body: c.kept.data, Outcome: c.outcome, Err: why,
+		Header: c.refusal.Header, Body: c.kept.Data, Outcome: c.outcome, Err: why,
 	}
 }
 

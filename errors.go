@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 )
 
 // Sentinels answer a question with errors.Is; the types below hold the details.
@@ -28,7 +30,7 @@ var (
 
 	// ErrTooLarge says that a body exceeds its limit. Reading a kept refusal
 	// beyond 64 KiB ends with it.
-	ErrTooLarge = errors.New("ifmatch: body is too large")
+	ErrTooLarge = drain.ErrTooLarge
 
 	// ErrAttempts says that WithMaxAttempts is used up, or that the backoff
 	// given by WithBackoff returned backoff.Stop.

@@ -25,6 +25,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -835,7 +836,7 @@ func (h hostileCall) run(t *testing.T, name string) (outcome Outcome) {
 				if inRow > 4 {
 					fail("%d refreshes", inRow)
 				}
-				if e.Err != nil && len(e.Err.Error()) > keepLimit+64 {
+				if e.Err != nil && len(e.Err.Error()) > drain.KeepLimit+64 {
 					fail("an error of %d bytes is kept", len(e.Err.Error()))
 				}
 			} else {
@@ -889,13 +890,13 @@ func (h hostileCall) read(resp *http.Response, refused bool, outcome Outcome, fa
 		return // neither context nor deadline ends a read of it
 	}
 	start := time.Now()
-	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 2*keepLimit))
+	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 2*drain.KeepLimit))
 	took := time.Since(start)
 	// A refusal that shows nothing to handle comes through untouched.
 	untouched := h.policy == Policy(Stop) && outcome.Attempts == 1 ||
 		outcome.Cause == CauseUnattributed && h.policy == Policy(Unconditional)
 	if status := resp.StatusCode; refused && (status == 412 || status == 428) && !untouched {
-		if took > 0 || n > keepLimit {
+		if took > 0 || n > drain.KeepLimit {
 			fail("reading %d bytes of the returned refusal took %v, %v", n, took, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
@@ -200,7 +201,7 @@ func (c *call) originalBody() ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotReplayable, err)
 	}
 	defer reader.Close()
-	body, end := readUpTo(reader, c.maxRepresentation, original.length)
+	body, end := drain.UpTo(reader, c.maxRepresentation, original.length)
 	if end != io.EOF {
 		return nil, end
 	}

@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/textproto"
 	"strings"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -47,37 +47,11 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	c.pace.RoundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
 	if !needState && !c.readsVersion(resp) || a.method == http.MethodHead || a.status != http.StatusOK {
-		c.skip(resp)
+		drain.Skip(resp, c.left())
 		return a
 	}
-	a.body, a.err = c.readState(resp)
+	a.body, a.err = drain.State(resp, c.maxRepresentation)
 	return a
-}
-
-// readState reads a representation of at most maxRepresentation bytes.
-func (c *call) readState(resp *http.Response) ([]byte, error) {
-	defer resp.Body.Close()
-	if resp.ContentLength > c.maxRepresentation {
-		return nil, fmt.Errorf("%w: %d bytes, and WithMaxRepresentation is %d", ErrTooLarge, resp.ContentLength, c.maxRepresentation)
-	}
-	body, err := readUpTo(resp.Body, c.maxRepresentation, resp.ContentLength)
-	if errors.Is(err, ErrTooLarge) {
-		return nil, fmt.Errorf("%w: more than the %d bytes of WithMaxRepresentation", ErrTooLarge, c.maxRepresentation)
-	}
-	if err != io.EOF {
-		return nil, fmt.Errorf("read state: %w", err)
-	}
-	return body, nil
-}
-
-// skip closes an answer whose body isn't needed, after reading what little there
-// is, so that the connection can be used again.
-func (c *call) skip(resp *http.Response) {
-	if resp.ContentLength > keepLimit {
-		resp.Body.Close()
-		return
-	}
-	c.keep(resp)
 }
 
 // newRefreshRequest returns a request for the state that write is about: the

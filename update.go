@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	neturl "net/url"
 	"strings"
-	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -210,13 +209,13 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, got)
 	}
 	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
-		readBriefly(resp)
+		drain.Briefly(resp)
 		return &state[T]{header: resp.Header, absent: true}, nil
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusError(req.Method, asked, resp)
 	}
-	body, err := readDocument(resp, set.maxRepresentation)
+	body, err := readState(resp, set.maxRepresentation)
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
 	}
@@ -285,19 +284,13 @@ func askForFresh(h http.Header) {
 	h.Set("Pragma", "no-cache")
 }
 
-// readDocument reads a state of at most so many bytes.
-func readDocument(resp *http.Response, limit int64) ([]byte, error) {
+// readState reads the whole state that an answer carries, at most limit bytes of
+// it. The caller closes the body.
+func readState(resp *http.Response, limit int64) ([]byte, error) {
 	if semantics.Coded(resp.Header) {
 		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", resp.Header.Get("Content-Encoding"))
 	}
-	if resp.ContentLength > limit {
-		return nil, fmt.Errorf("read state: %w", ErrTooLarge)
-	}
-	body, err := readUpTo(resp.Body, limit, resp.ContentLength)
-	if err != io.EOF {
-		return nil, fmt.Errorf("read state: %w", err)
-	}
-	return body, nil
+	return drain.State(resp, limit)
 }
 
 func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
@@ -310,7 +303,7 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 
 // statusError reads an answer that is neither success nor a refusal.
 func statusError(method, url string, resp *http.Response) error {
-	body := readBriefly(resp)
+	body := drain.Briefly(resp)
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
 }
 
@@ -318,13 +311,4 @@ func statusError(method, url string, resp *http.Response) error {
 // answer. A RoundTripper that sends a request elsewhere makes none.
 func redirected(resp *http.Response, method string) bool {
 	return resp.Request.Response != nil || resp.Request.Method != method
-}
-
-// readBriefly reads the body of an answer that isn't a state, at most keepLimit
-// bytes and no longer than keepTime.
-func readBriefly(resp *http.Response) []byte {
-	timer := time.AfterFunc(keepTime, func() { resp.Body.Close() })
-	defer timer.Stop()
-	body, _ := readUpTo(resp.Body, keepLimit, resp.ContentLength)
-	return body
 }

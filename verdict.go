@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
@@ -71,6 +72,6 @@ func (c *call) judgedBy(d *dialect, resp *http.Response) Verdict {
 	request := c.write.Clone(c.req.Context())
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
 	a := &Answer{Request: request, StatusCode: resp.StatusCode, Header: field.Clone(resp.Header)}
-	a.body = sync.OnceValue(func() []byte { return slices.Clone(peek(resp)) })
+	a.body = sync.OnceValue(func() []byte { return slices.Clone(drain.Peek(resp)) })
 	return d.Judge(a)
 }

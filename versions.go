@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
@@ -99,7 +100,7 @@ func (c *call) bodyOf(p payload) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotReplayable, err)
 	}
 	defer body.Close()
-	data, err := readUpTo(body, c.maxRepresentation, p.length)
+	data, err := drain.UpTo(body, c.maxRepresentation, p.length)
 	if err != io.EOF {
 		return nil, fmt.Errorf("%w: read body: %w", ErrNotReplayable, err)
 	}
