@@ -2,9 +2,12 @@ package jsonedit
 
 import "slices"
 
+// traitLevels is how deep an element is searched for what tells it from others.
+const traitLevels = 3
+
 // clues tell, for elements that are no longer equal, where they are after the
 // edit: a changed element still holds something that no other one held before,
-// such as an id.
+// such as an id. The maps are by index.
 type clues struct {
 	here  map[int]bool // something of the element is at the same index
 	moved map[int]bool // something of the element is at another index
@@ -15,33 +18,14 @@ type clues struct {
 // findClues looks for them where there is anything to be told apart.
 func (al *alignment) findClues() clues {
 	c := clues{here: make(map[int]bool), moved: make(map[int]bool), other: make(map[int]bool)}
-	var changed, left []int
-	for i, j := range al.to {
-		if j < 0 {
-			changed = append(changed, i)
-		}
-	}
-	for j, i := range al.from {
-		if i < 0 {
-			left = append(left, j)
-		}
-	}
+	changed, left := unlinked(al.to), unlinked(al.from)
 	if len(changed) == 0 || len(left) == 0 || len(changed) == 1 && slices.Equal(changed, left) {
 		return c
 	}
-	owner := make(map[string]int) // of what is in one element only; else -1
-	for i, v := range al.b {
-		eachTrait(v, 3, func(trait []byte) {
-			if other, ok := owner[string(trait)]; !ok {
-				owner[string(trait)] = i
-			} else if other != i {
-				owner[string(trait)] = -1
-			}
-		})
-	}
-	c.keyed = al.keyed(owner)
+	owner := traitOwners(al.before)
+	c.keyed = haveKey(al.before, owner)
 	for _, j := range left {
-		eachTrait(al.a[j], 3, func(trait []byte) {
+		eachTrait(al.after[j], traitLevels, func(trait []byte) {
 			i, ok := owner[string(trait)]
 			switch {
 			case !ok || i < 0 || al.to[i] >= 0:
@@ -55,21 +39,48 @@ func (al *alignment) findClues() clues {
 	return c
 }
 
-// keyed reports whether a member tells all elements apart.
-func (al *alignment) keyed(owner map[string]int) bool {
+// unlinked returns the indices that have no counterpart.
+func unlinked(links []int) []int {
+	var all []int
+	for i, counterpart := range links {
+		if counterpart < 0 {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// traitOwners returns the element that has a trait alone, -1 where several have it.
+func traitOwners(elements []value) map[string]int {
+	owner := make(map[string]int)
+	for i, v := range elements {
+		eachTrait(v, traitLevels, func(trait []byte) {
+			if other, ok := owner[string(trait)]; !ok {
+				owner[string(trait)] = i
+			} else if other != i {
+				owner[string(trait)] = -1
+			}
+		})
+	}
+	return owner
+}
+
+// haveKey reports whether one member, a number or a string, tells all elements
+// apart.
+func haveKey(elements []value, owner map[string]int) bool {
 	count := make(map[string]int)
-	for i, v := range al.b {
+	for i, v := range elements {
 		if v.kind() != '{' {
 			return false
 		}
-		for _, part := range v.elements() {
-			if n := part.node(); owner[string(v.doc.text[n.name:n.end])] == i && (part.kind() == '0' || part.kind() == '"') {
+		for _, part := range v.parts() {
+			if (part.kind() == '0' || part.kind() == '"') && owner[string(part.trait())] == i {
 				count[string(part.quotedName())]++
 			}
 		}
 	}
 	for _, n := range count {
-		if n == len(al.b) {
+		if n == len(elements) {
 			return true
 		}
 	}
@@ -77,18 +88,23 @@ func (al *alignment) keyed(owner map[string]int) bool {
 }
 
 // eachTrait calls f with the members of an element, name and value, that aren't
-// empty: those of an object, and of the objects in an array, so many levels deep.
-// A number or a string may be an id, also 0 and "".
+// empty: the members of an object, and of the objects in an array, so many levels
+// deep. A number or a string may be an id, also 0 and "".
 func eachTrait(v value, levels int, f func(trait []byte)) {
-	for _, part := range v.elements() {
-		n := part.node()
+	for _, part := range v.parts() {
 		switch {
 		case v.kind() == '[':
-			if levels > 0 && part.container() {
+			if levels > 0 && part.isContainer() {
 				eachTrait(part, levels-1, f)
 			}
-		case part.kind() == '0', part.kind() == '"', part.container() && !zeroValue(part):
-			f(v.doc.text[n.name:n.end])
+		case part.kind() == '0', part.kind() == '"', part.isContainer() && !part.isZero():
+			f(part.trait())
 		}
 	}
+}
+
+// trait returns a member, name and value, as it is in the text.
+func (v value) trait() []byte {
+	n := v.node()
+	return v.doc.text[n.name:n.end]
 }

@@ -22,6 +22,7 @@ func FuzzPatchJSON(f *testing.F) {
 
 // TestPatchModel is the same for many documents, and sees that errors are rare.
 func TestPatchModel(t *testing.T) {
+	t.Parallel()
 	refused, all := 0, 4000
 	for seed := range uint64(all) {
 		if !checkModel(t, seed, seed%4 != 0) {

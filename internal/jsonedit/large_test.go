@@ -13,6 +13,7 @@ import (
 // TestPatchLarge shows that nothing is quadratic: a document of 10 MiB takes about
 // ten times as long as one of 1 MiB.
 func TestPatchLarge(t *testing.T) {
+	t.Parallel()
 	for name, makeDoc := range largeDocs {
 		original, before, after := makeDoc(1 << 20)
 		start := time.Now()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrTwice says that an object on the way to a member has its name twice, so that
@@ -27,10 +26,6 @@ type Member struct {
 	text       []byte
 	start, end int
 }
-
-// PointsToMember reports whether a text is a JSON pointer (RFC 6901) to something
-// in a document, not to all of it.
-func PointsToMember(pointer string) bool { return len(pointer) > 1 && pointer[0] == '/' }
 
 // Find returns the member of a JSON text that a pointer names: see PointsToMember.
 // The zero Member is returned where there is none. Elements of arrays aren't
@@ -132,15 +127,6 @@ func (d *Document) WithMembersOf(other *Document, pointers []string) (*Document,
 // whole returns all of a valid JSON text as if it were a member.
 func whole(text []byte) Member { return Member{text, skipSpace(text, 0), len(text)} }
 
-// namesIn returns the names that a pointer goes by.
-func namesIn(pointer string) []string {
-	names := strings.Split(pointer[1:], "/")
-	for i := range names {
-		names[i] = pointerUnescapes.Replace(names[i])
-	}
-	return names
-}
-
 func (m Member) absent() bool { return m.text == nil }
 func (m Member) raw() []byte  { return m.text[m.start:m.end] }
 
@@ -199,54 +185,4 @@ func addMember(text []byte, pointer, value string) ([]byte, error) {
 		value += ","
 	}
 	return bytes.Join([][]byte{text[:at], []byte(value), text[at:]}, nil), nil
-}
-
-func skipSpace(text []byte, i int) int {
-	for i < len(text) && isSpace(text[i]) {
-		i++
-	}
-	return i
-}
-
-// endOfValue returns where the value ends that begins at i, in a valid text.
-func endOfValue(text []byte, i int) int {
-	for depth := 0; ; {
-		switch c := text[i]; c {
-		case '"':
-			i = endOfString(text, i)
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\t', '\r', '\n':
-			i++
-			continue // only inside a container
-		default:
-			i = endOfScalar(text, i)
-		}
-		if depth == 0 {
-			return i
-		}
-	}
-}
-
-// isNumber reports whether a text is a number in JSON.
-func isNumber(text string) bool {
-	if text == "" || isSpace(text[len(text)-1]) {
-		return false
-	}
-	return startsNumber(text[0]) && json.Valid([]byte(text))
-}
-
-func startsNumber(c byte) bool { return c == '-' || c >= '0' && c <= '9' }
-
-// quote returns a text as a JSON string.
-func quote(text string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.Encode(text) // a string can always be encoded
-	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -5,29 +5,6 @@ import (
 	"slices"
 )
 
-// Merge merges two changes of a JSON document: from base to mine and from base
-// to theirs. The result is theirs with the changes of mine put in; what mine
-// didn't change is copied from theirs byte for byte. Overlapping changes are an
-// *Overlap.
-//
-//  1. Objects merge member by member, at every depth, also those that both sides
-//     added.
-//  2. Arrays whose elements are told apart by one of the keys, which are names of
-//     members, merge element by element. Each array uses the first key that fits.
-//  3. Everything else is one value. It may have been changed by one side, or by
-//     both to the same; see Same.
-//
-// A side that removes a member and one that changes something in it overlap.
-func Merge(base, mine, theirs *Document, keys ...string) ([]byte, error) {
-	m := merging{keys: keys}
-	edit := m.value(triple{base.root(), mine.root(), theirs.root()}, nil)
-	if len(m.overlaps) > 0 {
-		slices.Sort(m.overlaps)
-		return nil, &Overlap{Pointers: slices.Compact(m.overlaps)}
-	}
-	return theirs.apply(edit), nil
-}
-
 // Overlap is the error of Merge where both sides changed the same in different
 // ways.
 type Overlap struct {
@@ -41,8 +18,33 @@ func (e *Overlap) Error() string {
 	return fmt.Sprintf("changed on both sides: %q", e.Pointers)
 }
 
-// triple is one value in the three documents; absent where one lacks it.
-type triple struct{ base, mine, theirs value }
+// Merge merges two changes of a JSON document: from base to mine and from base
+// to theirs. The result is theirs with the changes of mine put in; what mine
+// didn't change is copied from theirs byte for byte. Overlapping changes are an
+// *Overlap.
+//
+//  1. Objects merge member by member, at every depth, also those that both sides
+//     added.
+//  2. Arrays whose elements are told apart by one of the keys, which are names of
+//     members, merge element by element: in the order of theirs, then those that
+//     mine added. Each array uses the first key that is a string or a number in
+//     each element, and another one in each.
+//  3. Everything else is one value. It may have been changed by one side, or by
+//     both to the same; see Same.
+//
+// A side that removes a member and one that changes something in it overlap.
+func Merge(base, mine, theirs *Document, keys ...string) ([]byte, error) {
+	m := merging{keys: keys}
+	e := m.mergeValue(sides{base.root(), mine.root(), theirs.root()}, nil)
+	if len(m.overlaps) > 0 {
+		slices.Sort(m.overlaps)
+		return nil, &Overlap{Pointers: slices.Compact(m.overlaps)}
+	}
+	return theirs.with(e), nil
+}
+
+// sides are one value in the three documents; absent where one lacks it.
+type sides struct{ base, mine, theirs value }
 
 // merging is one merge: what tells elements apart, and what overlaps.
 type merging struct {
@@ -55,67 +57,60 @@ func (m *merging) overlap(where *path) *edit {
 	return nil
 }
 
-// value returns what becomes of a value that mine and theirs have.
-func (m *merging) value(t triple, where *path) *edit {
-	if kind := t.mine.kind(); kind == t.theirs.kind() && (t.base.absent() || t.base.kind() == kind) {
-		if kind == '{' {
-			base, mine, theirs := t.base.exactMembers(), t.mine.exactMembers(), t.theirs.exactMembers()
-			if !base.double && !mine.double && !theirs.double {
-				return m.parts(base, mine, theirs, where.to)
-			}
+// mergeValue returns what becomes of a value that mine and theirs have.
+func (m *merging) mergeValue(s sides, where *path) *edit {
+	kind := s.mine.kind()
+	if s.theirs.kind() == kind && (s.base.absent() || s.base.kind() == kind) {
+		if members, ok := s.members(); ok {
+			return m.mergeParts(members, where.to)
 		}
-		if base, mine, theirs, ok := m.keyed(t); ok {
-			return m.parts(base, mine, theirs, func(key string) *path {
-				if i, ok := theirs.last[key]; ok {
-					return where.at(i)
-				}
-				return where.at(base.last[key])
-			})
+		if elements, ok := s.elements(m.keys); ok {
+			return m.mergeParts(elements, func(key string) *path { return where.at(elements.indexOf(key)) })
 		}
 	}
 	switch {
-	case !t.base.absent() && same(t.mine, t.base), same(t.mine, t.theirs):
+	case !s.base.absent() && same(s.mine, s.base):
+		return nil // theirs may have changed it
+	case same(s.mine, s.theirs):
 		return nil
-	case !t.base.absent() && same(t.theirs, t.base):
-		return &edit{text: t.mine.raw()}
+	case !s.base.absent() && same(s.theirs, s.base):
+		return &edit{text: s.mine.raw()}
 	}
 	return m.overlap(where)
 }
 
-// parts merges the members of an object, or the elements of an array by their
-// keys: in the order of theirs, then those that mine added.
-func (m *merging) parts(base, mine, theirs named, path func(name string) *path) *edit {
-	items := make([]item, 0, len(theirs.all))
+// mergeParts merges the members of an object, or the elements of an array by
+// their keys: in the order of theirs, then those that mine added.
+func (m *merging) mergeParts(all sideParts, where func(name string) *path) *edit {
+	items := make([]item, 0, len(all.theirs.parts))
 	changed := false
-	for i, name := range theirs.names {
-		t := triple{base.get(name), mine.get(name), theirs.all[i]}
-		item := item{from: t.theirs}
+	for _, name := range all.theirs.names {
+		s := all.get(name)
+		kept := item{from: s.theirs}
 		switch {
-		case !t.mine.absent():
-			item.edit = m.value(t, path(name))
-		case t.base.absent(): // theirs added it
-		case same(t.base, t.theirs):
+		case !s.mine.absent():
+			kept.edit = m.mergeValue(s, where(name))
+		case s.base.absent():
+			// Theirs added it.
+		case same(s.base, s.theirs):
 			changed = true
-			continue
+			continue // mine removed it
 		default:
-			m.overlap(path(name))
+			m.overlap(where(name))
 		}
-		changed = changed || item.edit != nil
-		items = append(items, item)
+		changed = changed || kept.edit != nil
+		items = append(items, kept)
 	}
-	for i, name := range mine.names {
-		t := triple{base.get(name), mine.all[i], theirs.get(name)}
+	for _, name := range all.mine.names {
+		s := all.get(name)
 		switch {
-		case !t.theirs.absent():
-		case t.base.absent():
-			item := item{edit: &edit{text: t.mine.raw()}}
-			if t.mine.node().nameEnd > 0 {
-				item.name = t.mine.quotedName()
-			}
-			items = append(items, item)
+		case !s.theirs.absent():
+			// It was merged above.
+		case s.base.absent():
+			items = append(items, newItem(s.mine))
 			changed = true
-		case !same(t.base, t.mine):
-			m.overlap(path(name))
+		case !same(s.base, s.mine):
+			m.overlap(where(name))
 		}
 	}
 	if !changed {
@@ -124,41 +119,42 @@ func (m *merging) parts(base, mine, theirs named, path func(name string) *path) 
 	return &edit{items: items}
 }
 
-// keyed returns the elements of three arrays by key: the first of the keys that
-// is a string or a number in each element, and another one in each of an array.
-func (m *merging) keyed(t triple) (base, mine, theirs named, ok bool) {
-	for _, key := range m.keys {
-		base, ok1 := elementsBy(key, t.base)
-		mine, ok2 := elementsBy(key, t.mine)
-		theirs, ok3 := elementsBy(key, t.theirs)
-		if ok1 && ok2 && ok3 {
-			return base, mine, theirs, true
-		}
+// sideParts are the parts of one container in the three documents.
+type sideParts struct{ base, mine, theirs named }
+
+// members returns the members of an object, false for what is none or has a name
+// twice.
+func (s sides) members() (sideParts, bool) {
+	if s.mine.kind() != '{' {
+		return sideParts{}, false
 	}
-	return named{}, named{}, named{}, false
+	all := sideParts{s.base.exactMembers(), s.mine.exactMembers(), s.theirs.exactMembers()}
+	return all, !all.base.twice && !all.mine.twice && !all.theirs.twice
 }
 
-// elementsBy returns the elements of an array as if they were members.
-func elementsBy(key string, array value) (named, bool) {
-	if array.absent() {
-		return named{}, true
-	}
-	if array.kind() != '[' {
-		return named{}, false
-	}
-	m := named{all: array.elements()}
-	m.names, m.last = make([]string, len(m.all)), make(map[string]int, len(m.all))
-	for i, element := range m.all {
-		members := element.exactMembers()
-		value := members.get(key)
-		if members.double || value.kind() != '"' && value.kind() != '0' {
-			return named{}, false
+// elements returns the elements of an array by the first key that fits, false
+// where none does.
+func (s sides) elements(keys []string) (sideParts, bool) {
+	for _, key := range keys {
+		base, ok1 := s.base.elementsBy(key)
+		mine, ok2 := s.mine.elementsBy(key)
+		theirs, ok3 := s.theirs.elementsBy(key)
+		if ok1 && ok2 && ok3 {
+			return sideParts{base, mine, theirs}, true
 		}
-		name := scalarKey(value)
-		if _, twice := m.last[name]; twice {
-			return named{}, false
-		}
-		m.names[i], m.last[name] = name, i
 	}
-	return m, true
+	return sideParts{}, false
+}
+
+// get returns the part of that name on each side.
+func (p sideParts) get(name string) sides {
+	return sides{p.base.get(name), p.mine.get(name), p.theirs.get(name)}
+}
+
+// indexOf returns where an element is in theirs, or in base where theirs lacks it.
+func (p sideParts) indexOf(key string) int {
+	if i, ok := p.theirs.last[key]; ok {
+		return i
+	}
+	return p.base.last[key]
 }

@@ -2,45 +2,57 @@ package jsonedit
 
 import "bytes"
 
-const (
-	whyNull    = "a merge patch (RFC 7396) can't set a member to null: that removes it"
-	whyReplace = "a merge patch (RFC 7396) can't replace one object by another"
-)
+// MergePatch returns the change that Patch makes as a JSON Merge Patch
+// (RFC 7396): the members that change, arrays as a whole. Unknown members in an
+// array are in the patch too, or the array would lose them.
+//
+// A merge patch can't set a member to null, replace an object by another one, or
+// be about a document that is no object: that is an error that names the member.
+// Without a change the patch is {}.
+func MergePatch(original, before, after []byte) ([]byte, error) {
+	doc, e, err := diff(original, before, after)
+	if err != nil {
+		return nil, err
+	}
+	root := doc.root()
+	if root.kind() != '{' || e != nil && e.text != nil {
+		return nil, &editError{nil, whyNoObject}
+	}
+	return e.mergePatch(nil, root, nil)
+}
 
 // mergePatch appends the edit of an object as a merge patch.
-func (e *edit) mergePatch(out []byte, v value, path *path) ([]byte, error) {
+func (e *edit) mergePatch(out []byte, v value, where *path) ([]byte, error) {
 	out = append(out, '{')
 	if e == nil {
 		return append(out, '}'), nil
 	}
-	count := 0
+	begin := len(out)
 	member := func(quoted []byte) {
-		if count++; count > 1 {
+		if len(out) > begin {
 			out = append(out, ',')
 		}
 		out = append(append(out, quoted...), ':')
 	}
 	kept := make(map[int32]bool)
 	names := make(map[string]bool) // what the patch must not remove
-	for _, item := range e.items {
-		quoted := item.name
-		if !item.from.absent() {
-			quoted = item.from.quotedName()
-			kept[item.from.at] = true
-		}
-		name := unquote(quoted)
+	for _, i := range e.items {
+		name := unquote(i.quotedName())
 		names[name] = true
-		if item.edit == nil {
+		if !i.from.absent() {
+			kept[i.from.index] = true
+		}
+		if i.edit == nil {
 			continue
 		}
-		member(quoted)
+		member(i.quotedName())
 		var err error
-		if out, err = item.patchTo(out, path.to(name)); err != nil {
+		if out, err = i.mergePatch(out, where.to(name)); err != nil {
 			return nil, err
 		}
 	}
-	for _, part := range v.elements() {
-		if name := unquote(part.quotedName()); !kept[part.at] && !names[name] {
+	for _, part := range v.parts() {
+		if name := unquote(part.quotedName()); !kept[part.index] && !names[name] {
 			names[name] = true // once is enough
 			member(part.quotedName())
 			out = append(out, "null"...)
@@ -49,23 +61,23 @@ func (e *edit) mergePatch(out []byte, v value, path *path) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// patchTo appends the value of one member of a merge patch.
-func (i item) patchTo(out []byte, path *path) ([]byte, error) {
+// mergePatch appends what a merge patch has for one member.
+func (i item) mergePatch(out []byte, where *path) ([]byte, error) {
 	if i.edit.text == nil {
 		if i.from.kind() == '{' {
-			return i.edit.mergePatch(out, i.from, path)
+			return i.edit.mergePatch(out, i.from, where)
 		}
 		return i.edit.appendTo(out, i.from), nil
 	}
-	if i.from.kind() == '{' && i.edit.text[0] == '{' && len(i.from.elements()) > 0 {
-		return nil, &editError{path, whyReplace}
+	if i.from.kind() == '{' && i.edit.text[0] == '{' && len(i.from.parts()) > 0 {
+		return nil, &editError{where, whyReplace}
 	}
 	if bytes.Contains(i.edit.text, []byte("null")) {
-		value, err := Parse(i.edit.text)
+		doc, err := Parse(i.edit.text)
 		if err != nil {
 			return nil, err
 		}
-		if null, found := firstNull(value.root(), path); found {
+		if null, found := firstNull(doc.root(), where); found {
 			return nil, &editError{null, whyNull}
 		}
 	}
@@ -74,13 +86,13 @@ func (i item) patchTo(out []byte, path *path) ([]byte, error) {
 
 // firstNull finds a null that a merge patch would take for a removal. Those in
 // arrays are values.
-func firstNull(v value, path *path) (*path, bool) {
+func firstNull(v value, where *path) (*path, bool) {
 	if v.kind() == 'n' {
-		return path, true
+		return where, true
 	}
 	members := v.members()
-	for i, member := range members.all {
-		if null, found := firstNull(member, path.to(members.names[i])); found {
+	for i, member := range members.parts {
+		if null, found := firstNull(member, where.to(members.names[i])); found {
 			return null, true
 		}
 	}

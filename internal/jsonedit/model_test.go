@@ -121,9 +121,9 @@ func (m *model) newScalar(kind byte) string {
 // newDoc makes a document of the type, and the value that is decoded from it.
 func (m *model) newDoc(typ *modelType) (string, *modelValue) {
 	v := m.zero(typ)
-	var parts []string
 	switch typ.kind {
 	case '[':
+		var parts []string
 		v.elems = []*modelValue{}
 		for range m.IntN(5) {
 			text, elem := m.newDoc(typ.elem)
@@ -132,45 +132,55 @@ func (m *model) newDoc(typ *modelType) (string, *modelValue) {
 		v.read = slices.Clone(v.elems)
 		return m.join("[", parts, "]"), v
 	case '{':
-		for i, field := range typ.fields {
-			if field.name != "id" && m.chance(25) {
-				continue
-			}
-			name := field.name
-			if m.chance(20) {
-				name = strings.ToUpper(name)
-			}
-			if m.chance(10) && field.typ.kind == '0' {
-				parts = append(parts, fmt.Sprintf(`%q:77`, name)) // the last one counts
-			}
-			text, value := m.newDoc(field.typ)
-			if field.name == "id" {
-				value.scalar = fmt.Sprint(m.next() + 1000)
-				text = value.scalar
-			} else if m.chance(10) {
-				text, value = "null", v.fields[i]
-				// A null leaves what was decoded before as it is.
-				parts = slices.DeleteFunc(parts, func(p string) bool {
-					return strings.HasSuffix(p, ":77") && strings.EqualFold(p[:len(name)+3], fmt.Sprintf("%q:", name))
-				})
-			}
-			v.fields[i] = value
-			parts = append(parts, fmt.Sprintf(`%q%s:%s%s`, name, m.space(), m.space(), text))
-		}
-		for range m.IntN(3) {
-			unknown := m.newUnknown()
-			at := m.IntN(len(parts) + 1)
-			parts = slices.Insert(parts, at, unknown)
-		}
-		for _, part := range parts {
-			if strings.HasPrefix(part, `"u`) {
-				v.unknown = append(v.unknown, part)
-			}
-		}
-		return m.join("{", parts, "}"), v
+		return m.newObject(v), v
 	}
 	v.scalar = m.newScalar(typ.kind)
 	return v.scalar, v
+}
+
+// newObject makes the text of an object, and fills the zero value v from it.
+func (m *model) newObject(v *modelValue) string {
+	var parts []string
+	for i, field := range v.typ.fields {
+		if field.name == "id" || !m.chance(25) {
+			parts, v.fields[i] = m.newMember(parts, field, v.fields[i])
+		}
+	}
+	for range m.IntN(3) {
+		unknown := m.newUnknown()
+		at := m.IntN(len(parts) + 1)
+		parts = slices.Insert(parts, at, unknown)
+	}
+	for _, part := range parts {
+		if strings.HasPrefix(part, `"u`) {
+			v.unknown = append(v.unknown, part)
+		}
+	}
+	return m.join("{", parts, "}")
+}
+
+// newMember appends a member, and returns the value that is decoded from it: the
+// zero one from null.
+func (m *model) newMember(parts []string, field modelField, zero *modelValue) ([]string, *modelValue) {
+	name := field.name
+	if m.chance(20) {
+		name = strings.ToUpper(name)
+	}
+	if m.chance(10) && field.typ.kind == '0' {
+		parts = append(parts, fmt.Sprintf(`%q:77`, name)) // the last one counts
+	}
+	text, value := m.newDoc(field.typ)
+	if field.name == "id" {
+		value.scalar = fmt.Sprint(m.next() + 1000)
+		text = value.scalar
+	} else if m.chance(10) {
+		text, value = "null", zero
+		// A null leaves what was decoded before as it is.
+		parts = slices.DeleteFunc(parts, func(p string) bool {
+			return strings.HasSuffix(p, ":77") && strings.EqualFold(p[:len(name)+3], fmt.Sprintf("%q:", name))
+		})
+	}
+	return append(parts, fmt.Sprintf(`%q%s:%s%s`, name, m.space(), m.space(), text)), value
 }
 
 func (m *model) newUnknown() string {
@@ -247,45 +257,53 @@ func decodeModel(m *model, typ *modelType, text string) *modelValue {
 // compare says which unknown members aren't as they were. instead is the value
 // that was at the index of a new one: then it may have been changed into that.
 func (v *modelValue) compare(instead *modelValue, text string) string {
-	if text == "null" {
-		return ""
+	switch {
+	case text == "null":
+	case v.typ.kind == '{':
+		return v.compareMembers(instead, text)
+	case v.typ.kind == '[':
+		return v.compareElements(instead, text)
 	}
-	switch v.typ.kind {
-	case '{':
-		var unknown []string
-		for _, member := range membersOf(text) {
-			i := v.typ.field(member.name)
-			if i < 0 {
-				unknown = append(unknown, member.text)
-				continue
-			}
-			var was *modelValue
-			if instead != nil {
-				was = instead.fields[i]
-			}
-			if strings.HasSuffix(member.value, "77") && v.typ.fields[i].typ.kind == '0' {
-				continue
-			}
-			if why := v.fields[i].compare(was, member.value); why != "" {
-				return why
-			}
+	return ""
+}
+
+func (v *modelValue) compareMembers(instead *modelValue, text string) string {
+	var unknown []string
+	for _, member := range membersOf(text) {
+		i := v.typ.field(member.name)
+		if i < 0 {
+			unknown = append(unknown, member.text)
+			continue
 		}
-		if !slices.Equal(unknown, v.unknown) && (instead == nil || !slices.Equal(unknown, instead.unknown)) {
-			return fmt.Sprintf("unknown members are %q, want %q", unknown, v.unknown)
+		var was *modelValue
+		if instead != nil {
+			was = instead.fields[i]
 		}
-	case '[':
-		read := v.read
-		if read == nil && instead != nil {
-			read = instead.read
+		if strings.HasSuffix(member.value, "77") && v.typ.fields[i].typ.kind == '0' {
+			continue
 		}
-		for j, element := range elementsOf(text) {
-			var was *modelValue
-			if j < len(read) && !slices.Contains(v.elems, read[j]) && !slices.Contains(v.read, v.elems[j]) {
-				was = read[j]
-			}
-			if why := v.elems[j].compare(was, string(element)); why != "" {
-				return why
-			}
+		if why := v.fields[i].compare(was, member.value); why != "" {
+			return why
+		}
+	}
+	if !slices.Equal(unknown, v.unknown) && (instead == nil || !slices.Equal(unknown, instead.unknown)) {
+		return fmt.Sprintf("unknown members are %q, want %q", unknown, v.unknown)
+	}
+	return ""
+}
+
+func (v *modelValue) compareElements(instead *modelValue, text string) string {
+	read := v.read
+	if read == nil && instead != nil {
+		read = instead.read
+	}
+	for j, element := range elementsOf(text) {
+		var was *modelValue
+		if j < len(read) && !slices.Contains(v.elems, read[j]) && !slices.Contains(v.read, v.elems[j]) {
+			was = read[j]
+		}
+		if why := v.elems[j].compare(was, string(element)); why != "" {
+			return why
 		}
 	}
 	return ""

@@ -8,7 +8,8 @@
 //
 // The package knows texts only. It doesn't know which Go type a text is decoded
 // into, where a document comes from, or what becomes of it. Nothing in it waits,
-// keeps state or changes a text that it was given; all may be called concurrently.
+// keeps state or changes a text that it was given, and all of it may be called
+// concurrently. A result may share memory with what was given.
 package jsonedit
 
 import (
@@ -16,7 +17,7 @@ import (
 	"fmt"
 )
 
-// Patch applies an edit to a JSON document that its type doesn't know
+// Patch applies an edit to a JSON document that the edited type T doesn't know
 // wholly. original is the document as it was read; before is how encoding/json
 // renders the T that was decoded from it, after how it renders that T once it
 // was edited. The result is original with the change from before to after: what
@@ -28,7 +29,9 @@ import (
 //  2. Objects are edited member by member. Names are found as encoding/json finds
 //     them, regardless of case where there is no exact one. A member that after
 //     lacks is removed with all that is in it, and so is what a null replaces.
-//  3. Arrays are edited element by element: see diffArray.
+//  3. Arrays are edited element by element. An element that is equal before and
+//     after is copied, wherever it moves; one that changed at its own index is
+//     edited; others are removed or new.
 //  4. Anything else is replaced as a whole.
 //
 // What would drop a member that T doesn't know, or leave open which element it
@@ -44,36 +47,18 @@ func Patch(original, before, after []byte) ([]byte, error) {
 		}
 		return after, nil
 	}
-	doc, edit, err := diff(original, before, after)
+	doc, e, err := diff(original, before, after)
 	if err != nil {
 		return nil, err
 	}
-	if edit == nil {
+	if e == nil {
 		return original, nil
 	}
-	return doc.apply(edit), nil
+	return doc.with(e), nil
 }
 
-// MergePatch returns the change that Patch makes as a JSON Merge Patch
-// (RFC 7396): the members that change, arrays as a whole. Unknown members in an
-// array are in the patch too, or the array would lose them.
-//
-// A merge patch can't set a member to null, replace an object by another one, or
-// be about a document that is no object: that is an error that names the member.
-// Without a change the patch is {}.
-func MergePatch(original, before, after []byte) ([]byte, error) {
-	doc, edit, err := diff(original, before, after)
-	if err != nil {
-		return nil, err
-	}
-	root := doc.root()
-	if root.kind() != '{' || edit != nil && edit.text != nil {
-		return nil, &editError{nil, "a merge patch (RFC 7396) changes members of an object, and it is none"}
-	}
-	return edit.mergePatch(nil, root, nil)
-}
-
-// diff returns what the change from before to after makes of original.
+// diff returns the parsed original, and what the change from before to after makes
+// of it.
 func diff(original, before, after []byte) (*Document, *edit, error) {
 	o, err := Parse(original)
 	if err != nil {
@@ -90,33 +75,41 @@ func diff(original, before, after []byte) (*Document, *edit, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("ifmatch: the edited value: %w", err)
 	}
-	edit, err := diffValue(o.root(), b.root(), a.root(), nil)
-	return o, edit, err
+	e, err := change{o.root(), b.root(), a.root()}.edit(nil)
+	return o, e, err
 }
 
-// diffValue returns what becomes of the value o, which T renders as b and after
-// the edit as a. b may be absent: T left it out.
-func diffValue(o, b, a value, path *path) (*edit, error) {
-	if bytes.Equal(b.raw(), a.raw()) {
+// change is one value of a document, and how an edit changed it.
+type change struct {
+	original value // as it was read
+	before   value // as T renders it; absent where T leaves it out
+	after    value // as T renders it after the edit
+}
+
+// edit returns what becomes of the value.
+func (c change) edit(where *path) (*edit, error) {
+	if bytes.Equal(c.before.raw(), c.after.raw()) {
 		return nil, nil
 	}
-	if o.kind() == a.kind() && (b.absent() || b.kind() == a.kind()) {
-		switch o.kind() {
+	kind := c.original.kind()
+	if c.after.kind() == kind && (c.before.absent() || c.before.kind() == kind) {
+		switch kind {
 		case '{':
-			return diffObject(o, b, a, path)
+			return c.editObject(where)
 		case '[':
-			return diffArray(o, b, a, path)
+			return c.editArray(where)
 		}
 	}
-	return replaceValue(o, b, a, path)
+	return c.replace(where)
 }
 
-// replaceValue puts a in the place of o. To set a value to null is to remove it.
-func replaceValue(o, b, a value, path *path) (*edit, error) {
-	if a.kind() != 'n' {
-		if unknown, found := firstUnknown(o, b, path); found {
+// replace puts a new value in the place of the original. To set a value to null
+// is to remove it.
+func (c change) replace(where *path) (*edit, error) {
+	if c.after.kind() != 'n' {
+		if unknown, found := firstUnknown(c.original, c.before, where); found {
 			return nil, &editError{unknown, whyDropped}
 		}
 	}
-	return &edit{text: a.raw()}, nil
+	return &edit{text: c.after.raw()}, nil
 }

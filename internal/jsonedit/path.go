@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// path is the way to a value.
+// path is the way to a value. A nil *path is the whole document.
 type path struct {
-	up    *path
-	token string
+	up   *path
+	name string // of a member, or the index of an element
 }
 
 // to returns the path of a member.
@@ -23,14 +23,14 @@ func (p *path) String() string {
 	if p == nil {
 		return ""
 	}
-	var tokens []string
+	var names []string
 	for ; p != nil; p = p.up {
-		tokens = append(tokens, p.token)
+		names = append(names, p.name)
 	}
 	var b strings.Builder
-	for i := len(tokens) - 1; i >= 0; i-- {
+	for i := len(names) - 1; i >= 0; i-- {
 		b.WriteString("/")
-		b.WriteString(pointerEscapes.Replace(strings.TrimPrefix(tokens[i], notUnicode)))
+		b.WriteString(pointerEscapes.Replace(strings.TrimPrefix(names[i], notUnicode)))
 	}
 	return b.String()
 }
@@ -40,15 +40,39 @@ var (
 	pointerUnescapes = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
+// PointsToMember reports whether a text is a JSON pointer (RFC 6901) to something
+// in a document, not to all of it.
+func PointsToMember(pointer string) bool { return len(pointer) > 1 && pointer[0] == '/' }
+
+// namesIn returns the names that a pointer goes by.
+func namesIn(pointer string) []string {
+	names := strings.Split(pointer[1:], "/")
+	for i := range names {
+		names[i] = pointerUnescapes.Replace(names[i])
+	}
+	return names
+}
+
 // editError is why an edit can't be made, and the member that it is about.
 type editError struct {
-	path *path
-	why  string
+	where *path
+	why   string
 }
 
 func (e *editError) Error() string {
-	if e.path == nil {
+	if e.where == nil {
 		return "ifmatch: the JSON document: " + e.why
 	}
-	return fmt.Sprintf("ifmatch: JSON member %q: %s", e.path, e.why)
+	return fmt.Sprintf("ifmatch: JSON member %q: %s", e.where, e.why)
 }
+
+// Reasons of an editError. The first three are about members that T doesn't know.
+const (
+	whyDropped   = "the edit would drop it, and the edited type doesn't know it"
+	whyAlike     = "the edited type renders it like another element, so the edit leaves open which of them it removes"
+	whyAmbiguous = "the edit leaves open which array element it belongs to, and the edited type doesn't know it: move and change elements in separate edits"
+	whyDouble    = "the document has it more than once, so it can't be edited"
+	whyNoObject  = "a merge patch (RFC 7396) changes members of an object, and it is none"
+	whyNull      = "a merge patch (RFC 7396) can't set a member to null: that removes it"
+	whyReplace   = "a merge patch (RFC 7396) can't replace one object by another"
+)

@@ -3,13 +3,11 @@ package jsonedit
 import (
 	"bytes"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // Same reports whether two JSON texts mean the same: strings whatever their
-// escapes, numbers whatever their notation, objects whatever their order. Two
-// texts of which one is no JSON aren't the same.
+// escapes, numbers whatever their notation, objects whatever their order. Where
+// one is no JSON they aren't the same.
 func Same(x, y []byte) bool {
 	a, err := Parse(x)
 	if err != nil {
@@ -19,10 +17,9 @@ func Same(x, y []byte) bool {
 	return err == nil && same(a.root(), b.root())
 }
 
-// same reports whether two values mean the same: strings whatever their
-// escapes, numbers whatever their notation, objects whatever their order. Two
-// absent values are the same. An object that has a name twice is the same as one
-// with the same members in the same order only.
+// same reports whether two values mean the same: see Same. Two absent values are
+// the same. An object that has a name twice is the same as one with the same
+// members in the same order only.
 func same(x, y value) bool {
 	if x.kind() != y.kind() {
 		return false
@@ -32,7 +29,7 @@ func same(x, y value) bool {
 	}
 	switch x.kind() {
 	case '[':
-		return slices.EqualFunc(x.elements(), y.elements(), same)
+		return slices.EqualFunc(x.parts(), y.parts(), same)
 	case '{':
 		return sameMembers(x.exactMembers(), y.exactMembers())
 	case '"', '0':
@@ -42,14 +39,14 @@ func same(x, y value) bool {
 }
 
 func sameMembers(x, y named) bool {
-	if x.double || y.double {
-		return slices.Equal(x.names, y.names) && slices.EqualFunc(x.all, y.all, same)
+	if x.twice || y.twice {
+		return slices.Equal(x.names, y.names) && slices.EqualFunc(x.parts, y.parts, same)
 	}
-	if len(x.all) != len(y.all) {
+	if len(x.parts) != len(y.parts) {
 		return false
 	}
 	for i, name := range x.names {
-		if !same(x.all[i], y.get(name)) {
+		if !same(x.parts[i], y.get(name)) {
 			return false
 		}
 	}
@@ -66,51 +63,4 @@ func scalarKey(v value) string {
 		return decimal(v.raw())
 	}
 	return string(v.raw())
-}
-
-// decimal returns the same text for numbers that are equal as rationals: the
-// significant digits and an exponent. Exponents beyond 18 digits are compared as
-// text. No big.Rat: 1e1000000000 would fill the memory.
-func decimal(number []byte) string {
-	text, negative := strings.CutPrefix(string(number), "-")
-	mantissa, power := text, ""
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		mantissa, power = text[:i], text[i+1:]
-	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits := strings.TrimLeft(whole+fraction, "0")
-	significant := strings.TrimRight(digits, "0")
-	if significant == "" {
-		return "0"
-	}
-	if negative {
-		significant = "-" + significant
-	}
-	shift := int64(len(digits)-len(strings.TrimLeft(significant, "-"))) - int64(len(fraction))
-	power, down := strings.CutPrefix(strings.TrimPrefix(power, "+"), "-")
-	power = strings.TrimLeft(power, "0")
-	if len(power) > 18 {
-		return string(number)
-	}
-	exponent, _ := strconv.ParseInt("0"+power, 10, 64)
-	if down {
-		exponent = -exponent
-	}
-	return significant + "e" + strconv.FormatInt(exponent+shift, 10)
-}
-
-// zeroValue reports whether a value is what encoding/json renders for the zero
-// of some type.
-func zeroValue(v value) bool {
-	switch v.kind() {
-	case 't':
-		return false
-	case '"':
-		return string(v.raw()) == `""`
-	case '0':
-		return decimal(v.raw()) == "0"
-	case '{', '[':
-		return !slices.ContainsFunc(v.elements(), func(part value) bool { return !zeroValue(part) })
-	}
-	return true
 }

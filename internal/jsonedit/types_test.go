@@ -13,15 +13,15 @@ type (
 		ID   int    `json:"id"`
 		Name string `json:"name,omitempty"`
 	}
-	base struct {
+	embedded struct {
 		Kind string `json:"kind,omitempty"`
 	}
 	point struct {
 		X int `json:"x"`
 		Y int `json:"y"`
 	}
-	document struct {
-		base
+	sample struct {
+		embedded
 		Name   string               `json:"name,omitempty"`
 		N      int                  `json:"n,omitempty"`
 		F      float64              `json:"f,omitempty"`
