@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
@@ -20,13 +21,13 @@ type call struct {
 	transport *Transport
 	traits    traits // of the policy
 	base      http.RoundTripper
-	req       *http.Request   // the caller's; never modified
-	ctx       context.Context // of the writes after the first: req's, with the record
-	rec       *record         // what OutcomeOf finds; nil as long as there is one attempt
-	result    *Outcome        // of WithOutcome; may be nil
-	dialect   *dialect        // nil: RFC 9110
-	mark      string          // of WithWriteMark, in dialect.MarkField of each write; empty: none
-	deadline  time.Time       // of the last attempt's start; zero until the first refusal or failure
+	req       *http.Request    // the caller's; never modified
+	ctx       context.Context  // of the writes after the first: req's, with the record
+	rec       *record          // what OutcomeOf finds; nil as long as there is one attempt
+	result    *Outcome         // of WithOutcome; may be nil
+	dialect   *preparedDialect // nil: RFC 9110
+	mark      string           // of WithWriteMark, in dialect.MarkField of each write; empty: none
+	deadline  time.Time        // of the last attempt's start; zero until the first refusal or failure
 	outcome   Outcome
 	named     *url.URL // whose redact.URL the last exchange has
 
@@ -41,10 +42,10 @@ type call struct {
 	handled  bool          // the first answer wasn't the last
 	keyed    bool          // an attempt had an Idempotency-Key: net/http may have repeated it
 
-	refusal  *http.Response // of a write; the last one
-	verdict  *Verdict       // of the dialect on the last answer; nil without one
-	kept     *drain.Kept    // of refusal; nil: its body is untouched
-	aside    *http.Response // the last failure that was followed by a repeat
+	refusal  *http.Response  // of a write; the last one
+	verdict  dialect.Verdict // of the dialect on the last answer; zero without one
+	kept     *drain.Kept     // of refusal; nil: its body is untouched
+	aside    *http.Response  // the last failure that was followed by a repeat
 	asideErr error
 	first    *ambiguity // nil as long as every attempt's effect is known
 	why      error      // why a failure wasn't followed by a repeat

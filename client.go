@@ -91,7 +91,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // unfit ends a call whose dialect can't work.
-func (d *dialect) unfit(req *http.Request, s *scope) error {
+func (d *preparedDialect) unfit(req *http.Request, s *scope) error {
 	closeBody(req)
 	if s != nil && s.outcome != nil {
 		*s.outcome = Outcome{Effect: EffectNotApplied, Err: d.err}
@@ -100,7 +100,7 @@ func (d *dialect) unfit(req *http.Request, s *scope) error {
 }
 
 // dialectFor returns the dialect of a call, nil for that of RFC 9110.
-func (t *Transport) dialectFor(req *http.Request, s *scope) *dialect {
+func (t *Transport) dialectFor(req *http.Request, s *scope) *preparedDialect {
 	if s != nil && s.settings.dialects != nil {
 		if d := s.settings.dialectFor(req.URL); d != nil {
 			return d
@@ -124,7 +124,7 @@ func (t *Transport) effective() *settings {
 // plain reports whether the first attempt can be the caller's own request, with
 // nothing made before: no copy of the body, no field added, nobody asking for
 // the outcome of an answer that comes through.
-func (t *Transport) plain(req *http.Request, s *scope, d *dialect) bool {
+func (t *Transport) plain(req *http.Request, s *scope, d *preparedDialect) bool {
 	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.writeMark || s.settings.repeats != nil || s.settings.expectContinue != nil) {
 		return false
 	}
@@ -141,7 +141,7 @@ func (t *Transport) plain(req *http.Request, s *scope, d *dialect) bool {
 }
 
 // settled reports whether an answer to the first attempt is the last one.
-func settled(req *http.Request, resp *http.Response, err error, d *dialect) bool {
+func settled(req *http.Request, resp *http.Response, err error, d *preparedDialect) bool {
 	if err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest) {
 		return true
 	}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 const thingURL = "https://api.example.com/thing"
@@ -60,9 +62,9 @@ func sendTo(t *testing.T, rt http.RoundTripper, method, u, body string, fields .
 // TestForOfAQuery: a parameter with the name of a version is one only in the writes that For
 // names.
 func TestForOfAQuery(t *testing.T) {
-	inQ := Token{Sent: InQuery("v"), Current: InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method == "DELETE" }}
-	inB := Token{Sent: InBody("/edition"), Current: InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method == "PUT" }}
-	d := Dialect{Tokens: []Token{inB, inQ}, Statuses: []int{409}, Judge: func(a *Answer) Verdict { return a.Refuses(CauseChanged) }}
+	inQ := dialect.Token{Sent: dialect.InQuery("v"), Current: dialect.InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method == "DELETE" }}
+	inB := dialect.Token{Sent: dialect.InBody("/edition"), Current: dialect.InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method == "PUT" }}
+	d := dialect.Dialect{Tokens: []dialect.Token{inB, inQ}, Statuses: []int{409}, Judge: func(a *dialect.Answer) dialect.Verdict { return a.Conflict() }}
 	s := &atURL{}
 	s.answer = func(req *http.Request, body string) (int, http.Header, string) {
 		if req.Method == "GET" {
@@ -82,9 +84,9 @@ func TestForOfAQuery(t *testing.T) {
 
 // TestForAfter428: a version goes into the first place that fits the write.
 func TestForAfter428(t *testing.T) {
-	inB := Token{Sent: InBody("/edition"), Current: InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method == "PUT" }}
-	inQ := Token{Sent: InQuery("edition"), Current: InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method != "PUT" }}
-	d := Dialect{Tokens: []Token{inB, inQ}}
+	inB := dialect.Token{Sent: dialect.InBody("/edition"), Current: dialect.InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method == "PUT" }}
+	inQ := dialect.Token{Sent: dialect.InQuery("edition"), Current: dialect.InBody("/edition"), Number: true, For: func(r *http.Request) bool { return r.Method != "PUT" }}
+	d := dialect.Dialect{Tokens: []dialect.Token{inB, inQ}}
 	s := &atURL{}
 	s.answer = func(req *http.Request, body string) (int, http.Header, string) {
 		switch {
@@ -104,13 +106,13 @@ func TestForAfter428(t *testing.T) {
 
 // TestKindOfAMember: a member that is put into a merge patch has the kind that the API gave it.
 func TestKindOfAMember(t *testing.T) {
-	v := InBody("/v")
+	v := dialect.InBody("/v")
 	for name, test := range map[string]struct {
 		number bool
 		v      string
 	}{"number": {false, `7`}, "string": {true, `"7"`}} {
 		t.Run(name, func(t *testing.T) {
-			d := Dialect{Tokens: []Token{{Sent: v, Current: v, Number: test.number}}}
+			d := dialect.Dialect{Tokens: []dialect.Token{{Sent: v, Current: v, Number: test.number}}}
 			s := &atURL{}
 			s.answer = func(req *http.Request, body string) (int, http.Header, string) {
 				if req.Method == "GET" {
@@ -133,8 +135,8 @@ func TestKindOfAMember(t *testing.T) {
 
 // TestNestedVersionInAPatch: the objects around a version are made where the patch has none.
 func TestNestedVersionInAPatch(t *testing.T) {
-	v := InBody("/metadata/resourceVersion")
-	d := Dialect{Tokens: []Token{{Sent: v, Current: v}}}
+	v := dialect.InBody("/metadata/resourceVersion")
+	d := dialect.Dialect{Tokens: []dialect.Token{{Sent: v, Current: v}}}
 	s := &atURL{}
 	s.answer = func(req *http.Request, body string) (int, http.Header, string) {
 		return 200, nil, `{"metadata":{"resourceVersion":"7"},"n":1}`
@@ -162,7 +164,7 @@ func TestHostsThatAreTheSame(t *testing.T) {
 		{" api.example.com", "https://api.example.com/"},
 	} {
 		var s settings
-		WithDialects(map[string]Dialect{test[0]: {Name: "mine"}}).apply(&s)
+		WithDialects(map[string]dialect.Dialect{test[0]: {Name: "mine"}}).apply(&s)
 		u, err := url.Parse(test[1])
 		if err != nil {
 			t.Fatal(err)
@@ -175,8 +177,8 @@ func TestHostsThatAreTheSame(t *testing.T) {
 
 // TestMergeWithAVersionInTheBody: the version is no edit of anybody's.
 func TestMergeWithAVersionInTheBody(t *testing.T) {
-	v := InBody("/_rev")
-	d := Dialect{Tokens: []Token{{Sent: v, Current: v}}, Statuses: []int{409}, Judge: func(a *Answer) Verdict { return a.Refuses(CauseChanged) }}
+	v := dialect.InBody("/_rev")
+	d := dialect.Dialect{Tokens: []dialect.Token{{Sent: v, Current: v}}, Statuses: []int{409}, Judge: func(a *dialect.Answer) dialect.Verdict { return a.Conflict() }}
 	for _, base := range []string{`{"a":1,"b":1,"_rev":"1-a"}`, `{"a":1,"b":1}`} {
 		s := &atURL{}
 		s.answer = func(req *http.Request, body string) (int, http.Header, string) {
@@ -197,8 +199,8 @@ func TestMergeWithAVersionInTheBody(t *testing.T) {
 
 // TestVersionInALargeBody: nothing is sent whose two versions might disagree.
 func TestVersionInALargeBody(t *testing.T) {
-	b := InBody("/_rev")
-	d := Dialect{Tokens: []Token{{Sent: b, Current: b}, {Sent: InQuery("rev"), Current: b}}, Statuses: []int{409}, Judge: func(a *Answer) Verdict { return a.Refuses(CauseChanged) }}
+	b := dialect.InBody("/_rev")
+	d := dialect.Dialect{Tokens: []dialect.Token{{Sent: b, Current: b}, {Sent: dialect.InQuery("rev"), Current: b}}, Statuses: []int{409}, Judge: func(a *dialect.Answer) dialect.Verdict { return a.Conflict() }}
 	s := &atURL{answer: func(req *http.Request, body string) (int, http.Header, string) {
 		if req.Method == "GET" {
 			return 200, nil, `{"_rev":"2-b"}`
@@ -221,7 +223,7 @@ func TestDialectRefreshStays(t *testing.T) {
 		"dot":    func(r *http.Request) { r.URL.Host = "api.example.com." },
 		"body":   func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("x")); r.ContentLength = 1 },
 	} {
-		d := Dialect{RefreshRequest: func(r *http.Request) (*http.Request, error) { f(r); return r, nil }}
+		d := dialect.Dialect{RefreshRequest: func(r *http.Request) (*http.Request, error) { f(r); return r, nil }}
 		s := &atURL{answer: func(req *http.Request, _ string) (int, http.Header, string) { return 412, nil, "" }}
 		r := sendTo(t, NewTransport(s, Resend, WithDialect(d)), "PUT", thingURL, "x", `If-Match: "a"`)
 		if len(s.log) != 1 || r.outcome.Cause != CauseRefreshFailed {
@@ -239,7 +241,7 @@ func (c *countedClose) Close() error { c.n++; return nil }
 
 // TestJudgePanics: both bodies are closed.
 func TestJudgePanics(t *testing.T) {
-	d := Dialect{Statuses: []int{409}, Judge: func(a *Answer) Verdict { a.Body(); panic("x") }}
+	d := dialect.Dialect{Statuses: []int{409}, Judge: func(a *dialect.Answer) dialect.Verdict { a.Body(); panic("x") }}
 	body, reqBody := &countedClose{Reader: strings.NewReader("no")}, &countedClose{Reader: strings.NewReader("mine")}
 	base := baseFunc(func(req *http.Request) (*http.Response, error) {
 		io.Copy(io.Discard, req.Body)

@@ -8,17 +8,19 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // bodyVersion is an API with the version in a member, and 409 for another one.
-func bodyVersion(current Place) Dialect {
-	return Dialect{
-		Name: "x", Tokens: []Token{{Sent: InBody("/v"), Current: current}}, Statuses: []int{http.StatusConflict, http.StatusPreconditionRequired},
-		Judge: func(a *Answer) Verdict {
+func bodyVersion(current dialect.Place) dialect.Dialect {
+	return dialect.Dialect{
+		Name: "x", Tokens: []dialect.Token{{Sent: dialect.InBody("/v"), Current: current}}, Statuses: []int{http.StatusConflict, http.StatusPreconditionRequired},
+		Judge: func(a *dialect.Answer) dialect.Verdict {
 			if a.StatusCode == http.StatusPreconditionRequired {
 				return a.AsRFC9110()
 			}
-			return a.Refuses(CauseChanged)
+			return a.Conflict()
 		},
 	}
 }
@@ -34,20 +36,20 @@ func TestUpdateFromALaggingReplica(t *testing.T) {
 		V int `json:"v"`
 	}
 	add := func(d *doc) error { d.N++; return nil }
-	for name, update := range map[string]func(ctx context.Context, c *http.Client, d, header Dialect) error{
-		"a patch": func(ctx context.Context, c *http.Client, d, _ Dialect) error {
+	for name, update := range map[string]func(ctx context.Context, c *http.Client, d, header dialect.Dialect) error{
+		"a patch": func(ctx context.Context, c *http.Client, d, _ dialect.Dialect) error {
 			_, err := Update(ctx, c, thingURL, add, WithDialect(d), WithPatch())
 			return err
 		},
-		"a header": func(ctx context.Context, c *http.Client, _, d Dialect) error {
+		"a header": func(ctx context.Context, c *http.Client, _, d dialect.Dialect) error {
 			_, err := Update(ctx, c, thingURL, add, WithDialect(d))
 			return err
 		},
-		"a Resource": func(ctx context.Context, c *http.Client, d, _ Dialect) error {
+		"a Resource": func(ctx context.Context, c *http.Client, d, _ dialect.Dialect) error {
 			_, err := NewResource[doc](c, thingURL, WithDialect(d), WithPatch()).Update(ctx, add)
 			return err
 		},
-		"the version set to 0": func(ctx context.Context, c *http.Client, d, _ Dialect) error {
+		"the version set to 0": func(ctx context.Context, c *http.Client, d, _ dialect.Dialect) error {
 			_, err := Update(ctx, c, thingURL, func(d *whole) error { *d = whole{N: d.N + 1}; return nil }, WithDialect(d))
 			return err
 		},
@@ -64,7 +66,7 @@ func TestUpdateFromALaggingReplica(t *testing.T) {
 				t.Errorf("%s: sent %s", name, body)
 				return 200, nil, ""
 			}
-			err := update(t.Context(), &http.Client{Transport: s}, bodyVersion(InBody("/v")), bodyVersion(InHeader("X-Version")))
+			err := update(t.Context(), &http.Client{Transport: s}, bodyVersion(dialect.InBody("/v")), bodyVersion(dialect.InHeader("X-Version")))
 			if !errors.Is(err, ErrConflict) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -95,7 +97,7 @@ func TestKindOfTheFreshVersion(t *testing.T) {
 					accepted = body
 					return 200, nil, ""
 				}
-				d := bodyVersion(InBody("/v"))
+				d := bodyVersion(dialect.InBody("/v"))
 				d.Tokens[0].Number = test.number
 				rebuild := Rebuild(func(context.Context, *Representation) ([]byte, error) { return []byte(`{"n":2}`), nil })
 				sendTo(t, NewTransport(s, rebuild, WithDialect(d)), http.MethodPut, thingURL, sent)
@@ -110,7 +112,7 @@ func TestKindOfTheFreshVersion(t *testing.T) {
 // TestVersionOnly: what a refresh has beside the version isn't what such a write
 // replaces. No policy gets it, no Update reads it, and it proves nothing.
 func TestVersionOnly(t *testing.T) {
-	d := RFC9110()
+	d := dialect.RFC9110()
 	d.Name, d.VersionOnly = "x", func(req *http.Request) bool { return req.URL.Path == "/thing" }
 	for name, test := range map[string]struct {
 		policy Policy
@@ -162,8 +164,8 @@ func TestVersionOnly(t *testing.T) {
 // TestCreateWithoutAPlace: where a dialect has no write that only creates, the
 // error says so.
 func TestCreateWithoutAPlace(t *testing.T) {
-	d := bodyVersion(InBody("/v"))
-	d.Tokens[0].Sent = InQuery("v")
+	d := bodyVersion(dialect.InBody("/v"))
+	d.Tokens[0].Sent = dialect.InQuery("v")
 	s := &atURL{answer: func(*http.Request, string) (int, http.Header, string) { return 404, nil, "" }}
 	_, err := Update(t.Context(), &http.Client{Transport: s}, thingURL, addOne, WithDialect(d), CreateIfAbsent())
 	if err == nil || !strings.Contains(err.Error(), "only creates") {

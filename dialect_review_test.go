@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -58,7 +59,7 @@ func alwaysRefuses(status int, text, field, current string) *served {
 // above is somebody else's RoundTripper: the Transport below it can't be seen.
 type above struct{ http.RoundTripper }
 
-var inField = inventedDialect(InHeader("X-If-Version"), InHeader("X-Version"))
+var inField = inventedDialect(dialect.InHeader("X-If-Version"), dialect.InHeader("X-Version"))
 
 // putVia sends one PUT with these fields, spelled so.
 func putVia(t *testing.T, rt http.RoundTripper, body io.Reader, fields ...string) result {
@@ -114,12 +115,12 @@ func TestKeptVersion(t *testing.T) {
 // would have its version where the API doesn't look.
 func TestUnknownDialectBelow(t *testing.T) {
 	for name, test := range map[string]struct {
-		dialect Dialect
+		dialect dialect.Dialect
 		status  int // of GET
 		opts    []UpdateOption
 	}{
 		"version elsewhere": {inField, 200, nil},
-		"no create":         {Dialect{NoCreate: true}, 404, []UpdateOption{CreateIfAbsent()}},
+		"no create":         {dialect.Dialect{NoCreate: true}, 404, []UpdateOption{CreateIfAbsent()}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &served{serve: func(*http.Request, string) (int, http.Header, string) {
@@ -160,10 +161,10 @@ func TestSlowAnswers(t *testing.T) {
 	for _, refused := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			d := inField
-			d.Judge = func(a *Answer) Verdict {
+			d.Judge = func(a *dialect.Answer) dialect.Verdict {
 				clear(a.Body()) // the caller's is another
 				if refused {
-					return a.Refuses(CauseChanged)
+					return a.Conflict()
 				}
 				return a.Passes()
 			}
@@ -212,8 +213,8 @@ func TestEarlyRefusalReadsBody(t *testing.T) {
 			}{strings.NewReader("stale"), req.Body}
 			return resp, nil
 		})
-		d := inventedDialect(InBody("/version"), InHeader("X-Version"))
-		d.Judge = func(a *Answer) Verdict { return a.Refuses(CauseChanged) }
+		d := inventedDialect(dialect.InBody("/version"), dialect.InHeader("X-Version"))
+		d.Judge = func(a *dialect.Answer) dialect.Verdict { return a.Conflict() }
 		begun := time.Now()
 		body := io.MultiReader(strings.NewReader(`{"version":6,"pad":"` + strings.Repeat("y", 1<<20) + `"}`))
 		r := putVia(t, NewTransport(base, Resend, WithDialect(d), WithMaxElapsed(time.Minute)), body)
@@ -225,10 +226,10 @@ func TestEarlyRefusalReadsBody(t *testing.T) {
 
 // TestNoVersions: what isn't a version isn't replaced by one, nor put in its place.
 func TestNoVersions(t *testing.T) {
-	match := inventedDialect(InHeader("If-Match"), InHeader("X-Version"))
+	match := inventedDialect(dialect.InHeader("If-Match"), dialect.InHeader("X-Version"))
 	match.Tokens[0].Number = false
 	for name, test := range map[string]struct {
-		dialect        Dialect
+		dialect        dialect.Dialect
 		field, current string
 		cause          Cause
 	}{
@@ -252,7 +253,7 @@ func TestNoVersions(t *testing.T) {
 func TestJudgeSees(t *testing.T) {
 	d, seen := inField, ""
 	d.Marks = func(req *http.Request) bool { return req.Header.Get("X-Copy-From") == "" }
-	d.Judge = func(a *Answer) Verdict {
+	d.Judge = func(a *dialect.Answer) dialect.Verdict {
 		seen = a.Request.Header.Get("X-Copy-From")
 		clear(a.Body())
 		return a.Passes()
@@ -314,7 +315,7 @@ func TestDialectHosts(t *testing.T) {
 		{"*.blob.test", "http://api.some-longer-name.storage.private.example-company.test/", false},
 	} {
 		var s settings
-		WithDialects(map[string]Dialect{test.key: inField}).apply(&s)
+		WithDialects(map[string]dialect.Dialect{test.key: inField}).apply(&s)
 		u := httptest.NewRequest(http.MethodGet, test.url, nil).URL
 		if d := s.dialectFor(u); (d != nil) != test.found {
 			t.Errorf("%s for %s: %v", test.key, test.url, d != nil)
@@ -323,12 +324,12 @@ func TestDialectHosts(t *testing.T) {
 			t.Errorf("%s for %s: %v allocations", test.key, test.url, n)
 		}
 	}
-	for key, d := range map[string]Dialect{
+	for key, d := range map[string]dialect.Dialect{
 		"": inField, "http://api.test": inField, "api.test/path": inField, "a*.test": inField, "*.test:80": inField, "user@api.test": inField,
 		"api.test": {Statuses: []int{500}},
 	} {
 		s := alwaysRefuses(409, "", "X-Version", "7")
-		r := putVia(t, NewTransport(s, Stop, WithDialects(map[string]Dialect{key: d})), mine())
+		r := putVia(t, NewTransport(s, Stop, WithDialects(map[string]dialect.Dialect{key: d})), mine())
 		if r.err == nil || r.outcome.Err == nil || r.outcome.Effect != EffectNotApplied || len(s.log) != 0 {
 			t.Errorf("%q: %v, %+v", key, r.err, r.outcome)
 		}
@@ -392,7 +393,7 @@ func TestUpdateEndsAsAnswered(t *testing.T) {
 // TestStringVersion: a version that is a string stays one, also where it is a number.
 func TestStringVersion(t *testing.T) {
 	o := &versioned{version: 7}
-	_, out, err := writeVersion(t, o, thing, "", `{"version":"6"}`, OnConflict(Resend), WithDialect(inventedDialect(InBody("/version"), InHeader("X-Version"))))
+	_, out, err := writeVersion(t, o, thing, "", `{"version":"6"}`, OnConflict(Resend), WithDialect(inventedDialect(dialect.InBody("/version"), dialect.InHeader("X-Version"))))
 	if last := o.log[len(o.log)-1]; err != nil || last != `PUT /thing {"version":"7"} 200` {
 		t.Errorf("%v, %+v, %q", err, out, o.log)
 	}
@@ -400,7 +401,7 @@ func TestStringVersion(t *testing.T) {
 
 // TestStopBelowIsFinal: a Transport above one whose dialect stopped sends nothing.
 func TestStopBelowIsFinal(t *testing.T) {
-	d := Dialect{Judge: func(a *Answer) Verdict { return a.Stops(CauseLocked, "locked") }}
+	d := dialect.Dialect{Judge: func(a *dialect.Answer) dialect.Verdict { return a.Locked("locked") }}
 	for _, below := range []Policy{Stop, Resend} {
 		s := alwaysRefuses(412, "locked", "Etag", `"b"`)
 		r := putVia(t, NewTransport(above{NewTransport(s, below, WithDialect(d))}, Resend), mine(), `If-Match: "a"`)

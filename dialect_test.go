@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // versioned is an origin of an invented API: a document with a version, which a
@@ -88,21 +90,21 @@ func (o *versioned) serve(req *http.Request, body []byte) (int, http.Header, str
 }
 
 // inventedDialect carries its version in these places.
-func inventedDialect(sent, current Place) Dialect {
-	return Dialect{
+func inventedDialect(sent, current dialect.Place) dialect.Dialect {
+	return dialect.Dialect{
 		Name:     "invented",
-		Tokens:   []Token{{Sent: sent, Current: current, Create: "0", Number: true}},
+		Tokens:   []dialect.Token{{Sent: sent, Current: current, Create: "0", Number: true}},
 		Statuses: []int{409},
-		Judge: func(a *Answer) Verdict {
+		Judge: func(a *dialect.Answer) dialect.Verdict {
 			var body struct{ Code string }
 			json.Unmarshal(a.Body(), &body)
 			switch body.Code {
 			case "stale":
-				return a.Refuses(CauseChanged)
+				return a.Conflict()
 			case "locked":
-				return a.Stops(CauseLocked, "somebody has a lock")
+				return a.Locked("somebody has a lock")
 			case "busy":
-				return a.GoesAgain()
+				return a.Again()
 			}
 			return a.Passes()
 		},
@@ -134,9 +136,9 @@ const thing = "http://api.test/thing"
 
 // TestTokenPlaces: a stale version is rewritten where it stands, and nothing else.
 func TestTokenPlaces(t *testing.T) {
-	body, header := InBody("/version"), InHeader("X-Version")
+	body, header := dialect.InBody("/version"), dialect.InHeader("X-Version")
 	for name, test := range map[string]struct {
-		sent, current    Place
+		sent, current    dialect.Place
 		url, field, body string
 		log              []string
 	}{
@@ -147,10 +149,10 @@ func TestTokenPlaces(t *testing.T) {
 		"body from a field": {body, header, thing, "", `{"version":3}`, []string{
 			`PUT /thing {"version":3} 409`, "HEAD /thing  200", `PUT /thing {"version":7} 200`,
 		}},
-		"query": {InQuery("version"), body, thing + "?a=1;2&version=3&b=%7E", "", "{}", []string{
+		"query": {dialect.InQuery("version"), body, thing + "?a=1;2&version=3&b=%7E", "", "{}", []string{
 			"PUT /thing?a=1;2&version=3&b=%7E {} 409", "GET /thing?a=1;2&b=%7E  200", "PUT /thing?a=1;2&version=7&b=%7E {} 200",
 		}},
-		"field": {InHeader("X-If-Version"), header, thing, "3", "{}", []string{
+		"field": {dialect.InHeader("X-If-Version"), header, thing, "3", "{}", []string{
 			"PUT /thing 3{} 409", "HEAD /thing  200", "PUT /thing 7{} 200",
 		}},
 	} {
@@ -169,7 +171,7 @@ func TestTokenPlaces(t *testing.T) {
 
 // TestVerdicts: what the dialect says decides, and what passes is untouched.
 func TestVerdicts(t *testing.T) {
-	d := inventedDialect(InBody("/version"), InBody("/version"))
+	d := inventedDialect(dialect.InBody("/version"), dialect.InBody("/version"))
 	for name, test := range map[string]struct {
 		origin *versioned
 		policy Policy
@@ -210,11 +212,11 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestGoesAgain: nothing was compared, so a guarded write is sent again as it was.
-func TestGoesAgain(t *testing.T) {
+// TestAgain: nothing was compared, so a guarded write is sent again as it was.
+func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &versioned{version: 7, busy: 2}
-		resp, out, err := writeVersion(t, o, thing+"?version=7", "", `{}`, WithDialect(inventedDialect(InQuery("version"), InBody("/version"))))
+		resp, out, err := writeVersion(t, o, thing+"?version=7", "", `{}`, WithDialect(inventedDialect(dialect.InQuery("version"), dialect.InBody("/version"))))
 		if err != nil || resp.StatusCode != 200 || out.Effect != EffectApplied || len(o.log) != 3 {
 			t.Errorf("%v, %+v, %v", err, out, o.log)
 		}
@@ -225,9 +227,9 @@ func TestGoesAgain(t *testing.T) {
 // dialect has it, and put it where it belongs.
 func TestUpdateWithDialect(t *testing.T) {
 	type doc struct{ N int }
-	for name, d := range map[string]Dialect{
-		"body": inventedDialect(InBody("/version"), InBody("/version")), "query": inventedDialect(InQuery("version"), InBody("/version")),
-		"field": inventedDialect(InHeader("X-If-Version"), InHeader("X-Version")),
+	for name, d := range map[string]dialect.Dialect{
+		"body": inventedDialect(dialect.InBody("/version"), dialect.InBody("/version")), "query": inventedDialect(dialect.InQuery("version"), dialect.InBody("/version")),
+		"field": inventedDialect(dialect.InHeader("X-If-Version"), dialect.InHeader("X-Version")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &versioned{version: 7, state: map[string]any{"N": 1}}
@@ -265,8 +267,8 @@ func TestUpdateWithDialect(t *testing.T) {
 
 // TestDialectByHost: the most specific host counts, and what is set later.
 func TestDialectByHost(t *testing.T) {
-	named := func(name string) Dialect { return Dialect{Name: name} }
-	tr := NewTransport(nil, Stop, WithDialect(named("rest")), WithDialects(map[string]Dialect{
+	named := func(name string) dialect.Dialect { return dialect.Dialect{Name: name} }
+	tr := NewTransport(nil, Stop, WithDialect(named("rest")), WithDialects(map[string]dialect.Dialect{
 		"api.test": named("host"), "API.test:81": named("port"), "*.blob.test": named("below"), "*.x.blob.test": named("deeper"),
 	}))
 	for url, want := range map[string]string{
@@ -289,13 +291,13 @@ func TestDialectByHost(t *testing.T) {
 
 // TestBadDialects: the error says what is wrong, and nothing is sent.
 func TestBadDialects(t *testing.T) {
-	for text, d := range map[string]Dialect{
-		"both places": {Tokens: []Token{{Sent: InQuery("v")}}},
-		"no query":    {Tokens: []Token{{Sent: InQuery("v"), Current: InQuery("v")}}},
-		"RFC 6901":    {Tokens: []Token{{Sent: InBody("version"), Current: InBody("/version")}}},
-		"Tag is for":  {Tokens: []Token{{Sent: InQuery("v"), Current: InBody("/v"), Tag: true}}},
-		"Or is for":   {Tokens: []Token{{Sent: InQuery("v").Or(InQuery("w")), Current: InBody("/v")}}},
-		"Or wants":    {Tokens: []Token{{Sent: InQuery("v"), Current: InHeader("V").Or(InQuery("v"))}}},
+	for text, d := range map[string]dialect.Dialect{
+		"both places": {Tokens: []dialect.Token{{Sent: dialect.InQuery("v")}}},
+		"no query":    {Tokens: []dialect.Token{{Sent: dialect.InQuery("v"), Current: dialect.InQuery("v")}}},
+		"RFC 6901":    {Tokens: []dialect.Token{{Sent: dialect.InBody("version"), Current: dialect.InBody("/version")}}},
+		"Tag is for":  {Tokens: []dialect.Token{{Sent: dialect.InQuery("v"), Current: dialect.InBody("/v"), Tag: true}}},
+		"Or is for":   {Tokens: []dialect.Token{{Sent: dialect.InQuery("v").Or(dialect.InQuery("w")), Current: dialect.InBody("/v")}}},
+		"Or wants":    {Tokens: []dialect.Token{{Sent: dialect.InQuery("v"), Current: dialect.InHeader("V").Or(dialect.InQuery("v"))}}},
 		"400 to 499":  {Statuses: []int{200}},
 	} {
 		o := &versioned{}
@@ -309,7 +311,7 @@ func TestBadDialects(t *testing.T) {
 // TestWriteMark: an answer that was lost is recognised whatever was sent, and
 // under every policy; a mark that isn't there proves nothing.
 func TestWriteMark(t *testing.T) {
-	d := inventedDialect(InQuery("version"), InHeader("X-Version"))
+	d := inventedDialect(dialect.InQuery("version"), dialect.InHeader("X-Version"))
 	for _, policy := range []Policy{Stop, Resend, Unconditional, PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, nil })} {
 		for _, rival := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {

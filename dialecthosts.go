@@ -5,23 +5,24 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 )
 
 // WithDialect sets the dialect of all requests, whatever was set before.
-func WithDialect(d Dialect) Option { return WithDialects(map[string]Dialect{"*": d}) }
+func WithDialect(d dialect.Dialect) Option { return WithDialects(map[string]dialect.Dialect{"*": d}) }
 
 // WithDialects sets the dialect by the host of a request's URL: "api.example.com"
 // for one host on any port, "127.0.0.1:8080" for one with its port,
 // "*.blob.core.windows.net" for all hosts below a domain, "*" for all others. The
 // most specific one counts. An internationalized name is matched as the URL has
-// it. Requests to other hosts have what was set before, or RFC9110.
+// it. Requests to other hosts have what was set before, or dialect.RFC9110.
 //
 // An invalid Dialect makes each call that it is for return an error that says
 // why, and nothing is sent.
-func WithDialects(byHost map[string]Dialect) Option {
-	layer := new(hosts.Table[*dialect])
-	var invalid *dialect
+func WithDialects(byHost map[string]dialect.Dialect) Option {
+	layer := new(hosts.Table[*preparedDialect])
+	var invalid *preparedDialect
 	for host, d := range byHost {
 		made := newDialect(d)
 		if !layer.Set(host, made) {
@@ -32,11 +33,11 @@ func WithDialects(byHost map[string]Dialect) Option {
 	if invalid != nil {
 		layer.Set("*", invalid)
 	}
-	return optionFunc(func(s *settings) { s.dialects = append([]*hosts.Table[*dialect]{layer}, s.dialects...) })
+	return optionFunc(func(s *settings) { s.dialects = append([]*hosts.Table[*preparedDialect]{layer}, s.dialects...) })
 }
 
 // dialectFor returns the dialect of a request, nil for that of RFC 9110.
-func (s *settings) dialectFor(u *url.URL) *dialect {
+func (s *settings) dialectFor(u *url.URL) *preparedDialect {
 	if u == nil {
 		return nil
 	}

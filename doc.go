@@ -108,10 +108,10 @@
 //
 // # Other dialects
 //
-// RFC 9110 is the default. [WithDialect] and [WithDialects] set another [Dialect],
-// for an API that carries its version in the query or in a JSON member, refuses
-// with 409, or answers 412 for other reasons. Packages below dialect have those of
-// well-known APIs.
+// RFC 9110 is the default. [WithDialect] and [WithDialects] set another
+// [dialect.Dialect], for an API that carries its version in the query or in a JSON
+// member, refuses with 409, or answers 412 for other reasons. Packages below
+// package dialect have the dialects of well-known APIs.
 //
 // # What became of it
 //

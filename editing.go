@@ -82,13 +82,9 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 	if s.absent {
 		placed = dialect.createPlace(d.sample(dialect, true))
 	}
-	for _, p := range placed {
-		if p.Sent.kind == inBody && p.value != "" {
-			var err error
-			if body, err = p.setMember(body, p.value); err != nil {
-				return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
-			}
-		}
+	body, err := setMembers(body, placed)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
 	}
 	if placed == nil && !s.absent && dialect.ownPlaces() {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no place for the version in such a %s", d.name, dialect.Name, method)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -38,7 +39,7 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 	if c.deletedEarlier(resp) {
 		return c.endDelete(resp)
 	}
-	if c.first != nil && (resp.StatusCode == http.StatusPreconditionFailed || c.verdict.is(goesAgain)) {
+	if c.first != nil && (resp.StatusCode == http.StatusPreconditionFailed || c.verdict.Kind() == dialect.KindAgain) {
 		// Not a refusal that is handled, but no answer either.
 		c.startClock()
 		c.refusal, c.kept = resp, nil
@@ -124,7 +125,7 @@ func (c *call) giveUp(why error) (*http.Response, error) {
 		c.payload.abandon()
 		resp.Body = c.kept.Reader()
 	}
-	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || c.verdict.is(stops)), nil
+	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || stops(c.verdict)), nil
 }
 
 // refusedEffect is that of a call that ends with a refusal: a false condition

@@ -8,29 +8,29 @@ import (
 	"net/http/httptest"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // The shelf API has the version of a document in its member "edition". A write of
 // another edition is a 409 with the code "stale"; "lent": somebody has a lock.
 func ExampleWithDialect() {
-	edition := ifmatch.InBody("/edition")
-	shelf := ifmatch.Dialect{
+	edition := dialect.InBody("/edition")
+	shelf := dialect.Dialect{
 		Name:     "shelf",
-		Tokens:   []ifmatch.Token{{Sent: edition, Current: edition, Number: true}},
+		Tokens:   []dialect.Token{{Sent: edition, Current: edition, Number: true}},
 		Statuses: []int{http.StatusConflict},
-		Judge: func(a *ifmatch.Answer) ifmatch.Verdict {
+		Judge: func(a *dialect.Answer) dialect.Verdict {
 			var answer struct{ Code string }
 			json.Unmarshal(a.Body(), &answer) // what isn't JSON has no code
 			switch answer.Code {
 			case "stale":
-				return a.Refuses(ifmatch.CauseChanged)
+				return a.Conflict()
 			case "lent":
-				return a.Stops(ifmatch.CauseLocked, "somebody has it")
+				return a.Locked("somebody has it")
 			}
 			return a.Passes()
 		},
 	}
-
 	type document struct{ Copies, Edition int }
 	current := document{Copies: 1, Edition: 7}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

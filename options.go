@@ -64,7 +64,7 @@ type settings struct {
 	uniqueBody               bool
 	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
 	writeMark                bool
-	dialects                 []*hosts.Table[*dialect] // the first that has the host counts
+	dialects                 []*hosts.Table[*preparedDialect] // the first that has the host counts
 	traces                   []*Trace
 	logger                   *slog.Logger
 }

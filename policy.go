@@ -135,7 +135,7 @@ func (p rebuild) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 }
 
 // Validators are those of one representation, byte for byte as the server gave
-// them. An empty one is absent. With a Dialect whose version isn't an entity-tag,
+// them. An empty one is absent. With a dialect whose version isn't an entity-tag,
 // ETag holds that version where a state was read.
 type Validators struct{ ETag, LastModified string }
 

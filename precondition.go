@@ -50,7 +50,7 @@ var foreignPrefixes = [...]string{
 // guardOf reads the precondition fields of RFC 9110.
 func guardOf(h http.Header) guard { return headerGuard(h, nil) }
 
-func headerGuard(h http.Header, d *dialect) guard {
+func headerGuard(h http.Header, d *preparedDialect) guard {
 	match, noneMatch, since := field.Lines(h, "If-Match"), field.Lines(h, "If-None-Match"), field.Lines(h, "If-Unmodified-Since")
 	if field := foreignCondition(h, d); field != "" {
 		return guard{kind: guardForeign, field: field}
@@ -116,7 +116,7 @@ func oneDate(lines []string) (string, bool) {
 	return etag.FixedDate(lines[0], t), true
 }
 
-func foreignCondition(h http.Header, d *dialect) string {
+func foreignCondition(h http.Header, d *preparedDialect) string {
 	for name, values := range h {
 		if len(values) == 0 {
 			continue // it isn't sent

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -15,7 +16,7 @@ import (
 // mayRefuse reports whether resp may refuse a write, and nobody below has dealt
 // with that yet. Safe methods and requests with Content-Range pass through: their
 // 412 is no lost update.
-func mayRefuse(req *http.Request, resp *http.Response, d *dialect) bool {
+func mayRefuse(req *http.Request, resp *http.Response, d *preparedDialect) bool {
 	if resp == nil || !d.refusesWith(resp.StatusCode) {
 		return false
 	}
@@ -31,37 +32,15 @@ func mayRefuse(req *http.Request, resp *http.Response, d *dialect) bool {
 // refused reports whether resp refuses the write, and notes what the dialect says
 // of it.
 func (c *call) refused(resp *http.Response) bool {
-	c.verdict = nil
+	c.verdict = dialect.Verdict{}
 	if !mayRefuse(c.write, resp, c.dialect) {
 		return false
 	}
 	if c.dialect == nil {
 		return true
 	}
-	verdict := c.judgedBy(c.dialect, resp)
-	c.verdict = &verdict
-	return verdict.kind != passes && verdict.kind != goesAgain
-}
-
-// judge reads from the exchange why the write was refused. An error says that
-// there is nothing for a policy to handle.
-func (c *call) judge(g guard, resp *http.Response) (Cause, error) {
-	status := resp.StatusCode
-	switch v := c.verdict; {
-	case v.is(stops):
-		return v.cause, fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, v.reason)
-	case v.is(refuses):
-		status = http.StatusPreconditionFailed
-		if v.cause == CausePreconditionRequired {
-			status = http.StatusPreconditionRequired
-		}
-		cause, why := judge(c.write, g, status)
-		if why == nil && v.cause != CauseNone {
-			cause = v.cause
-		}
-		return cause, why
-	}
-	return judge(c.write, g, status)
+	c.verdict = c.judgedBy(c.dialect, resp)
+	return c.verdict.Kind() != dialect.KindPasses && c.verdict.Kind() != dialect.KindAgain
 }
 
 // judge reads from the exchange alone why the write was refused. An error says

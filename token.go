@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
@@ -14,23 +15,23 @@ import (
 
 // placed is a version that a write carries in a place of its dialect.
 type placed struct {
-	Token
+	dialect.Token
 	value string
 	kind  jsonedit.Kind // that the API gave it
 }
 
 // guardOf reads the precondition of a request. What its body carries isn't looked
 // at.
-func (d *dialect) guardOf(req *http.Request) guard {
+func (d *preparedDialect) guardOf(req *http.Request) guard {
 	if d == nil {
 		return headerGuard(req.Header, nil)
 	}
 	var all []placed
 	for _, t := range d.tokens {
-		if !t.isFor(req) {
+		if !isFor(t, req) {
 			continue
 		}
-		switch value, n := t.Sent.of(req); {
+		switch value, n := sentIn(t.Sent, req); {
 		case n > 1:
 			return guard{kind: guardForeign, field: t.Sent.String()}
 		case n == 1:
@@ -57,10 +58,10 @@ func placedGuard(all []placed) guard {
 	create := 0
 	values := make([]string, len(all))
 	for i, p := range all {
-		if err := p.check(p.value); err != nil {
+		if err := checkVersion(p.Token, p.value); err != nil {
 			return guard{kind: guardForeign, field: p.Sent.String()}
 		}
-		if p.Sent == InHeader("If-Match") && (p.value == "*" || p.value == etag.Wildcard) {
+		if p.Sent == dialect.InHeader("If-Match") && (p.value == "*" || p.value == etag.Wildcard) {
 			return guard{kind: guardExists}
 		}
 		if p.Create != "" && p.value == p.Create {
@@ -81,7 +82,7 @@ func placedGuard(all []placed) guard {
 
 // knows reports whether a field that looks like a condition is one that the
 // dialect has a token in, or tells apart.
-func (d *dialect) knows(field string) bool {
+func (d *preparedDialect) knows(field string) bool {
 	if d == nil {
 		return false
 	}
@@ -94,31 +95,31 @@ func (d *dialect) knows(field string) bool {
 }
 
 // sends reports whether a token of the dialect is in this field.
-func (d *dialect) sends(field string) bool {
+func (d *preparedDialect) sends(field string) bool {
 	for _, t := range d.tokens {
-		if t.Sent == InHeader(field) {
+		if t.Sent == dialect.InHeader(field) {
 			return true
 		}
 	}
 	return false
 }
 
-// of returns what a request has in this place, and how often. Its body isn't
+// sentIn returns what a request has in a place, and how often. Its body isn't
 // looked at.
-func (p Place) of(req *http.Request) (value string, n int) {
-	switch p.kind {
-	case inHeader:
-		lines := field.Lines(req.Header, p.name)
+func sentIn(p dialect.Place, req *http.Request) (value string, n int) {
+	switch p.Where() {
+	case dialect.Header:
+		lines := field.Lines(req.Header, p.Name())
 		if len(lines) > 0 {
 			value = lines[0]
 		}
 		return value, len(lines)
-	case inQuery:
+	case dialect.Query:
 		if req.URL == nil {
 			return "", 0
 		}
 		for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
-			if name, text, ok := queryPair(pair); ok && name == p.name {
+			if name, text, ok := queryPair(pair); ok && name == p.Name() {
 				if n == 0 {
 					value = text
 				}
@@ -137,9 +138,9 @@ func queryPair(pair string) (name, value string, ok bool) {
 	return name, value, err == nil && err2 == nil && pair != ""
 }
 
-// check returns why a text can't be a version here. It may come from a server
-// and go into a header field.
-func (t Token) check(value string) error {
+// checkVersion returns why a text can't be a version here. It may come from a
+// server and go into a header field.
+func checkVersion(t dialect.Token, value string) error {
 	switch {
 	case value == "" || len(value) > etag.MaxLen:
 		return fmt.Errorf("%w: %s has %d bytes", ErrNoValidator, t.Current, len(value))
@@ -164,7 +165,7 @@ func (t Token) check(value string) error {
 func currentVersions(all []placed, h http.Header, doc []byte) ([]string, error) {
 	values := make([]string, len(all))
 	for i, p := range all {
-		value, err := p.current(h, doc)
+		value, err := currentVersion(p.Token, h, doc)
 		if err != nil {
 			return nil, err
 		}
@@ -173,25 +174,17 @@ func currentVersions(all []placed, h http.Header, doc []byte) ([]string, error) 
 	return values, nil
 }
 
-// in is where the answer with this header has it: here, or where Or says.
-func (p Place) in(h http.Header) Place {
-	if p.or != nil && (p.kind != inHeader || field.Lines(h, p.name) == nil) {
-		return *p.or
-	}
-	return p
-}
-
-// current returns the version in the answer to a refresh.
-func (t Token) current(h http.Header, doc []byte) (string, error) {
+// currentVersion returns the version in the answer to a refresh.
+func currentVersion(t dialect.Token, h http.Header, doc []byte) (string, error) {
 	var value string
-	t.Current = t.Current.in(h)
-	switch t.Current.kind {
-	case inHeader:
-		if lines := field.Lines(h, t.Current.name); len(lines) == 1 {
+	t.Current = t.Current.In(h)
+	switch t.Current.Where() {
+	case dialect.Header:
+		if lines := field.Lines(h, t.Current.Name()); len(lines) == 1 {
 			value = lines[0]
 		}
-	case inBody:
-		member, err := jsonedit.Find(doc, t.Current.name)
+	case dialect.Body:
+		member, err := jsonedit.Find(doc, t.Current.Name())
 		if err != nil {
 			return "", fmt.Errorf("%w: the answer: %w", ErrNoValidator, err)
 		}
@@ -200,10 +193,10 @@ func (t Token) current(h http.Header, doc []byte) (string, error) {
 	switch {
 	case value == "":
 		return "", fmt.Errorf("%w: the answer has no version in %s", ErrNoValidator, t.Current)
-	case t.Create != "" && value == t.Create, t.Sent == InHeader("If-Match") && (value == "*" || value == etag.Wildcard):
+	case t.Create != "" && value == t.Create, t.Sent == dialect.InHeader("If-Match") && (value == "*" || value == etag.Wildcard):
 		return "", fmt.Errorf("%w: %s is %s, which names no version", ErrNoValidator, t.Current, value)
 	}
-	return value, t.check(value)
+	return value, checkVersion(t, value)
 }
 
 // setMember returns a JSON text with a version in the member where it is sent, and
@@ -213,11 +206,26 @@ func (p placed) setMember(text []byte, value string) ([]byte, error) {
 	if kind == jsonedit.AnyKind && p.Number {
 		kind = jsonedit.Number
 	}
-	made, err := jsonedit.Put(text, p.Sent.name, value, kind)
+	made, err := jsonedit.Put(text, p.Sent.Name(), value, kind)
 	if err != nil {
 		return nil, fmt.Errorf("the body: %w", err)
 	}
 	return made, nil
+}
+
+// setMembers returns a JSON text with the versions that belong into it.
+func setMembers(text []byte, all []placed) ([]byte, error) {
+	for _, p := range all {
+		if p.Sent.Where() != dialect.Body || p.value == "" {
+			continue
+		}
+		with, err := p.setMember(text, p.value)
+		if err != nil {
+			return nil, err
+		}
+		text = with
+	}
+	return text, nil
 }
 
 // setQuery returns a URL with a version in a query parameter, and nothing else

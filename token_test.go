@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
 // TestSetMember: a version has the kind that the API gave it, or else the one that
 // its token says. jsonedit.Put has the rest.
 func TestSetMember(t *testing.T) {
-	version := Token{Sent: InBody("/version"), Current: InBody("/version")}
-	number := Token{Sent: InBody("/version"), Current: InBody("/version"), Number: true}
+	version := dialect.Token{Sent: dialect.InBody("/version"), Current: dialect.InBody("/version")}
+	number := dialect.Token{Sent: dialect.InBody("/version"), Current: dialect.InBody("/version"), Number: true}
 	for _, test := range []struct {
 		version         placed
 		text, value     string

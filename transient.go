@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -71,7 +72,7 @@ func succeeded(resp *http.Response, err error) bool {
 // guardedWrite reports whether repeating the request can't apply it twice: a
 // PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
 // this call's first refusal a PATCH under one strong tag counts too.
-func guardedWrite(req *http.Request, d *dialect, afterRefusal bool) bool {
+func guardedWrite(req *http.Request, d *preparedDialect, afterRefusal bool) bool {
 	switch {
 	case req.Method == http.MethodPut || req.Method == http.MethodDelete:
 	case req.Method == http.MethodPatch && afterRefusal:
@@ -99,7 +100,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		return false // the caller's body is at fault
 	}
 	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && semantics.Safe(c.write.Method)
-	if c.verdict.is(goesAgain) && err == nil {
+	if c.verdict.Kind() == dialect.KindAgain && err == nil {
 		return guarded || c.guard.kind == guardExists && semantics.Idempotent(c.write.Method)
 	}
 	if !guarded && (c.repeats.check == nil || !semantics.Idempotent(c.write.Method)) {

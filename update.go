@@ -241,13 +241,13 @@ func (d *document[T]) effective(ctx context.Context) settings {
 }
 
 // dialect returns the dialect of the document, nil for that of RFC 9110.
-func (d *document[T]) dialect(ctx context.Context) *dialect {
+func (d *document[T]) dialect(ctx context.Context) *preparedDialect {
 	set := d.effective(ctx)
 	return set.dialectFor(d.target)
 }
 
 // write is the method and the media type of a write.
-func (d *document[T]) write(dialect *dialect, absent bool) (method, contentType string) {
+func (d *document[T]) write(dialect *preparedDialect, absent bool) (method, contentType string) {
 	if d.set.patch && !absent {
 		return http.MethodPatch, dialect.mergePatch()
 	}
@@ -255,13 +255,13 @@ func (d *document[T]) write(dialect *dialect, absent bool) (method, contentType 
 }
 
 // sample is a write as far as a dialect looks at it to know where its version is.
-func (d *document[T]) sample(dialect *dialect, absent bool) *http.Request {
+func (d *document[T]) sample(dialect *preparedDialect, absent bool) *http.Request {
 	method, contentType := d.write(dialect, absent)
 	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
 }
 
 // readVersions takes the version from where the dialect has it.
-func (d *document[T]) readVersions(s *state[T], dialect *dialect) {
+func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
 	places := dialect.firstPlace(d.sample(dialect, false), true)
 	if places == nil {
 		return

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 	"github.com/ifmatch-go/ifmatch/internal/commit"
 )
@@ -300,8 +301,8 @@ func TestKeptVersionInTheQuery(t *testing.T) {
 			}
 			return resp, err
 		})}
-		r := NewResource[markedCounter](c, url, WithDialect(Dialect{Name: "q", Statuses: []int{412}, Tokens: []Token{
-			{Sent: InQuery("ver"), Current: InHeader("X-Ver"), Number: true, Create: "0"}}}))
+		r := NewResource[markedCounter](c, url, WithDialect(dialect.Dialect{Name: "q", Statuses: []int{412}, Tokens: []dialect.Token{
+			{Sent: dialect.InQuery("ver"), Current: dialect.InHeader("X-Ver"), Number: true, Create: "0"}}}))
 		origin.Inject(ifmatchtest.FailAfter(1, 500).On(http.MethodPut))
 		for n := 1; n <= 3; n++ {
 			if got, err := r.Update(t.Context(), addMarked); err != nil || got.Value.N != n || !strings.Contains(stateOf(origin), fmt.Sprintf(`"n":%d`, n)) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/azureblob"
 	"github.com/ifmatch-go/ifmatch/dialect/azuretable"
 	"github.com/ifmatch-go/ifmatch/dialect/couchdb"
@@ -62,6 +63,7 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		"gcs.JSON": ifmatch.WithDialect(gcs.JSON()), "gcs.XML": ifmatch.WithDialect(gcs.XML()),
 		"odata": ifmatch.WithDialect(odata.Dialect()), "s3": ifmatch.WithDialect(s3.Dialect()),
 		"scim": ifmatch.WithDialect(scim.Dialect()), "webdav": ifmatch.WithDialect(webdav.Dialect()),
+		"expired": ifmatch.WithDialect(dialect.Dialect{Judge: (*dialect.Answer).Expired}),
 	}
 	match, create := []string{`If-Match: "a"`}, []string{"If-None-Match: *"}
 	code := func(code string) refusing { return refusing{412, []string{"X-Ms-Error-Code: " + code}, ""} }
@@ -179,6 +181,9 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"webdav", "PUT", "/a", match, body(403, ""), passes, asked},
 		{"webdav", "PUT", "/a", match, body(409, ""), passes, asked},
 		{"webdav", "PUT", "/a", []string{"If: (<urn:uuid:1>)"}, body(412, ""), locked, "ifmatch: the condition in If is not understood, so it is left alone"},
+
+		{"expired", "PUT", "/a", match, body(412, ""), ifmatch.CauseTokenExpired, asked},
+		{"expired", "PUT", "/a", create, body(412, ""), exists, "ifmatch: create only: the resource exists"},
 	} {
 		name := test.dialect + " " + test.method + " " + test.path + " " + strings.Join(test.fields, " ") + " " +
 			http.StatusText(test.answer.status) + strings.Join(test.answer.fields, "") + test.answer.body

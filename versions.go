@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
@@ -18,7 +19,7 @@ import (
 // inBodyOrNone reports whether there is no precondition that could be left out.
 func (g guard) inBodyOrNone() bool {
 	for _, p := range g.placed {
-		if p.Sent.kind == inBody {
+		if p.Sent.Where() == dialect.Body {
 			return true // without it the API may take the write for another one
 		}
 	}
@@ -39,10 +40,10 @@ func (c *call) readGuard() error {
 	}
 	all := c.guard.placed
 	for _, t := range c.dialect.tokens {
-		if t.Sent.kind != inBody || !t.isFor(c.write) {
+		if t.Sent.Where() != dialect.Body || !isFor(t, c.write) {
 			continue
 		}
-		member, err := jsonedit.Find(body, t.Sent.name)
+		member, err := jsonedit.Find(body, t.Sent.Name())
 		if err != nil {
 			return unless(elsewhere && !errors.Is(err, jsonedit.ErrTwice), fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
 		}
@@ -77,7 +78,7 @@ func unless(condition bool, err error) error {
 func (c *call) createsWithoutVersion() bool {
 	places := c.dialect.createPlace(c.write)
 	return places != nil && places[0].value == "" &&
-		c.verdict.is(refuses) && c.verdict.cause != CausePreconditionRequired
+		(c.verdict.Kind() == dialect.KindConflict || c.verdict.Kind() == dialect.KindExpired)
 }
 
 // bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
@@ -111,7 +112,7 @@ func (c *call) bodyOf(p payload) ([]byte, error) {
 // that HEAD can't say.
 func (c *call) asksBody(g guard) bool {
 	for _, p := range g.placed {
-		if p.Current.kind == inBody {
+		if p.Current.Where() == dialect.Body {
 			return true
 		}
 	}
@@ -125,7 +126,7 @@ func (c *call) readsVersion(resp *http.Response) bool {
 		return false
 	}
 	for _, p := range c.guard.placed {
-		if p.Current.in(resp.Header).kind == inBody {
+		if p.Current.In(resp.Header).Where() == dialect.Body {
 			return true
 		}
 	}
@@ -133,7 +134,7 @@ func (c *call) readsVersion(resp *http.Response) bool {
 		return false
 	}
 	for _, t := range c.dialect.Tokens {
-		if t.Current.kind == inBody {
+		if t.Current.Where() == dialect.Body {
 			return true
 		}
 	}
@@ -158,12 +159,12 @@ func (c *call) validatorsIn(a answer, g guard) (v Validators, versions []string,
 // learnKinds notes what kinds of JSON value the versions have in an answer.
 func learnKinds(all []placed, h http.Header, doc []byte) {
 	for i, p := range all {
-		at := p.Current.in(h)
-		if at.kind != inBody {
+		at := p.Current.In(h)
+		if at.Where() != dialect.Body {
 			continue
 		}
 		all[i].kind = jsonedit.String
-		if m, err := jsonedit.Find(doc, at.name); err == nil && m.Kind() == jsonedit.Number {
+		if m, err := jsonedit.Find(doc, at.Name()); err == nil && m.Kind() == jsonedit.Number {
 			all[i].kind = jsonedit.Number
 		}
 	}
@@ -171,16 +172,16 @@ func learnKinds(all []placed, h http.Header, doc []byte) {
 
 // validators returns those of RFC 9110 in an answer, with an entity-tag from the
 // body where the dialect has it there and the header has none.
-func (d *dialect) validators(h http.Header, body []byte) Validators {
+func (d *preparedDialect) validators(h http.Header, body []byte) Validators {
 	v := Validators(etag.Of(h))
 	if v.ETag != "" || d == nil {
 		return v
 	}
 	for _, t := range d.Tokens {
-		if !t.Tag || t.Current.kind != inBody {
+		if !t.Tag || t.Current.Where() != dialect.Body {
 			continue
 		}
-		if tag, err := t.current(h, body); err == nil && etag.Valid(tag) {
+		if tag, err := currentVersion(t, h, body); err == nil && etag.Valid(tag) {
 			v.ETag = tag
 			break
 		}
@@ -196,12 +197,12 @@ func joined(versions []string) string { return strings.Join(versions, ", ") }
 func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload, error) {
 	for i, version := range conflict.refresh.versions {
 		place := conflict.guard.placed[i]
-		switch place.Sent.kind {
-		case inHeader:
-			field.Set(next.Header, place.Sent.name, version)
-		case inQuery:
-			next.URL = setQuery(next.URL, place.Sent.name, version)
-		case inBody:
+		switch place.Sent.Where() {
+		case dialect.Header:
+			field.Set(next.Header, place.Sent.Name(), version)
+		case dialect.Query:
+			next.URL = setQuery(next.URL, place.Sent.Name(), version)
+		case dialect.Body:
 			body, err := c.bodyOf(p)
 			if err == nil {
 				body, err = place.setMember(body, version)
@@ -220,11 +221,11 @@ func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload
 // without them.
 func dropPlaced(h http.Header, u *url.URL, all []placed) *url.URL {
 	for _, p := range all {
-		switch p.Sent.kind {
-		case inHeader:
-			field.Drop(h, p.Sent.name)
-		case inQuery:
-			u = setQuery(u, p.Sent.name, "")
+		switch p.Sent.Where() {
+		case dialect.Header:
+			field.Drop(h, p.Sent.Name())
+		case dialect.Query:
+			u = setQuery(u, p.Sent.Name(), "")
 		}
 	}
 	return u
@@ -232,11 +233,11 @@ func dropPlaced(h http.Header, u *url.URL, all []placed) *url.URL {
 
 // withVersionsOf returns doc with the versions that another document has in its
 // members: they are no edit of anybody's.
-func (d *dialect) withVersionsOf(write *http.Request, other, doc *jsonedit.Document) (*jsonedit.Document, error) {
+func (d *preparedDialect) withVersionsOf(write *http.Request, other, doc *jsonedit.Document) (*jsonedit.Document, error) {
 	var pointers []string
 	for _, t := range d.tokens {
-		if t.Sent.kind == inBody && t.isFor(write) {
-			pointers = append(pointers, t.Sent.name)
+		if t.Sent.Where() == dialect.Body && isFor(t, write) {
+			pointers = append(pointers, t.Sent.Name())
 		}
 	}
 	return doc.WithMembersOf(other, pointers)
@@ -244,17 +245,17 @@ func (d *dialect) withVersionsOf(write *http.Request, other, doc *jsonedit.Docum
 
 // ownPlaces reports whether the dialect has a version elsewhere than RFC 9110 has
 // it.
-func (d *dialect) ownPlaces() bool { return d != nil && len(d.Tokens) > 0 && !d.Tokens[0].Tag }
+func (d *preparedDialect) ownPlaces() bool { return d != nil && len(d.Tokens) > 0 && !d.Tokens[0].Tag }
 
 // firstPlace is where a version goes into a write that has none, nil where the
 // dialect has it where RFC 9110 has it.
-func (d *dialect) firstPlace(write *http.Request, hasBody bool) []placed {
+func (d *preparedDialect) firstPlace(write *http.Request, hasBody bool) []placed {
 	if !d.ownPlaces() {
 		return nil
 	}
 	var places []placed
 	for _, t := range d.Tokens {
-		if !t.Tag && t.isFor(write) && (t.Sent.kind != inBody || hasBody) && (places == nil || t.Also) {
+		if !t.Tag && isFor(t, write) && (t.Sent.Where() != dialect.Body || hasBody) && (places == nil || t.Also) {
 			places = append(places, placed{Token: t})
 		}
 	}
@@ -264,9 +265,9 @@ func (d *dialect) firstPlace(write *http.Request, hasBody bool) []placed {
 // createPlace is what a write carries that may only create, nil where it is what
 // RFC 9110 has: If-None-Match: *. An API whose version is in the body takes one
 // without it for that.
-func (d *dialect) createPlace(write *http.Request) []placed {
+func (d *preparedDialect) createPlace(write *http.Request) []placed {
 	places := d.firstPlace(write, true)
-	if places == nil || places[0].Create == "" && places[0].Sent.kind != inBody {
+	if places == nil || places[0].Create == "" && places[0].Sent.Where() != dialect.Body {
 		return nil
 	}
 	places[0].value = places[0].Create
@@ -276,11 +277,11 @@ func (d *dialect) createPlace(write *http.Request) []placed {
 // putPlaced puts versions into the header and the URL of a request.
 func putPlaced(req *http.Request, all []placed) {
 	for _, p := range all {
-		switch p.Sent.kind {
-		case inHeader:
-			field.Set(req.Header, p.Sent.name, p.value)
-		case inQuery:
-			req.URL = setQuery(req.URL, p.Sent.name, p.value)
+		switch p.Sent.Where() {
+		case dialect.Header:
+			field.Set(req.Header, p.Sent.Name(), p.value)
+		case dialect.Query:
+			req.URL = setQuery(req.URL, p.Sent.Name(), p.value)
 		}
 	}
 }
@@ -305,7 +306,7 @@ type dialectError struct{ error }
 func (e *dialectError) Unwrap() error { return e.error }
 
 // mergePatch is the media type of WithPatch.
-func (d *dialect) mergePatch() string {
+func (d *preparedDialect) mergePatch() string {
 	if d == nil {
 		return "application/merge-patch+json"
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/azureblob"
 	"github.com/ifmatch-go/ifmatch/dialect/couchdb"
 )
@@ -19,7 +20,7 @@ type uncurable struct {
 	sent   string
 	left   int
 
-	dialect *ifmatch.Dialect // where it knows better: the same is sent again under it
+	dialect *dialect.Dialect // where it knows better: the same is sent again under it
 	known   ifmatch.Cause    // then the cause; and nothing but the write is sent
 }
 

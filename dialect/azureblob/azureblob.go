@@ -1,6 +1,6 @@
 // Package azureblob is the dialect of Azure Blob Storage.
 //
-//	t := ifmatch.NewTransport(nil, ifmatch.Resend, ifmatch.WithDialects(map[string]ifmatch.Dialect{
+//	t := ifmatch.NewTransport(nil, ifmatch.Resend, ifmatch.WithDialects(map[string]dialect.Dialect{
 //		"*.blob.core.windows.net": azureblob.Dialect(),
 //	}))
 //
@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // MarkField is where WithWriteMark puts the id of a write: blob metadata, which
@@ -40,8 +40,8 @@ const MarkField = "X-Ms-Meta-Ifmatchwrite"
 //
 // A write with x-ms-if-tags, or with a condition on an append or on the source of
 // a copy, is left alone.
-func Dialect() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	return dialect.Dialect{
 		Name:           "Azure Blob",
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          judge,
@@ -58,25 +58,25 @@ var conditions = [...]string{
 	"X-Ms-Lease-Id", "X-Ms-If-Sequence-Number-Eq", "X-Ms-If-Sequence-Number-Le", "X-Ms-If-Sequence-Number-Lt",
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	code := a.Header.Get("X-Ms-Error-Code")
 	switch {
 	case strings.HasPrefix(code, "Lease"):
-		return a.Stops(ifmatch.CauseLocked, fmt.Sprintf("%.64q", code))
+		return a.Locked(fmt.Sprintf("%.64q", code))
 	case a.StatusCode == http.StatusConflict && code == "BlobAlreadyExists" && a.Request.Header.Get("If-None-Match") == "*":
-		return a.Stops(ifmatch.CauseExists, "create only: BlobAlreadyExists")
+		return a.Exists("create only: BlobAlreadyExists")
 	case a.StatusCode == http.StatusConflict:
 		return a.Passes()
 	case (code == "ConditionNotMet" || code == "") && strings.EqualFold(a.Request.URL.Query().Get("comp"), "appendblock"):
-		return a.Stops(ifmatch.CauseChanged, "an Append Block isn't sent again under another tag: it might be appended twice")
+		return a.Changed("an Append Block isn't sent again under another tag: it might be appended twice")
 	case code == "ConditionNotMet":
 		return a.AsRFC9110()
 	case code != "":
-		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("%.64q isn't about an ETag or a date", code))
+		return a.Stops(fmt.Sprintf("%.64q isn't about an ETag or a date", code))
 	}
 	for _, name := range conditions {
 		if a.Request.Header.Get(name) != "" {
-			return a.Stops(ifmatch.CauseUnattributed, "without a code there is no telling whether "+name+" failed")
+			return a.Stops("without a code there is no telling whether " + name + " failed")
 		}
 	}
 	return a.AsRFC9110()

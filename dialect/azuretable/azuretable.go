@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // Dialect returns the dialect of Azure Table. Its entity-tags are weak, are
@@ -32,8 +32,8 @@ import (
 // The service ignores If-None-Match: a PUT with it replaces an entity that is
 // there. So CreateIfAbsent is an error where there is none. Insert Entity, a POST
 // to the table, creates only.
-func Dialect() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	return dialect.Dialect{
 		Name:           "Azure Table",
 		Statuses:       []int{http.StatusNotFound, http.StatusPreconditionFailed},
 		Judge:          judge,
@@ -44,23 +44,23 @@ func Dialect() ifmatch.Dialect {
 	}
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	code := codeOf(a)
 	switch {
 	case a.StatusCode == http.StatusPreconditionFailed:
 		if code == "" || code == "UpdateConditionNotSatisfied" {
 			return a.AsRFC9110()
 		}
-		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("%.64q isn't about an ETag", code))
+		return a.Stops(fmt.Sprintf("%.64q isn't about an ETag", code))
 	case a.Request.Header.Get("If-Match") == "":
 	case code == "ResourceNotFound", code == "EntityNotFound":
-		return a.Stops(ifmatch.CauseGone, code+": there is no entity")
+		return a.Gone(code + ": there is no entity")
 	}
 	return a.Passes()
 }
 
 // codeOf returns the error code, which is in the header, and in the body too.
-func codeOf(a *ifmatch.Answer) string {
+func codeOf(a *dialect.Answer) string {
 	if code := a.Header.Get("X-Ms-Error-Code"); code != "" {
 		return code
 	}

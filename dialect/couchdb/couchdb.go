@@ -21,26 +21,26 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // Dialect returns the dialect of CouchDB with URLs such as /database/document.
-func Dialect() ifmatch.Dialect { return Below("/") }
+func Dialect() dialect.Dialect { return Below("/") }
 
 // Below returns the dialect of a CouchDB whose URLs have a prefix: "/couch/" where
 // they are /couch/database/document.
-func Below(prefix string) ifmatch.Dialect {
+func Below(prefix string) dialect.Dialect {
 	at := place("/" + strings.Trim(prefix, "/") + "/")
 	if at == "//" {
 		at = "/"
 	}
-	current := ifmatch.InBody("/_rev")
-	return ifmatch.Dialect{
+	current := dialect.InBody("/_rev")
+	return dialect.Dialect{
 		Name: "CouchDB",
-		Tokens: []ifmatch.Token{
+		Tokens: []dialect.Token{
 			{Sent: current, Current: current, Valid: isRev, For: at.isDocument},
-			{Sent: ifmatch.InQuery("rev"), Current: current, Valid: isRev},
-			{Sent: ifmatch.InHeader("If-Match"), Current: current, Valid: isTag},
+			{Sent: dialect.InQuery("rev"), Current: current, Valid: isRev},
+			{Sent: dialect.InHeader("If-Match"), Current: current, Valid: isTag},
 		},
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          at.judge,
@@ -52,26 +52,26 @@ func Below(prefix string) ifmatch.Dialect {
 // place is the escaped path that databases are below of, with a slash at its end.
 type place string
 
-func (at place) judge(a *ifmatch.Answer) ifmatch.Verdict {
+func (at place) judge(a *dialect.Answer) dialect.Verdict {
 	var answer struct{ Error, Reason string }
 	json.Unmarshal(a.Body(), &answer) // what isn't one has no error
 	reason := fmt.Sprintf("%d %.40s: %.200s", a.StatusCode, cmp.Or(answer.Error, "without an error that CouchDB has"), answer.Reason)
 	_, attachment := at.documentOf(a.Request.URL)
 	switch {
 	case a.StatusCode == http.StatusPreconditionFailed && answer.Error == "file_exists":
-		return a.Stops(ifmatch.CauseExists, "the database exists")
+		return a.Exists("the database exists")
 	case a.StatusCode == http.StatusPreconditionFailed || answer.Error != "conflict":
-		return a.Stops(ifmatch.CauseUnattributed, reason)
+		return a.Stops(reason)
 	case a.Request.Method == "COPY":
-		return a.Stops(ifmatch.CauseUnattributed, "the revision that counts is that in Destination, which is left alone")
+		return a.Stops("the revision that counts is that in Destination, which is left alone")
 	case a.Request.URL.Query().Get("rev") != "" || a.Request.Header.Get("If-Match") != "":
-		return a.Refuses(ifmatch.CauseChanged)
+		return a.Conflict()
 	case a.Request.Method == http.MethodDelete:
-		return a.Refuses(ifmatch.CausePreconditionRequired)
+		return a.Required()
 	case attachment:
-		return a.Stops(ifmatch.CauseExists, "the document exists, and an attachment needs its revision")
+		return a.Exists("the document exists, and an attachment needs its revision")
 	}
-	return a.Refuses(ifmatch.CauseChanged) // or it is create-only: that is in the body
+	return a.Conflict() // or it is create-only: that is in the body
 }
 
 // askDocument sends a refresh to the document, whatever part of it was written.

@@ -17,16 +17,16 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
 )
 
 // Dialect returns the dialect of FHIR.
-func Dialect() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	return dialect.Dialect{
 		Name: "FHIR",
-		Tokens: []ifmatch.Token{
-			{Sent: ifmatch.InHeader("If-Match"), Current: ifmatch.InHeader("ETag"), Tag: true},
+		Tokens: []dialect.Token{
+			{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), Tag: true},
 		},
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 		Judge:          judge,
@@ -35,7 +35,7 @@ func Dialect() ifmatch.Dialect {
 	}
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	conditional := conditionalOperation(a.Request)
 	guarded := a.Request.Header.Get("If-Match") != ""
 	switch {
@@ -46,22 +46,22 @@ func judge(a *ifmatch.Answer) ifmatch.Verdict {
 	}
 	code, ok := codeIn(a.Body(), a.Header)
 	if !ok {
-		return a.Stops(ifmatch.CauseUnattributed, "there is an OperationOutcome, and it can't be read: it may be about a lock")
+		return a.Stops("there is an OperationOutcome, and it can't be read: it may be about a lock")
 	}
 	switch code {
 	case "", "conflict", "processing", "invalid": // the last two say nothing, and servers use them
 	case "lock-error":
-		return a.Stops(ifmatch.CauseLocked, "somebody holds a lock on the resource")
+		return a.Locked("somebody holds a lock on the resource")
 	case "multiple-matches":
-		return a.Stops(ifmatch.CauseUnattributed, "several resources match")
+		return a.Stops("several resources match")
 	default:
-		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("the issue code %.40q is no version conflict", code))
+		return a.Stops(fmt.Sprintf("the issue code %.40q is no version conflict", code))
 	}
 	switch {
 	case conditional:
-		return a.Stops(ifmatch.CauseUnattributed, "the search of a conditional operation failed, or matched several resources")
+		return a.Stops("the search of a conditional operation failed, or matched several resources")
 	case !guarded && a.Request.Method != http.MethodPost && a.Request.Header.Get("If-None-Match") == "" && a.Request.Header.Get("If-Unmodified-Since") == "":
-		return a.Refuses(ifmatch.CausePreconditionRequired)
+		return a.Required()
 	}
 	return a.AsRFC9110()
 }

@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // MarkField is where WithWriteMark puts the id of a write through the XML API:
@@ -44,17 +44,17 @@ const MarkField = "X-Goog-Meta-Ifmatch-Write"
 // (alt=media), which has the versions in its header. It is the body of a media
 // upload; a multipart one has more in it. Update changes the metadata of an
 // object, under both versions, since a new generation begins to count anew.
-func JSON() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func JSON() dialect.Dialect {
+	return dialect.Dialect{
 		Name: "GCS JSON",
-		Tokens: []ifmatch.Token{
+		Tokens: []dialect.Token{
 			{
-				Sent: ifmatch.InQuery("ifGenerationMatch"), Number: true, Create: "0",
-				Current: ifmatch.InHeader("X-Goog-Generation").Or(ifmatch.InBody("/generation")),
+				Sent: dialect.InQuery("ifGenerationMatch"), Number: true, Create: "0",
+				Current: dialect.InHeader("X-Goog-Generation").Or(dialect.InBody("/generation")),
 			},
 			{
-				Sent: ifmatch.InQuery("ifMetagenerationMatch"), Number: true, Also: true, Partial: true,
-				Current: ifmatch.InHeader("X-Goog-Metageneration").Or(ifmatch.InBody("/metageneration")),
+				Sent: dialect.InQuery("ifMetagenerationMatch"), Number: true, Also: true, Partial: true,
+				Current: dialect.InHeader("X-Goog-Metageneration").Or(dialect.InBody("/metageneration")),
 			},
 		},
 		Statuses:       []int{http.StatusPreconditionFailed},
@@ -72,12 +72,12 @@ func JSON() ifmatch.Dialect {
 // CauseUnattributed. The refresh asks for the object: only generation and
 // userProject stay in its query. A write with any other condition
 // (x-goog-if-..., x-goog-copy-source-if-...) is left alone.
-func XML() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func XML() dialect.Dialect {
+	return dialect.Dialect{
 		Name: "GCS XML",
-		Tokens: []ifmatch.Token{
-			{Sent: ifmatch.InHeader("X-Goog-If-Generation-Match"), Current: ifmatch.InHeader("X-Goog-Generation"), Number: true, Create: "0"},
-			{Sent: ifmatch.InHeader("X-Goog-If-Metageneration-Match"), Current: ifmatch.InHeader("X-Goog-Metageneration"), Number: true, Partial: true},
+		Tokens: []dialect.Token{
+			{Sent: dialect.InHeader("X-Goog-If-Generation-Match"), Current: dialect.InHeader("X-Goog-Generation"), Number: true, Create: "0"},
+			{Sent: dialect.InHeader("X-Goog-If-Metageneration-Match"), Current: dialect.InHeader("X-Goog-Metageneration"), Number: true, Partial: true},
 		},
 		Statuses: []int{http.StatusPreconditionFailed},
 		Judge:    judgeXML,
@@ -104,37 +104,37 @@ func XML() ifmatch.Dialect {
 	}
 }
 
-func judgeJSON(a *ifmatch.Answer) ifmatch.Verdict {
+func judgeJSON(a *dialect.Answer) dialect.Verdict {
 	query := a.Request.URL.Query()
 	if query.Has("upload_id") {
-		return a.Stops(ifmatch.CauseChanged, "the condition was set when the resumable upload began: begin another one")
+		return a.Changed("the condition was set when the resumable upload began: begin another one")
 	}
 	for name := range query {
 		if strings.HasPrefix(name, "ifSource") || strings.HasPrefix(name, "if") && strings.HasSuffix(name, "NotMatch") {
-			return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("there is no telling whether %.64s failed", name))
+			return a.Stops(fmt.Sprintf("there is no telling whether %.64s failed", name))
 		}
 	}
 	var body struct {
 		Error struct{ Errors []struct{ Reason string } }
 	}
 	if err := json.Unmarshal(a.Body(), &body); err != nil || len(body.Error.Errors) == 0 {
-		return a.Stops(ifmatch.CauseUnattributed, "no reason is given")
+		return a.Stops("no reason is given")
 	}
 	for _, e := range body.Error.Errors {
 		if e.Reason != "conditionNotMet" {
-			return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("unknown reason %.64q", e.Reason))
+			return a.Stops(fmt.Sprintf("unknown reason %.64q", e.Reason))
 		}
 	}
 	return a.AsRFC9110()
 }
 
-func judgeXML(a *ifmatch.Answer) ifmatch.Verdict {
+func judgeXML(a *dialect.Answer) dialect.Verdict {
 	var body struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 	}
 	if err := xml.Unmarshal(a.Body(), &body); err != nil || body.Code != "PreconditionFailed" {
-		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("unknown code %.64q", body.Code))
+		return a.Stops(fmt.Sprintf("unknown code %.64q", body.Code))
 	}
 	return a.AsRFC9110()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/storetest"
 )
 
@@ -276,7 +277,7 @@ func (b base) RoundTrip(req *http.Request) (*http.Response, error) {
 // metadata.
 func TestUpdate(t *testing.T) {
 	for name, test := range map[string]struct {
-		dialect ifmatch.Dialect
+		dialect dialect.Dialect
 		target  string
 		store   *store
 		sent    string

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/storetest"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestWhatIsNoGuard(t *testing.T) {
 	const generation, metageneration = "X-Goog-If-Generation-Match: ", "X-Goog-If-Metageneration-Match: "
 	for name, test := range map[string]struct {
-		dialect   ifmatch.Dialect
+		dialect   dialect.Dialect
 		policy    ifmatch.Policy
 		lose      int
 		url, sent string

@@ -14,20 +14,20 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
 )
 
 // Dialect returns the dialect of OData 4.
-func Dialect() ifmatch.Dialect {
-	sent := ifmatch.InHeader("If-Match")
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	sent := dialect.InHeader("If-Match")
+	return dialect.Dialect{
 		Name: "OData",
-		Tokens: []ifmatch.Token{
-			{Sent: sent, Current: ifmatch.InHeader("ETag"), Tag: true},
+		Tokens: []dialect.Token{
+			{Sent: sent, Current: dialect.InHeader("ETag"), Tag: true},
 			// OData JSON Format 4.01 §4.6.9; 4.01 drops "odata." from its names.
-			{Sent: sent, Current: ifmatch.InBody("/@odata.etag"), Tag: true},
-			{Sent: sent, Current: ifmatch.InBody("/@etag"), Tag: true},
+			{Sent: sent, Current: dialect.InBody("/@odata.etag"), Tag: true},
+			{Sent: sent, Current: dialect.InBody("/@etag"), Tag: true},
 		},
 		Statuses:       []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 		Judge:          judge,
@@ -37,7 +37,7 @@ func Dialect() ifmatch.Dialect {
 	}
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	// The requests in a batch have conditions of their own, and answers inside
 	// of this one (OData 4.01 Protocol §11.7).
 	if strings.HasSuffix(a.Request.URL.Path, "/$batch") {

@@ -14,7 +14,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // MarkField is where WithWriteMark puts the id of a write: object metadata,
@@ -34,8 +34,8 @@ const MarkField = "X-Amz-Meta-Ifmatch-Write"
 //
 // A write with a condition on the source of a copy, or on size or time
 // (x-amz-if-match-...), is left alone.
-func Dialect() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	return dialect.Dialect{
 		Name:           "S3",
 		Statuses:       []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          judge,
@@ -46,21 +46,21 @@ func Dialect() ifmatch.Dialect {
 	}
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	code := codeOf(a)
 	switch a.StatusCode {
 	case http.StatusConflict:
 		if code == "ConditionalRequestConflict" {
-			return a.GoesAgain()
+			return a.Again()
 		}
 	case http.StatusNotFound:
 		h := a.Request.Header
 		if code == "NoSuchKey" && h.Get("If-Match") != "" && h.Get("X-Amz-Copy-Source") == "" { // it may be the source that is missing
-			return a.Stops(ifmatch.CauseGone, "NoSuchKey: there is no object")
+			return a.Gone("NoSuchKey: there is no object")
 		}
 	case http.StatusPreconditionFailed:
 		if code != "" && code != "PreconditionFailed" {
-			return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("unknown code %.64q", code))
+			return a.Stops(fmt.Sprintf("unknown code %.64q", code))
 		}
 		return a.AsRFC9110()
 	}
@@ -69,7 +69,7 @@ func judge(a *ifmatch.Answer) ifmatch.Verdict {
 
 // codeOf returns the error code in the body, empty where there is none (S3 API
 // Reference, "REST error responses").
-func codeOf(a *ifmatch.Answer) string {
+func codeOf(a *dialect.Answer) string {
 	var body struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string

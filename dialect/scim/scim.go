@@ -12,18 +12,18 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
 )
 
 // Dialect returns the dialect of SCIM 2.0.
-func Dialect() ifmatch.Dialect {
-	sent := ifmatch.InHeader("If-Match")
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	sent := dialect.InHeader("If-Match")
+	return dialect.Dialect{
 		Name: "SCIM",
-		Tokens: []ifmatch.Token{
-			{Sent: sent, Current: ifmatch.InHeader("ETag"), Tag: true},
-			{Sent: sent, Current: ifmatch.InBody("/meta/version"), Tag: true}, // RFC 7643 §3.1
+		Tokens: []dialect.Token{
+			{Sent: sent, Current: dialect.InHeader("ETag"), Tag: true},
+			{Sent: sent, Current: dialect.InBody("/meta/version"), Tag: true}, // RFC 7643 §3.1
 		},
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 		Judge:          judge,
@@ -32,7 +32,7 @@ func Dialect() ifmatch.Dialect {
 	}
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	if a.StatusCode != http.StatusConflict {
 		return a.AsRFC9110()
 	}
@@ -41,13 +41,13 @@ func judge(a *ifmatch.Answer) ifmatch.Verdict {
 	}
 	switch code, err := scimType(a.Body()); {
 	case err != nil:
-		return a.Stops(ifmatch.CauseUnattributed, "409 with a body that isn't SCIM's")
+		return a.Stops("409 with a body that isn't SCIM's")
 	case code == "uniqueness":
 		return a.Passes()
 	case code != "":
-		return a.Stops(ifmatch.CauseUnattributed, fmt.Sprintf("409 with the scimType %.40q", code))
+		return a.Stops(fmt.Sprintf("409 with the scimType %.40q", code))
 	}
-	return a.Refuses(ifmatch.CauseChanged)
+	return a.Conflict()
 }
 
 // scimType is the detail of an error, which services may leave out (RFC 7644

@@ -12,12 +12,12 @@ import (
 	"encoding/xml"
 	"net/http"
 
-	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // Dialect returns the dialect of WebDAV, CalDAV and CardDAV.
-func Dialect() ifmatch.Dialect {
-	return ifmatch.Dialect{
+func Dialect() dialect.Dialect {
+	return dialect.Dialect{
 		Name: "WebDAV",
 		Statuses: []int{
 			http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusPreconditionRequired,
@@ -26,28 +26,28 @@ func Dialect() ifmatch.Dialect {
 	}
 }
 
-func judge(a *ifmatch.Answer) ifmatch.Verdict {
+func judge(a *dialect.Answer) dialect.Verdict {
 	code := precondition(a.Body())
 	switch {
 	case a.StatusCode == http.StatusLocked:
-		return a.Stops(ifmatch.CauseLocked, "the resource is locked, and the write has no token of that lock")
+		return a.Locked("the resource is locked, and the write has no token of that lock")
 	case code != "":
-		return a.Stops(causeOf(code), code)
+		return refused(a, code)
 	case a.StatusCode == http.StatusForbidden || a.StatusCode == http.StatusConflict:
 		return a.Passes() // a missing collection, a missing right
 	}
 	return a.AsRFC9110() // it knows If, Lock-Token and Overwrite, and leaves them alone
 }
 
-// causeOf is the cause of a precondition code.
-func causeOf(code string) ifmatch.Cause {
+// refused is the verdict on an answer with a precondition code.
+func refused(a *dialect.Answer, code string) dialect.Verdict {
 	switch code {
 	case "lock-token-submitted", "lock-token-matches-request-uri", "no-conflicting-lock":
-		return ifmatch.CauseLocked
+		return a.Locked(code)
 	case "no-uid-conflict":
-		return ifmatch.CauseExists
+		return a.Exists(code)
 	}
-	return ifmatch.CauseUnattributed
+	return a.Stops(code)
 }
 
 // precondition is the first precondition code in an error body, empty where there

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/odata"
 )
 
@@ -106,7 +107,7 @@ type docStock struct {
 
 // docWriters has 8 writers add 1, 5 times each, by Update and by a Resource, and
 // then compares the document.
-func docWriters(t *testing.T, url string, d ifmatch.Dialect, opts ...ifmatch.UpdateOption) {
+func docWriters(t *testing.T, url string, d dialect.Dialect, opts ...ifmatch.UpdateOption) {
 	t.Helper()
 	opts = append([]ifmatch.UpdateOption{ifmatch.WithDialect(d), ifmatch.WithMaxAttempts(100), ifmatch.WithMaxElapsed(time.Minute)}, opts...)
 	ctx := context.Background()
@@ -240,7 +241,7 @@ func TestODataUpdates(t *testing.T) {
 // docCreate has 8 writers add 1 to a document that isn't there. Where the server
 // itself fails under two that create (CAP answers 500), it is unknown what became
 // of one.
-func docCreate(t *testing.T, url string, d ifmatch.Dialect) {
+func docCreate(t *testing.T, url string, d dialect.Dialect) {
 	t.Helper()
 	var all sync.WaitGroup
 	var done, unknown atomic.Int32

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // storeEnv is the value of IFMATCH_name, which run.sh sets. A missing one fails
@@ -60,7 +61,7 @@ func storeBase(t *testing.T) http.RoundTripper {
 // store is one object on a server.
 type store struct {
 	t       *testing.T
-	dialect ifmatch.Dialect
+	dialect dialect.Dialect
 	base    http.RoundTripper
 	url     string
 	put     http.Header // of each PUT and PATCH of the object itself

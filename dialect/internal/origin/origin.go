@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // Answer is what an origin answers.
@@ -88,7 +89,7 @@ type Case struct {
 }
 
 // Run sends the write of a case through the dialect and compares.
-func (o *Origin) Run(t *testing.T, d ifmatch.Dialect, c Case) {
+func (o *Origin) Run(t *testing.T, d dialect.Dialect, c Case) {
 	t.Helper()
 	if c.Method == "" {
 		c.Method = http.MethodPut
@@ -141,7 +142,7 @@ type Stock struct {
 
 // Writers has 8 of them add 1, 5 times each: by Update with a client of their own,
 // by Update over one Transport, and by a Resource. No addition may be lost.
-func Writers(t *testing.T, base http.RoundTripper, url string, d ifmatch.Dialect, opts ...ifmatch.UpdateOption) {
+func Writers(t *testing.T, base http.RoundTripper, url string, d dialect.Dialect, opts ...ifmatch.UpdateOption) {
 	t.Helper()
 	ctx := context.Background()
 	add := func(s *Stock) error { s.N++; return nil }
@@ -188,7 +189,7 @@ func Writers(t *testing.T, base http.RoundTripper, url string, d ifmatch.Dialect
 
 // Create has 8 writers add 1 to a document that isn't there: each creates it, or
 // adds to what another one created.
-func Create(t *testing.T, base http.RoundTripper, url string, d ifmatch.Dialect) {
+func Create(t *testing.T, base http.RoundTripper, url string, d dialect.Dialect) {
 	t.Helper()
 	var all sync.WaitGroup
 	client := &http.Client{Transport: base}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // Serve is what an origin does: it returns the answer to a request.
@@ -27,7 +28,7 @@ type Case struct {
 	Lose    int    // so many answers to writes are lost after the origin made them
 	Rival   func() // runs after the first that was lost
 	Shown   []string
-	Dialect ifmatch.Dialect
+	Dialect dialect.Dialect
 	Policy  ifmatch.Policy // nil: Stop
 	Options []ifmatch.Option
 

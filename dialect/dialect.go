@@ -1,0 +1,105 @@
+// Package dialect holds the words in which an HTTP API is described that carries
+// versions in its own way: where a write has the version that it was made from,
+// where an answer has the current one, and which answers refuse a write because of
+// it. A Dialect is given to ifmatch.WithDialect or ifmatch.WithDialects. The
+// packages below this one have the dialects of well-known APIs.
+//
+// The package only describes. It sends nothing, and doesn't know what is done about
+// a refusal.
+package dialect
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Dialect says how one API carries the version of a state, and which of its
+// answers refuse a write. A field that is unset is as in RFC 9110, so the zero
+// Dialect is RFC9110. A Dialect is a value; its functions may be called
+// concurrently and must not change what they are given.
+type Dialect struct {
+	// Name is used in texts.
+	Name string
+
+	// Tokens are the places where a write may carry a version. Those that a
+	// refused write has are all rewritten. The first one that fits is used
+	// where there is none yet: by Update, and after 428.
+	Tokens []Token
+
+	// Statuses are the answers to a write that may refuse it.
+	Statuses []int
+
+	// Judge says what an answer with one of Statuses means.
+	Judge func(*Answer) Verdict
+
+	// RefreshRequest changes the refresh, a request without body and
+	// condition for the URL that was written, where the state is elsewhere. It
+	// may change it in place and return it. A nil request, an error or another
+	// origin ends the call with CauseRefreshFailed. The function of
+	// WithRefreshRequest comes after it.
+	RefreshRequest func(*http.Request) (*http.Request, error)
+
+	// VersionOnly reports whether the refresh of such a write has its version,
+	// but not the state that it replaces: the refresh of an attachment asks its
+	// document, the refresh of a lease asks its blob. No policy gets that state:
+	// a call that wants it ends with CauseRefreshFailed, and Get and Update are
+	// an error. Nor does its content show that an earlier attempt was applied.
+	// Nil: of none.
+	VersionOnly func(*http.Request) bool
+
+	// WeakTags says that the API gives out weak entity-tags and compares them
+	// in If-Match, which RFC 9110 §13.1.1 forbids. They go back byte for byte,
+	// also where a strong one was refused.
+	WeakTags bool
+
+	// Conditions are header fields that look like conditions of their own,
+	// such as X-Ms-Lease-Id, and that Judge tells apart by the answer. A write
+	// with any other such field is left alone.
+	Conditions []string
+
+	// MergePatch is the media type of WithPatch.
+	MergePatch string
+
+	// MarkField is a header field of a write that the API stores with the
+	// object and returns in the same field of a HEAD, for WithWriteMark.
+	MarkField string
+
+	// Marks reports whether a write may have a MarkField. By default each PUT
+	// may that has a precondition. It is right for those that set the object's
+	// metadata anyway, and wrong for a copy that takes over its source's.
+	Marks func(*http.Request) bool
+
+	// NoCreate says that the API ignores If-None-Match: *, and has no other
+	// write to a URL that only creates: CreateIfAbsent is an error then.
+	NoCreate bool
+}
+
+// RFC9110 returns the default dialect.
+func RFC9110() Dialect {
+	return Dialect{
+		Name: "RFC 9110",
+		Tokens: []Token{
+			{Sent: InHeader("If-Match"), Current: InHeader("ETag"), Tag: true},
+			{Sent: InHeader("If-Unmodified-Since"), Current: InHeader("Last-Modified"), Tag: true},
+		},
+		Statuses:   []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+		Judge:      (*Answer).AsRFC9110,
+		MergePatch: "application/merge-patch+json",
+	}
+}
+
+// Check returns why a Dialect can't work, nil if it can. Each call that an invalid
+// Dialect is for ends with that error, and nothing is sent.
+func (d Dialect) Check() error {
+	for _, t := range d.Tokens {
+		if complaint := t.complaint(); complaint != "" {
+			return fmt.Errorf("dialect %s: %s", d.Name, complaint)
+		}
+	}
+	for _, status := range d.Statuses {
+		if status < 400 || status > 499 {
+			return fmt.Errorf("dialect %s: status %d can't refuse a write: 400 to 499", d.Name, status)
+		}
+	}
+	return nil
+}

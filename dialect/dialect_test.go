@@ -1,0 +1,92 @@
+package dialect
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestCheck: the error says what is wrong.
+func TestCheck(t *testing.T) {
+	v, w := InQuery("v"), InHeader("V")
+	for _, test := range []struct {
+		want string // "": it can work
+		d    Dialect
+	}{
+		{"", Dialect{}},
+		{"", RFC9110()},
+		{"", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(InBody("/v"))}}}},
+		{"", Dialect{Tokens: []Token{{Sent: v, Current: InBody("/v").Or(w)}}}},
+		{"", Dialect{Tokens: []Token{{Sent: InHeader("if-match"), Current: InBody("/v"), Tag: true}}}},
+		{"needs both places", Dialect{Tokens: []Token{{Sent: v}}}},
+		{"needs both places", Dialect{Tokens: []Token{{Current: w}}}},
+		{"needs both places", Dialect{Tokens: []Token{{Sent: InQuery(""), Current: w}}}},
+		{"no query", Dialect{Tokens: []Token{{Sent: v, Current: v}}}},
+		{"RFC 6901", Dialect{Tokens: []Token{{Sent: InBody("version"), Current: w}}}},
+		{"RFC 6901", Dialect{Tokens: []Token{{Sent: v, Current: InBody("/")}}}},
+		{"Tag is for", Dialect{Tokens: []Token{{Sent: v, Current: w, Tag: true}}}},
+		{"Or is for", Dialect{Tokens: []Token{{Sent: v.Or(w), Current: w}}}},
+		{"Or is for", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(w.Or(w))}}}},
+		{"Or wants", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(v)}}}},
+		{"Or wants", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(Place{})}}}},
+		{"Or wants", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(InBody("v"))}}}},
+		{"400 to 499", Dialect{Statuses: []int{412, 500}}},
+		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
+	} {
+		err := test.d.Check()
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v, want %q", test.d, err, test.want)
+		}
+	}
+}
+
+// TestPlaceIn: Or counts where the answer has nothing in the field, or where the
+// first place isn't one.
+func TestPlaceIn(t *testing.T) {
+	field, member := InHeader("x-version"), InBody("/v")
+	with, without := http.Header{"x-Version": {"1"}}, http.Header{"X-Version": {}}
+	for _, test := range []struct {
+		place Place
+		h     http.Header
+		want  Place
+	}{
+		{field, without, field}, {field.Or(member), without, member}, {field.Or(member), nil, member},
+		{member.Or(field), with, field}, {member, with, member},
+	} {
+		if got := test.place.In(test.h); got != test.want {
+			t.Errorf("%s in %v: %s, want %s", test.place, test.h, got, test.want)
+		}
+	}
+	if got := field.Or(member).In(with); got.Where() != Header || got.Name() != "X-Version" {
+		t.Errorf("a field that is there: %s", got)
+	}
+}
+
+// TestNewAnswer: the body is asked for once, when it is needed, and may be none.
+func TestNewAnswer(t *testing.T) {
+	asked := 0
+	a := NewAnswer(&http.Request{Method: http.MethodPut}, 409, nil, func() []byte { asked++; return []byte("why") })
+	if asked != 0 || string(a.Body()) != "why" || string(a.Body()) != "why" || asked != 1 || a.StatusCode != 409 || a.Request.Method != "PUT" {
+		t.Errorf("%+v, asked %d times", a, asked)
+	}
+	if got := NewAnswer(nil, 409, nil, nil).Body(); got != nil {
+		t.Errorf("a body: %q", got)
+	}
+}
+
+// TestVerdicts: each names its meaning, and has the reason that it was given.
+func TestVerdicts(t *testing.T) {
+	a := NewAnswer(nil, 409, nil, nil)
+	for kind, v := range map[Kind]Verdict{
+		KindPasses: a.Passes(), KindAsRFC9110: a.AsRFC9110(), KindConflict: a.Conflict(), KindRequired: a.Required(),
+		KindExpired: a.Expired(), KindAgain: a.Again(), KindExists: a.Exists("why"), KindGone: a.Gone("why"),
+		KindChanged: a.Changed("why"), KindLocked: a.Locked("why"), KindStops: a.Stops("why"),
+	} {
+		if v.Kind() != kind || (v.Reason() == "why") != (kind >= KindExists) {
+			t.Errorf("kind %d is %+v", kind, v)
+		}
+	}
+	if (Verdict{}) != a.Passes() {
+		t.Error("the zero Verdict doesn't pass")
+	}
+}
