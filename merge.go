@@ -122,16 +122,9 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	if p.err != nil {
 		return Decision{}, fmt.Errorf("MergeJSON: base: %w", p.err)
 	}
-	if c.call.req.Method == http.MethodPatch {
-		return Decision{}, errors.New("MergeJSON: the body of a PATCH isn't the document: send it with PUT")
-	}
-	body, err := c.call.originalBody()
+	mine, err := c.call.originalDocument()
 	if err != nil {
-		return Decision{}, fmt.Errorf("MergeJSON: the request's body: %w", err)
-	}
-	mine, err := parseCoded(body, c.call.req.Header)
-	if err != nil {
-		return Decision{}, fmt.Errorf("MergeJSON: the request's body: %w", err)
+		return Decision{}, fmt.Errorf("MergeJSON: %w", err)
 	}
 	current, err := c.Current(ctx)
 	if err != nil {
@@ -158,6 +151,22 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 		return Decision{}, err
 	}
 	return c.Replace(merged), nil
+}
+
+// originalDocument returns the document that the caller's own request carries.
+func (c *call) originalDocument() (*jsonedit.Document, error) {
+	if c.req.Method == http.MethodPatch {
+		return nil, errors.New("the body of a PATCH isn't the document: send it with PUT")
+	}
+	body, err := c.originalBody()
+	if err != nil {
+		return nil, fmt.Errorf("the request's body: %w", err)
+	}
+	doc, err := parseCoded(body, c.req.Header)
+	if err != nil {
+		return nil, fmt.Errorf("the request's body: %w", err)
+	}
+	return doc, nil
 }
 
 // parseCoded is jsonedit.Parse for a body that came with a header.
