@@ -9,13 +9,14 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/commit"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
 // write sends the edits of a batch as one write. What panics or ends the
 // goroutine here is a codec, a marker or an option: every caller gets an error.
 func (r *Resource[T]) write(edits *commit.Batch[T, share[T]]) {
-	b := &batch[T]{Resource: r, edits: edits, mark: newMarking(r.doc.marker)}
+	b := &batch[T]{Resource: r, edits: edits, mark: edit.NewMark(r.doc.marker)}
 	finished := false
 	defer func() {
 		if finished {
@@ -35,7 +36,7 @@ func (r *Resource[T]) write(edits *commit.Batch[T, share[T]]) {
 type batch[T any] struct {
 	*Resource[T]
 	edits   *commit.Batch[T, share[T]]
-	mark    *marking[T] // of all that is sent for them
+	mark    *edit.Mark[T] // of all that is sent for them
 	attempt *attempt[T]
 	total   Outcome
 }
@@ -121,9 +122,9 @@ func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
 	own := c.snapshot
 	own.Header = own.Header.Clone()
 	own.Outcome = own.Outcome.clone()
-	if len(c.state.body) > 0 {
+	if len(c.state.Text) > 0 {
 		own.Value = *new(T)
-		codec.Decode(c.state.body, &own.Value) // it was decoded before
+		codec.Decode(c.state.Text, &own.Value) // it was decoded before
 	}
 	return own
 }
@@ -136,21 +137,21 @@ func (o Outcome) clone() Outcome {
 // commitOn runs the batch until the server accepts. It returns nil where nothing
 // was written on a kept state: then nobody has a result yet.
 func (b *batch[T]) commitOn(ctx context.Context, kept *state[T]) (*committed[T], error) {
-	var made *draft[T]
+	var made *edit.Draft[T]
 	a := &attempt[T]{doc: b.doc, mark: b.mark, total: b.total, sent: b.total.Attempts > 0}
 	if b.attempt != nil {
 		a.until = b.attempt.until
 	}
 	b.attempt = a
 	before := b.total.Attempts
-	a.make = func(s *state[T]) (*draft[T], error) {
+	a.make = func(s *state[T]) (*edit.Draft[T], error) {
 		var err error
 		made, err = b.draft(s)
 		return made, err
 	}
 	snapshot, err := a.run(ctx, kept)
 	b.total = a.total
-	wrote := err == nil && a.total.Attempts > before && made != nil && !made.same
+	wrote := err == nil && a.total.Attempts > before && made != nil && !made.Same
 	if kept != nil && !wrote && a.found == nil {
 		return nil, err // run it again before anyone gets a result
 	}
@@ -160,48 +161,25 @@ func (b *batch[T]) commitOn(ctx context.Context, kept *state[T]) (*committed[T],
 	case a.found != nil:
 		return &committed[T]{snapshot, a.found, true, true}, nil
 	}
-	stored := &state[T]{Validators: snapshot.Validators, header: snapshot.Header, body: made.stored}
+	stored := &state[T]{Validators: snapshot.Validators, Document: edit.Document[T]{Text: made.Stored}, header: snapshot.Header}
 	return &committed[T]{snapshot, stored, wrote, false}, nil
 }
 
-// draft runs the edits of a batch one after another, and marks what they make.
-func (b *batch[T]) draft(s *state[T]) (*draft[T], error) {
-	current := s
+// draft runs the edits of a batch one after another, and marks what they make all
+// at once.
+func (b *batch[T]) draft(s *state[T]) (*edit.Draft[T], error) {
+	format, end := &b.doc.format, &s.Document
 	b.edits.Draft(b.attempt.inDoubt, func(run func(*T) error) (changed bool, err error) {
-		next, err := b.edit(current, run)
+		next, err := format.Step(end, b.mark, run)
 		if err != nil {
-			return false, err
+			return false, withTooLarge(err)
 		}
-		changed = next != current
-		current = next
+		changed = next != end
+		end = next
 		return changed, nil
 	})
-	if current == s {
-		return &draft[T]{value: s.value, stored: s.body, same: true}, nil
-	}
-	// All of it at once, from the state to the end, with the one mark.
-	return b.doc.finish(s, current, b.mark)
-}
-
-// edit runs one edit of a batch on s, and returns the state that the next one
-// sees. What it made must be such that it can be encoded, decoded again, and
-// marked by a function of the caller's: where that fails, or panics, it is this
-// edit's error and nobody else's.
-func (b *batch[T]) edit(s *state[T], run func(*T) error) (next *state[T], err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			next, err = nil, fmt.Errorf("ifmatch: update %q: encoding or decoding %T after the edit panicked: %v", b.doc.name, *new(T), p)
-		}
-	}()
-	made, err := b.doc.draft(s, run, nil)
-	if err != nil || made.same {
-		return s, err
-	}
-	if next, err = b.doc.decode(s.Validators, s.header, made.stored); err != nil {
-		return nil, err
-	}
-	next.placed, next.unversioned = s.placed, s.unversioned
-	return next, b.doc.takesMark(next, b.mark)
+	made, err := format.Finish(&s.Document, end, b.mark)
+	return made, withTooLarge(err)
 }
 
 // keep keeps the state for the next write, once the server was seen to store
@@ -215,12 +193,12 @@ func (r *Resource[T]) keep(ctx context.Context, s *state[T]) {
 		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*drain.KeepTime)
 		defer cancel()
 		stored, err := r.doc.read(ctx)
-		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.body, s.body) {
+		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.Text, s.Text) {
 			return
 		}
 		r.faithful = true
 	}
-	if kept, err := r.doc.decode(s.Validators, s.header, s.body); err == nil {
+	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
 		kept.placed, kept.unversioned = s.placed, s.unversioned
 		r.kept = kept
 	}

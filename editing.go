@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
@@ -37,7 +38,7 @@ func (a *attempt[T]) send(ctx context.Context, s *state[T]) (Snapshot[T], Outcom
 	var o Outcome
 	a.ended, a.err, a.found = nil, nil, nil
 	policy := &editing{
-		resolve: a.resolve, marked: a.mark != nil,
+		resolve: a.resolve, marked: a.mark.Kept(),
 		attemptsLeft: a.limits.maxAttempts, elapsedLeft: a.limits.maxElapsed,
 	}
 	ctx = a.doc.scope(ctx, policy, &o)
@@ -74,19 +75,19 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 	if s.unversioned != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, s.unversioned)
 	}
-	if s.absent && dialect != nil && (dialect.NoCreate || dialect.ownPlaces() && dialect.createPlace(d.sample(dialect, true)) == nil) {
+	if s.Absent && dialect != nil && (dialect.NoCreate || dialect.ownPlaces() && dialect.createPlace(d.sample(dialect, true)) == nil) {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
 	}
-	method, contentType := d.write(dialect, s.absent)
-	body, placed := a.draft.body, s.placed
-	if s.absent {
+	method, contentType := d.write(dialect, s.Absent)
+	body, placed := a.draft.Body, s.placed
+	if s.Absent {
 		placed = dialect.createPlace(d.sample(dialect, true))
 	}
 	body, err := setMembers(body, placed)
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
 	}
-	if placed == nil && !s.absent && dialect.ownPlaces() {
+	if placed == nil && !s.Absent && dialect.ownPlaces() {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no place for the version in such a %s", d.name, dialect.Name, method)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
@@ -98,7 +99,7 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 	switch {
 	case placed != nil:
 		putPlaced(req, placed)
-	case s.absent:
+	case s.Absent:
 		req.Header.Set("If-None-Match", "*")
 	case s.ETag != "":
 		req.Header.Set("If-Match", s.ETag)
@@ -129,16 +130,16 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 	}
 	a.doc.readVersions(s, a.doc.dialect(ctx))
 	open := c.Ambiguous || a.open != nil
-	mark := a.mark.find(&s.value)
-	if mark == MarkAbsent && c.refresh.unchanged {
-		mark = MarkUnknown // the read is stale, or the refusal lies
+	mark := a.mark.In(&s.Document)
+	if mark == edit.Absent && c.refresh.unchanged {
+		mark = edit.Unknown // the read is stale, or the refusal lies
 	}
 	switch mark {
-	case MarkFound:
+	case edit.Found:
 		found := s.snapshot()
 		a.ended, a.found = &found, s
 		return Decision{conflict: c, kind: decideApplied}, nil
-	case MarkUnknown:
+	case edit.Unknown:
 		if open {
 			return Decision{}, nil
 		}
@@ -152,16 +153,16 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 		a.err = err
 		return Decision{}, err
 	}
-	if next.same && open {
+	if next.Same && open {
 		return Decision{}, nil // an earlier draft may have been applied, and the read be stale
 	}
-	if next.same {
+	if next.Same {
 		same := s.snapshot()
 		a.ended = &same
 		return Decision{}, nil
 	}
 	a.draft = next
-	return c.Replace(next.body), nil
+	return c.Replace(next.Body), nil
 }
 
 // redirected is the error of a write that was refused where http.Client was
@@ -170,13 +171,13 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 func (a *attempt[T]) redirected(ctx context.Context, c *Conflict) error {
 	refused := c.call.req
 	err := fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", a.doc.name, refused.Method, redact.URL(refused.URL))
-	if a.mark == nil {
+	if !a.mark.Kept() {
 		return err
 	}
 	current, failed := c.Current(ctx)
 	if failed == nil {
 		var s *state[T]
-		if s, failed = a.doc.decode(current.Validators, current.Header, current.Body); failed == nil && a.mark.find(&s.value) == MarkAbsent {
+		if s, failed = a.doc.decode(current.Validators, current.Header, current.Body); failed == nil && a.mark.In(&s.Document) == edit.Absent {
 			return err
 		}
 	}
@@ -206,7 +207,7 @@ func (a *attempt[T]) answered(req *http.Request, resp *http.Response, o Outcome)
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
 	case success && o.Effect == EffectApplied:
-		s := Snapshot[T]{Validators: Validators(etag.Of(resp.Header)), Value: a.draft.value, Header: resp.Header}
+		s := Snapshot[T]{Validators: Validators(etag.Of(resp.Header)), Value: a.draft.Value, Header: resp.Header}
 		if ownPlaces {
 			s.Validators = Validators{} // they aren't the API's version
 		}

@@ -1,9 +1,9 @@
 package ifmatch
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"slices"
+	"fmt"
+
+	"github.com/ifmatch-go/ifmatch/internal/edit"
 )
 
 // Mark says whether a document holds the id of a write.
@@ -19,9 +19,6 @@ var markNames = [...]string{"unknown", "found", "absent"}
 
 // String returns the word of the mark, such as "found".
 func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
-
-// maxMarks is how many write ids a document keeps.
-const maxMarks = 64
 
 // Marks makes every Update of a document exact, also when answers are lost:
 // embed it in T. It keeps the ids of the last 64 writes in the document's member
@@ -56,31 +53,15 @@ func marksOf[T any](doc *T) (m *Marks) {
 	return nil
 }
 
-// put adds an id, and drops the oldest where there are too many.
-func (m *Marks) put(id string) {
-	if slices.Contains(m.IDs, id) {
-		return
+// markList returns the list of the Marks in a document, nil where it has none.
+func markList[T any](doc *T) *[]string {
+	if m := marksOf(doc); m != nil {
+		return &m.IDs
 	}
-	ids := append(slices.Clone(m.IDs), id)
-	m.IDs = ids[max(0, len(ids)-maxMarks):]
+	return nil
 }
 
-// find looks for an id. Absent means absent as long as an id that was there
-// before the write still is, or there was none and the list isn't full.
-func (m *Marks) find(id string, before []string) Mark {
-	if slices.Contains(m.IDs, id) {
-		return MarkFound
-	}
-	if len(before) == 0 && len(m.IDs) < maxMarks {
-		return MarkAbsent
-	}
-	if slices.ContainsFunc(m.IDs, func(there string) bool { return slices.Contains(before, there) }) {
-		return MarkAbsent
-	}
-	return MarkUnknown
-}
-
-// marker puts the id of a write into a document and finds it again.
+// marker is what WithMarker was given.
 type marker[T any] struct {
 	put  func(doc *T, id string)
 	find func(doc *T, id string) Mark
@@ -98,73 +79,31 @@ func WithMarker[T any](put func(doc *T, id string), find func(doc *T, id string)
 	return updateFunc(func(s *updateSettings) { s.marker = m })
 }
 
-// marking is the marker of one Update: its id stays the same over all attempts.
-type marking[T any] struct {
-	id     string
-	custom *marker[T]
-	before []string // the last ids on the read before the write, where T embeds Marks
-}
-
-// newMarking returns nil where T has no marker.
-func newMarking[T any](custom *marker[T]) *marking[T] {
+// markerOf returns how documents of type T hold marks. custom is the *marker[T] of
+// WithMarker, nil without it.
+func markerOf[T any](custom any) (edit.Marker[T], error) {
+	if custom != nil {
+		m, ok := custom.(*marker[T])
+		if !ok || m.put == nil || m.find == nil {
+			return edit.Marker[T]{}, fmt.Errorf("ifmatch: WithMarker: %T doesn't fit a document of %T, or a function is nil", custom, *new(T))
+		}
+		return edit.Marker[T]{Put: m.put, Find: m.look}, nil
+	}
 	_, embeds := any(new(T)).(marked)
 	_, pointerEmbeds := any(*new(T)).(marked)
-	if custom == nil && !embeds && !pointerEmbeds {
-		return nil
+	if embeds || pointerEmbeds {
+		return edit.Marker[T]{IDs: markList[T]}, nil
 	}
-	var id [16]byte
-	rand.Read(id[:])
-	return &marking[T]{id: hex.EncodeToString(id[:]), custom: custom}
+	return edit.Marker[T]{}, nil
 }
 
-// see keeps the ids of a document that was read, before it is edited.
-func (m *marking[T]) see(doc *T) {
-	if m == nil || m.custom != nil {
-		return
+// look calls find, whatever that returns.
+func (m *marker[T]) look(doc *T, id string) edit.Sighting {
+	switch m.find(doc, id) {
+	case MarkFound:
+		return edit.Found
+	case MarkAbsent:
+		return edit.Absent
 	}
-	m.before = nil
-	if embedded := marksOf(doc); embedded != nil {
-		ids := embedded.IDs // as many as the server likes
-		m.before = slices.Clone(ids[max(0, len(ids)-maxMarks):])
-	}
-}
-
-// put marks a document that is about to be written.
-func (m *marking[T]) put(doc *T) {
-	if m == nil {
-		return
-	}
-	if m.custom != nil {
-		m.custom.put(doc, m.id)
-		return
-	}
-	if embedded := marksOf(doc); embedded != nil {
-		embedded.IDs = slices.Clone(m.before) // whatever the edit made of them
-		embedded.put(m.id)
-	}
-}
-
-// in looks for the mark in a state. A document that isn't there has none.
-func (m *marking[T]) in(s *state[T]) Mark {
-	if m != nil && s.absent {
-		return MarkAbsent
-	}
-	return m.find(&s.value)
-}
-
-// find looks for the mark in a document that was read.
-func (m *marking[T]) find(doc *T) Mark {
-	if m == nil {
-		return MarkUnknown
-	}
-	if m.custom != nil {
-		if mark := m.custom.find(doc, m.id); mark == MarkFound || mark == MarkAbsent {
-			return mark
-		}
-		return MarkUnknown
-	}
-	if embedded := marksOf(doc); embedded != nil {
-		return embedded.find(m.id, m.before)
-	}
-	return MarkUnknown
+	return edit.Unknown
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -121,7 +122,8 @@ type document[T any] struct {
 	target *neturl.URL
 	name   string // url for texts
 	set    updateSettings
-	marker *marker[T]
+	format edit.Format[T]
+	marker edit.Marker[T]
 }
 
 func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
@@ -140,12 +142,10 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
 	d := &document[T]{client: clientOf(c), url: url, target: target, name: redact.URL(target), set: set}
-	if set.marker != nil {
-		m, ok := set.marker.(*marker[T])
-		if !ok || m.put == nil || m.find == nil {
-			return nil, fmt.Errorf("ifmatch: WithMarker: %T doesn't fit a document of %T, or a function is nil", set.marker, *new(T))
-		}
-		d.marker = m
+	_, isJSON := set.codec.(jsonCodec)
+	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: isJSON, Patch: set.patch}
+	if d.marker, err = markerOf[T](set.marker); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -153,17 +153,15 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 // state is a document as it was read.
 type state[T any] struct {
 	Validators
+	edit.Document[T]
 	header http.Header
-	body   []byte
-	value  T
-	absent bool     // there is none: a write creates it
 	placed []placed // the version, where a dialect has another than RFC 9110
 
 	unversioned error // why there is none, where the dialect wants one
 }
 
 func (s *state[T]) snapshot() Snapshot[T] {
-	return Snapshot[T]{Validators: s.Validators, Value: s.value, Header: s.header}
+	return Snapshot[T]{Validators: s.Validators, Value: s.Value, Header: s.header}
 }
 
 // scope puts the options into the context of a request.
@@ -210,7 +208,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	}
 	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
 		drain.Briefly(resp)
-		return &state[T]{header: resp.Header, absent: true}, nil
+		return &state[T]{Document: edit.Document[T]{Absent: true}, header: resp.Header}, nil
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusError(req.Method, asked, resp)
@@ -266,7 +264,7 @@ func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
 	if places == nil {
 		return
 	}
-	versions, err := currentVersions(places, s.header, s.body)
+	versions, err := currentVersions(places, s.header, s.Text)
 	if err != nil {
 		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
 		return
@@ -274,7 +272,7 @@ func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
 	for i := range places {
 		places[i].value = versions[i]
 	}
-	learnKinds(places, s.header, s.body)
+	learnKinds(places, s.header, s.Text)
 	s.ETag, s.placed = joined(versions), places
 }
 
@@ -294,11 +292,11 @@ func readState(resp *http.Response, limit int64) ([]byte, error) {
 }
 
 func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
-	s := &state[T]{Validators: v, header: h, body: body}
-	if err := d.set.codec.Decode(body, &s.value); err != nil {
-		return nil, fmt.Errorf("ifmatch: decode %q: %w", d.name, err)
+	read, err := d.format.Read(body)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return &state[T]{Validators: v, Document: read, header: h}, nil
 }
 
 // statusError reads an answer that is neither success nor a refusal.

@@ -27,23 +27,6 @@ func edited[T any](t *testing.T, doc string, edit func(*T) error) (stored string
 	return stored, err
 }
 
-// TestManyMarks: ids without end on a server's side are looked through once.
-func TestManyMarks(t *testing.T) {
-	const n = 300_000
-	list := func(id string) []string { return strings.Split(strings.Repeat(id, n), "") }
-	m := new(marking[markedDoc])
-	m.see(&markedDoc{Marks: Marks{IDs: list("a")}})
-	if len(m.before) > maxMarks {
-		t.Errorf("%d ids are kept", len(m.before))
-	}
-	if got := m.find(&markedDoc{Marks: Marks{IDs: list("b")}}); got != MarkUnknown {
-		t.Error(got)
-	}
-	if got := m.find(&markedDoc{Marks: Marks{IDs: append(list("b"), "a")}}); got != MarkAbsent {
-		t.Error(got)
-	}
-}
-
 // TestNotUnicode: strings that encoding/json decodes to the same, since they
 // aren't valid Unicode, are different ones.
 func TestNotUnicode(t *testing.T) {

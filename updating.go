@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/edit"
 )
 
 // attempt is one Update under way.
 type attempt[T any] struct {
 	doc   *document[T]
-	make  func(*state[T]) (*draft[T], error)
-	mark  *marking[T]
-	draft *draft[T]    // sent last
-	ended *Snapshot[T] // found without another write
-	found *state[T]    // holds the mark
-	err   error        // of edit, or of rendering what it made
+	make  func(*state[T]) (*edit.Draft[T], error)
+	mark  *edit.Mark[T]
+	draft *edit.Draft[T] // sent last
+	ended *Snapshot[T]   // found without another write
+	found *state[T]      // holds the mark
+	err   error          // of edit, or of rendering what it made
 
 	limits settings // what is left of WithMaxAttempts and WithMaxElapsed
 	until  time.Time
@@ -28,9 +30,12 @@ type attempt[T any] struct {
 
 // update runs the loop that the Transport's own doesn't cover: a lost answer
 // that the mark decides, and a document that somebody else created.
-func (d *document[T]) update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
-	mark := newMarking(d.marker)
-	a := &attempt[T]{doc: d, mark: mark, make: func(s *state[T]) (*draft[T], error) { return d.draft(s, edit, mark) }}
+func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapshot[T], error) {
+	mark := edit.NewMark(d.marker)
+	a := &attempt[T]{doc: d, mark: mark, make: func(s *state[T]) (*edit.Draft[T], error) {
+		made, err := d.format.Draft(&s.Document, mark, change)
+		return made, withTooLarge(err)
+	}}
 	return a.run(ctx, nil)
 }
 
@@ -58,24 +63,24 @@ func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		if err != nil {
 			return a.stop(ctx, err)
 		}
-		mark := MarkAbsent
+		mark := edit.Absent
 		if a.sent { // in the first round too: a batch may have been sent before
-			mark = a.mark.in(s)
+			mark = a.mark.In(&s.Document)
 		}
-		if s.absent && there {
-			mark = MarkUnknown // deleted, and the mark with it
+		if s.Absent && there {
+			mark = edit.Unknown // deleted, and the mark with it
 		}
 		switch {
-		case mark == MarkFound:
+		case mark == edit.Found:
 			return a.applied(s)
-		case mark == MarkUnknown && a.open != nil:
+		case mark == edit.Unknown && a.open != nil:
 			return a.fail(ctx, a.open)
 		}
-		there, a.inDoubt = !s.absent, a.open != nil
+		there, a.inDoubt = !s.Absent, a.open != nil
 		if a.draft, err = a.make(s); err != nil {
 			return a.stop(ctx, err)
 		}
-		if a.draft.same {
+		if a.draft.Same {
 			if a.open != nil {
 				return a.fail(ctx, a.open)
 			}
@@ -137,20 +142,20 @@ func (a *attempt[T]) goesOn(ctx context.Context, s *state[T], err error) bool {
 	if a.err != nil || ctx.Err() != nil || a.limits.maxAttempts <= 0 || !time.Now().Before(a.until) {
 		return false
 	}
-	lost := a.mark != nil && errors.Is(err, ErrOutcomeUnknown)
-	return lost || s.absent && a.doc.set.create && a.total.Cause == CauseExists
+	lost := a.mark.Kept() && errors.Is(err, ErrOutcomeUnknown)
+	return lost || s.Absent && a.doc.set.create && a.total.Cause == CauseExists
 }
 
 // lookAgain returns the state that holds the mark, after a write that ended
 // without success: where there is a marker it is looked for at every refusal.
 func (a *attempt[T]) lookAgain(ctx context.Context, err error) *state[T] {
-	if a.mark == nil || ctx.Err() != nil || a.err != nil && a.open == nil {
+	if !a.mark.Kept() || ctx.Err() != nil || a.err != nil && a.open == nil {
 		return nil
 	}
 	if a.open == nil && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
 		return nil
 	}
-	if s, failed := a.read(ctx); failed == nil && a.mark.in(s) == MarkFound {
+	if s, failed := a.read(ctx); failed == nil && a.mark.In(&s.Document) == edit.Found {
 		return s
 	}
 	return nil

@@ -1,10 +1,9 @@
 package ifmatch
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
@@ -37,9 +36,7 @@ func (c *call) newMark() string {
 			return ""
 		}
 	}
-	var id [16]byte
-	rand.Read(id[:])
-	return hex.EncodeToString(id[:])
+	return edit.NewID()
 }
 
 // bearsMark reports whether the current state is what this call wrote.

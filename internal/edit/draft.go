@@ -1,0 +1,237 @@
+package edit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+)
+
+// Draft is what edits made of a document.
+type Draft[T any] struct {
+	Value  T
+	Body   []byte // what is sent; nil where Same
+	Stored []byte // the document that it makes
+	Same   bool   // nothing was changed
+}
+
+// Draft runs edit on a freshly decoded value of the document, puts the mark into
+// what it made, and renders that. It leaves the document as it is. An error of
+// edit is returned as it is.
+func (f *Format[T]) Draft(d *Document[T], m *Mark[T], edit func(*T) error) (*Draft[T], error) {
+	v, err := f.fresh(d)
+	if err != nil {
+		return nil, err
+	}
+	before, err := f.render(v)
+	if err != nil {
+		return nil, err
+	}
+	m.see(v)
+	if err := edit(v); err != nil {
+		return nil, err
+	}
+	after, err := f.render(v)
+	if err != nil {
+		return nil, err
+	}
+	if !d.Absent && bytes.Equal(before, after) {
+		return &Draft[T]{Value: *v, Stored: d.Text, Same: true}, nil
+	}
+	if m.Kept() {
+		m.put(v)
+		if after, err = f.render(v); err != nil {
+			return nil, err
+		}
+	}
+	made := &Draft[T]{Value: *v}
+	if made.Body, made.Stored, err = f.texts(d, before, after); err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
+	}
+	if err := f.readsAs(made.Stored, after); err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
+	}
+	return made, f.keepsMark(made.Stored, m)
+}
+
+// Step runs one edit of several, and returns the document that the next one sees:
+// d itself where edit changed nothing. What edit made must be such that it can
+// be rendered, decoded again, and marked by functions of the user's. Where these
+// fail or panic, that is the error of this edit and of no other. Finish puts the
+// mark in.
+func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next *Document[T], err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			next, err = nil, fmt.Errorf("ifmatch: update %q: encoding or decoding %T after the edit panicked: %v", f.Name, *new(T), p)
+		}
+	}()
+	made, err := f.Draft(d, new(Mark[T]), edit)
+	if err != nil {
+		return nil, err
+	}
+	if made.Same {
+		return d, nil
+	}
+	read, err := f.Read(made.Stored)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.takesMark(&read, m); err != nil {
+		return nil, err
+	}
+	return &read, nil
+}
+
+// Finish puts the mark into what the steps from d to end made, and renders that.
+// Without a step that changed something, end is d.
+func (f *Format[T]) Finish(d, end *Document[T], m *Mark[T]) (*Draft[T], error) {
+	if end == d {
+		return &Draft[T]{Value: d.Value, Stored: d.Text, Same: true}, nil
+	}
+	made := &Draft[T]{Value: end.Value, Body: end.Text, Stored: end.Text}
+	if m.Kept() {
+		if err := f.putMark(made, d, end, m); err != nil {
+			return nil, err
+		}
+	}
+	if f.Patch && !d.Absent {
+		patch, err := jsonedit.MergePatch(d.Text, d.Text, made.Stored) // of the documents themselves
+		if err != nil {
+			patch, err = f.patchOf(d, made) // which may have a name twice
+		}
+		if err != nil {
+			return nil, err
+		}
+		made.Body = patch
+	}
+	return made, f.keepsMark(made.Stored, m)
+}
+
+// putMark puts the mark into a draft that is made of end.
+func (f *Format[T]) putMark(made *Draft[T], d, end *Document[T], m *Mark[T]) error {
+	seen, err := f.fresh(d)
+	if err != nil {
+		return err
+	}
+	v, err := f.fresh(end)
+	if err != nil {
+		return err
+	}
+	before, err := f.render(v)
+	if err != nil {
+		return err
+	}
+	m.see(seen)
+	m.put(v)
+	after, err := f.render(v)
+	if err != nil {
+		return err
+	}
+	made.Value, made.Stored = *v, after
+	if f.JSON {
+		made.Stored, err = jsonedit.Patch(end.Text, before, after)
+	}
+	made.Body = made.Stored
+	return err
+}
+
+// texts returns what is sent to make after of the document, and what is stored
+// then. before is how T renders the document.
+func (f *Format[T]) texts(d *Document[T], before, after []byte) (body, stored []byte, err error) {
+	if f.Patch && !f.JSON {
+		return nil, nil, errors.New("WithPatch is for JSON")
+	}
+	if d.Absent || !f.JSON {
+		return after, after, nil
+	}
+	if stored, err = jsonedit.Patch(d.Text, before, after); err != nil || !f.Patch {
+		return stored, stored, err
+	}
+	body, err = jsonedit.MergePatch(d.Text, before, after)
+	return body, stored, err
+}
+
+// patchOf is the merge patch from how T renders the document to how it renders the
+// draft.
+func (f *Format[T]) patchOf(d *Document[T], made *Draft[T]) ([]byte, error) {
+	before, err := f.render(&d.Value)
+	if err != nil {
+		return nil, err
+	}
+	after, err := f.render(&made.Value)
+	if err != nil {
+		return nil, err
+	}
+	return jsonedit.MergePatch(d.Text, before, after)
+}
+
+// readsAs returns an error where T reads another value from the document that is
+// stored than from what it rendered after the edit: the edit would be lost. T may
+// read members that it doesn't write, or know one by several names.
+func (f *Format[T]) readsAs(stored, after []byte) error {
+	if bytes.Equal(stored, after) {
+		return nil
+	}
+	var got, want T
+	if err := f.Decode(stored, &got); err != nil {
+		return fmt.Errorf("decode what the edit made: %w", err)
+	}
+	read, err := f.Encode(&got)
+	if err != nil {
+		return fmt.Errorf("encode %T: %w", got, err)
+	}
+	if jsonedit.Same(read, after) {
+		return nil
+	}
+	// It need not render the same twice, nor be able to read what it renders.
+	if f.Decode(after, &want) != nil || reflect.DeepEqual(got, want) {
+		return nil
+	}
+	if meant, err := f.Encode(&want); err != nil || jsonedit.Same(read, meant) {
+		return err
+	}
+	return fmt.Errorf("%T would read the document otherwise than the edit left it: it reads a member by a name that it doesn't write", got)
+}
+
+// keepsMark returns an error where the document lacks the mark that was put into
+// it: then an own write couldn't be told from another's.
+func (f *Format[T]) keepsMark(stored []byte, m *Mark[T]) error {
+	if !m.Kept() {
+		return nil
+	}
+	var check T
+	if err := f.Decode(stored, &check); err != nil {
+		return fmt.Errorf("ifmatch: decode what was encoded of %T: %w", check, err)
+	}
+	if m.find(&check) != Found {
+		return fmt.Errorf("ifmatch: %T doesn't keep the mark of Marks or WithMarker: embed Marks by value, and let the JSON have its member", check)
+	}
+	return nil
+}
+
+// takesMark returns an error where the document can't be marked, so that the edit
+// that made it so is left out, and no other.
+func (f *Format[T]) takesMark(d *Document[T], m *Mark[T]) (err error) {
+	if !m.Kept() {
+		return nil
+	}
+	v, err := f.fresh(d)
+	if err != nil {
+		return err
+	}
+	if m.marker.IDs != nil {
+		if m.marker.IDs(v) == nil {
+			return fmt.Errorf("ifmatch: the edit leaves a %T without its Marks", *v)
+		}
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("ifmatch: WithMarker: put panicked after the edit: %v", p)
+		}
+	}()
+	m.put(v)
+	return nil
+}

@@ -1,0 +1,58 @@
+// Package edit says what an edit makes of a document: the text to store, the text
+// to send for it, and the mark in it by which the write is recognised later.
+//
+// A document is a text that is decoded into a T, edited as such, and rendered. Of
+// JSON, what T doesn't know is kept. The package knows neither where documents are
+// read from nor how they are written.
+package edit
+
+import "fmt"
+
+// Codec decodes and renders documents. Decode may keep b, and Encode may return
+// what it keeps.
+type Codec interface {
+	Decode(b []byte, v any) error
+	Encode(v any) ([]byte, error)
+}
+
+// Format is how documents of type T are decoded, edited and rendered. It may be
+// used concurrently as far as its Codec may.
+type Format[T any] struct {
+	Codec
+	Name  string // of the document, for the texts of errors
+	JSON  bool   // the Codec is that of encoding/json: what T doesn't know is kept
+	Patch bool   // what is sent is a JSON Merge Patch (RFC 7396); JSON only
+}
+
+// Document is a document as it was read.
+type Document[T any] struct {
+	Text   []byte
+	Value  T    // decoded from Text
+	Absent bool // there is none: a write creates it
+}
+
+// Read decodes a text. The Document keeps the text.
+func (f *Format[T]) Read(text []byte) (Document[T], error) {
+	d := Document[T]{Text: text}
+	if err := f.Decode(text, &d.Value); err != nil {
+		return Document[T]{}, fmt.Errorf("ifmatch: decode %q: %w", f.Name, err)
+	}
+	return d, nil
+}
+
+// fresh decodes the document once more: an edit may change what it gets.
+func (f *Format[T]) fresh(d *Document[T]) (*T, error) {
+	if d.Absent {
+		return new(T), nil
+	}
+	again, err := f.Read(d.Text)
+	return &again.Value, err
+}
+
+func (f *Format[T]) render(v *T) ([]byte, error) {
+	text, err := f.Encode(v)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: encode %T: %w", *v, err)
+	}
+	return text, nil
+}
