@@ -27,7 +27,7 @@ func (al *alignment) matchEqual() error {
 	for i, g := range inBefore {
 		switch {
 		case g.before[0] != i || len(g.after) == 0:
-			// It is done, or none is left.
+			// The group is done, or nothing of it is left.
 		case len(g.after) >= len(g.before) || al.interchangeable(g):
 			al.linkInOrder(g)
 		case al.linkInPlace(g, inAfter):

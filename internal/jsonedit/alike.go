@@ -31,8 +31,8 @@ func groupAlike(before, after []value) (inBefore, inAfter []*alike) {
 	return inBefore, inAfter
 }
 
-// linkInOrder links as many as there are: all at their own index where that
-// leaves none, or else in order.
+// linkInOrder links as many elements of a group as there are: all at their own
+// index where each is still there, or else in order.
 func (al *alignment) linkInOrder(g *alike) {
 	if !slices.ContainsFunc(g.before, func(i int) bool { return !al.equalAt(i) }) {
 		for _, i := range g.before {
@@ -45,9 +45,9 @@ func (al *alignment) linkInOrder(g *alike) {
 	}
 }
 
-// linkInPlace links a group that lost some when those that are left are at their
-// own index, and at the index of the others is something that was nowhere before:
-// they were changed in place.
+// linkInPlace links a group that lost elements, where it reads as a change in
+// place: the elements that are left have their own index, and at the index of each
+// other one is something new. It reports whether it did.
 func (al *alignment) linkInPlace(g *alike, inAfter []*alike) bool {
 	inPlace := 0
 	for _, i := range g.before {
@@ -107,9 +107,9 @@ func (al *alignment) whichRemoved(g *alike) error {
 	return &editError{al.where.at(g.before[0]), whyAlike}
 }
 
-// removalOrder returns for each element after the edit the one before it, as if
-// elements had only been removed. It is -1 where there is no such reading, or
-// more than one, and for what was nowhere before.
+// removalOrder returns, for each element after the edit, its index before the
+// edit, as if elements had only been removed. It is -1 where there is no such
+// reading, or more than one, and for what was nowhere before.
 func removalOrder(inBefore, inAfter []*alike) []int {
 	first := slices.Repeat([]int{-1}, len(inAfter))
 	last := slices.Repeat([]int{-1}, len(inAfter))

@@ -31,8 +31,9 @@ type Member struct {
 // The zero Member is returned where there is none. Elements of arrays aren't
 // looked for.
 //
-// A name that occurs twice on the way is ErrTwice. Find keeps nothing of the text
-// in memory but the text: that may come from a server, and be large.
+// A name that occurs twice on the way is ErrTwice. The text may come from a server
+// and be large, so Find goes through it without an index of its values. The Member
+// shares the text's memory.
 func Find(text []byte, pointer string) (Member, error) {
 	if !json.Valid(text) {
 		return Member{}, notJSON(text)
@@ -98,8 +99,9 @@ func Put(text []byte, pointer, value string, kind Kind) ([]byte, error) {
 }
 
 // WithMembersOf returns the document with the members that another one has under
-// these pointers. A member that the other one lacks stays as it is, and so does
-// one whose object is missing here.
+// these pointers, as they are written there. A member that the other document
+// lacks stays as it is. Where a value on the way to a member is no object here,
+// the member is left out. A name that occurs twice on the way is ErrTwice.
 func (d *Document) WithMembersOf(other *Document, pointers []string) (*Document, error) {
 	if len(pointers) == 0 {
 		return d, nil

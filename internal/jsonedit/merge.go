@@ -23,16 +23,17 @@ func (e *Overlap) Error() string {
 // didn't change is copied from theirs byte for byte. Overlapping changes are an
 // *Overlap.
 //
-//  1. Objects merge member by member, at every depth, also those that both sides
-//     added.
+//  1. Objects merge member by member, at every depth, also where both sides added
+//     the object.
 //  2. Arrays whose elements are told apart by one of the keys, which are names of
-//     members, merge element by element: in the order of theirs, then those that
-//     mine added. Each array uses the first key that is a string or a number in
+//     members, merge element by element: in the order of theirs, with the elements
+//     that mine added at the end. Each array uses the first key that is a string or a number in
 //     each element, and another one in each.
 //  3. Everything else is one value. It may have been changed by one side, or by
 //     both to the same; see Same.
 //
-// A side that removes a member and one that changes something in it overlap.
+// Where one side removes a member and the other changes something in it, they
+// overlap.
 func Merge(base, mine, theirs *Document, keys ...string) ([]byte, error) {
 	m := merging{keys: keys}
 	e := m.mergeValue(sides{base.root(), mine.root(), theirs.root()}, nil)
@@ -80,7 +81,7 @@ func (m *merging) mergeValue(s sides, where *path) *edit {
 }
 
 // mergeParts merges the members of an object, or the elements of an array by
-// their keys: in the order of theirs, then those that mine added.
+// their keys: in the order of theirs, with the parts that mine added at the end.
 func (m *merging) mergeParts(all sideParts, where func(name string) *path) *edit {
 	items := make([]item, 0, len(all.theirs.parts))
 	changed := false

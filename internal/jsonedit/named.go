@@ -74,7 +74,7 @@ func (n named) get(name string) value {
 
 // ownedBy returns which members of the document belong to each name that T
 // renders: as encoding/json decodes, a member belongs to the name that is equal,
-// or else to the one that is equal but for case.
+// or else to the name that differs in case only.
 func (n named) ownedBy(rendered ...named) map[string][]int {
 	exact := make(map[string]bool)
 	folded := make(map[string][]string)
@@ -120,7 +120,7 @@ func foldName(name string) string {
 	return string(folded)
 }
 
-// foldRune returns the smallest rune that is equal to r but for case.
+// foldRune returns the smallest rune that differs from r in case only, or r.
 func foldRune(r rune) rune {
 	for {
 		next := unicode.SimpleFold(r)
