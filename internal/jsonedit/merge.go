@@ -27,8 +27,8 @@ func (e *Overlap) Error() string {
 //     the object.
 //  2. Arrays whose elements are told apart by one of the keys, which are names of
 //     members, merge element by element: in the order of theirs, with the elements
-//     that mine added at the end. Each array uses the first key that is a string or a number in
-//     each element, and another one in each.
+//     that mine added at the end. Each array uses the first key that is a string or
+//     a number in each element, and another one in each.
 //  3. Everything else is one value. It may have been changed by one side, or by
 //     both to the same; see Same.
 //
