@@ -26,7 +26,7 @@ type call struct {
 	rec       *record          // what OutcomeOf finds; nil as long as there is one attempt
 	result    *Outcome         // of WithOutcome; may be nil
 	dialect   *preparedDialect // nil: RFC 9110
-	mark      string           // of WithWriteMark, in dialect.MarkField of each write; empty: none
+	writeID   string           // of WithWriteID, in dialect.WriteIDField of each write; empty: none
 	deadline  time.Time        // of the last attempt's start; zero until the first refusal or failure
 	outcome   Outcome
 	named     *url.URL // whose redact.URL the last exchange has

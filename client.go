@@ -125,10 +125,10 @@ func (t *Transport) effective() *settings {
 // nothing made before: no copy of the body, no field added, nobody asking for
 // the outcome of an answer that comes through.
 func (t *Transport) plain(req *http.Request, s *scope, d *preparedDialect) bool {
-	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.writeMark || s.settings.repeats != nil || s.settings.expectContinue != nil) {
+	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.writeIDs || s.settings.repeats != nil || s.settings.expectContinue != nil) {
 		return false
 	}
-	if t.settings != nil && (t.settings.writeMark || t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
+	if t.settings != nil && (t.settings.writeIDs || t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
 		return false
 	}
 	if req.Response != nil && leftOpen(req) != nil {

@@ -59,7 +59,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	c.outcome.Cause = cause
 	c.traceRefused(g, resp.StatusCode)
 	recalls := c.recalls(g)
-	if c.first == nil && c.traits.stops && !recalls && c.mark == "" {
+	if c.first == nil && c.traits.stops && !recalls && c.writeID == "" {
 		return nil, Decision{}, cmp.Or(why, ErrConflict)
 	}
 	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone && c.manner == asGiven {
@@ -74,7 +74,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	}
 	conflict := c.newConflict(g)
 	var decision Decision
-	if c.bearsMark(conflict) {
+	if c.bearsWriteID(conflict) {
 		return conflict, Decision{}, ownWrite{conflict}
 	}
 	if why == nil && recalls {

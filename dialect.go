@@ -38,7 +38,7 @@ func newDialect(d dialect.Dialect) *preparedDialect {
 	if d.MergePatch == "" {
 		d.MergePatch = defaults.MergePatch
 	}
-	d.MarkField = http.CanonicalHeaderKey(d.MarkField)
+	d.WriteIDField = http.CanonicalHeaderKey(d.WriteIDField)
 	made := &preparedDialect{Dialect: d}
 	if err := d.Check(); err != nil {
 		made.err = &dialectError{fmt.Errorf("ifmatch: %w", err)}

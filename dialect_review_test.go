@@ -248,19 +248,19 @@ func TestNoVersions(t *testing.T) {
 	}
 }
 
-// TestJudgeSees: Judge and Marks find a field however the caller spelled it, and the
+// TestJudgeSees: Judge and WriteIDs find a field however the caller spelled it, and the
 // body that Judge gets is a copy.
 func TestJudgeSees(t *testing.T) {
 	d, seen := inField, ""
-	d.Marks = func(req *http.Request) bool { return req.Header.Get("X-Copy-From") == "" }
+	d.WriteIDs = func(req *http.Request) bool { return req.Header.Get("X-Copy-From") == "" }
 	d.Judge = func(a *dialect.Answer) dialect.Verdict {
 		seen = a.Request.Header.Get("X-Copy-From")
 		clear(a.Body())
 		return a.Passes()
 	}
 	s := alwaysRefuses(409, "as it is", "X-Version", "7")
-	r := putVia(t, NewTransport(s, Stop, WithDialect(d), WithWriteMark()), mine(), "x-copy-from: /source", "X-If-Version: 6")
-	if r.body != "as it is" || seen != "/source" || r.resp.Request.Header.Get("X-Mark") != "" {
+	r := putVia(t, NewTransport(s, Stop, WithDialect(d), WithWriteID()), mine(), "x-copy-from: /source", "X-If-Version: 6")
+	if r.body != "as it is" || seen != "/source" || r.resp.Request.Header.Get("X-Write-Id") != "" {
 		t.Errorf("%q, %v, saw %q", r.body, r.err, seen)
 	}
 }
@@ -336,22 +336,22 @@ func TestDialectHosts(t *testing.T) {
 	}
 }
 
-// TestFoundMarkHasNoTag: the answer made for a write that was found has no ETag
+// TestFoundWriteIDHasNoTag: the answer made for a write that was found has no ETag
 // that would be a version.
-func TestFoundMarkHasNoTag(t *testing.T) {
+func TestFoundWriteIDHasNoTag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		mark, n := "", 0
+		id, n := "", 0
 		s := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
 			if semantics.Safe(req.Method) {
-				return 200, http.Header{"X-Version": {"8"}, "X-Mark": {mark}}, ""
+				return 200, http.Header{"X-Version": {"8"}, "X-Write-Id": {id}}, ""
 			}
 			if n++; n == 1 {
-				mark = req.Header.Get("X-Mark")
+				id = req.Header.Get("X-Write-Id")
 				return 0, nil, ""
 			}
 			return 409, nil, `{"code":"stale"}`
 		}}
-		r := putVia(t, NewTransport(s, Stop, WithDialect(inField), WithWriteMark()), mine(), "X-If-Version: 7")
+		r := putVia(t, NewTransport(s, Stop, WithDialect(inField), WithWriteID()), mine(), "X-If-Version: 7")
 		if r.err != nil || r.resp.StatusCode != 204 || r.resp.Header.Get("Etag") != "" {
 			t.Errorf("%s, %v: %q", r.summary(), r.resp, s.log)
 		}

@@ -30,7 +30,7 @@ type versioned struct {
 	busy    int                      // and so many with "busy"
 	answer  func(version int) string // to GET; JSON by default
 	locked  bool
-	touched string // the field X-Mark of the last write
+	touched string // the field X-Write-Id of the last write
 }
 
 func (o *versioned) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -53,7 +53,7 @@ func (o *versioned) serve(req *http.Request, body []byte) (int, http.Header, str
 	header := http.Header{"X-Version": {fmt.Sprint(o.version)}}
 	switch req.Method {
 	case http.MethodHead:
-		header.Set("X-Mark", o.touched)
+		header.Set("X-Write-Id", o.touched)
 		return 200, header, ""
 	case http.MethodGet:
 		if o.answer != nil {
@@ -85,7 +85,7 @@ func (o *versioned) serve(req *http.Request, body []byte) (int, http.Header, str
 	o.version++
 	json.Unmarshal(body, &o.state)
 	delete(o.state, "version")
-	o.touched = req.Header.Get("X-Mark")
+	o.touched = req.Header.Get("X-Write-Id")
 	return 200, header, "{}"
 }
 
@@ -108,7 +108,7 @@ func inventedDialect(sent, current dialect.Place) dialect.Dialect {
 			}
 			return a.Passes()
 		},
-		MarkField: "X-Mark",
+		WriteIDField: "X-Write-Id",
 	}
 }
 
@@ -308,9 +308,9 @@ func TestBadDialects(t *testing.T) {
 	}
 }
 
-// TestWriteMark: an answer that was lost is recognised whatever was sent, and
-// under every policy; a mark that isn't there proves nothing.
-func TestWriteMark(t *testing.T) {
+// TestWriteID: an answer that was lost is recognised whatever was sent, and
+// under every policy; an id that isn't there proves nothing.
+func TestWriteID(t *testing.T) {
 	d := inventedDialect(dialect.InQuery("version"), dialect.InHeader("X-Version"))
 	for _, policy := range []Policy{Stop, Resend, Unconditional, PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, nil })} {
 		for _, rival := range []bool{false, true} {
@@ -329,7 +329,7 @@ func TestWriteMark(t *testing.T) {
 				})
 				var out Outcome
 				ctx := WithOutcome(t.Context(), &out)
-				c := &http.Client{Transport: NewTransport(base, policy, WithDialect(d), WithWriteMark())}
+				c := &http.Client{Transport: NewTransport(base, policy, WithDialect(d), WithWriteID())}
 				req, err := http.NewRequestWithContext(ctx, http.MethodPut, thing+"?version=7", strings.NewReader("{}"))
 				if err != nil {
 					t.Fatal(err)

@@ -26,15 +26,15 @@ func (c *call) begin() (*http.Response, error) {
 		first = c.req.WithContext(c.req.Context())
 		first.Body, _ = c.payload.spool.open()
 	}
-	c.expects, c.mark = c.addsExpect(), c.newMark()
-	if c.expects || c.mark != "" {
+	c.expects, c.writeID = c.addsExpect(), c.newWriteID()
+	if c.expects || c.writeID != "" {
 		first = first.WithContext(first.Context())
 		first.Header = field.Clone(c.req.Header)
 		if c.expects {
 			first.Header["Expect"] = []string{"100-continue"}
 		}
-		if c.mark != "" {
-			field.Set(first.Header, c.dialect.MarkField, c.mark)
+		if c.writeID != "" {
+			field.Set(first.Header, c.dialect.WriteIDField, c.writeID)
 		}
 	}
 	resp, err := c.send(first)

@@ -62,8 +62,8 @@ type settings struct {
 	budgetTokens, budgetCost int // of the constructors only
 	expectContinue           *int64
 	uniqueBody               bool
-	ownRead                  bool // a read that Get, Update or Resource make: repeated like a refresh
-	writeMark                bool
+	ownRead                  bool                             // a read that Get, Update or Resource make: repeated like a refresh
+	writeIDs                 bool                             // of WithWriteID
 	dialects                 []*hosts.Table[*preparedDialect] // the first that has the host counts
 	traces                   []*Trace
 	logger                   *slog.Logger
@@ -102,7 +102,7 @@ func (s settings) over(base settings) settings {
 		s.expectContinue = base.expectContinue
 	}
 	s.uniqueBody = s.uniqueBody || base.uniqueBody
-	s.writeMark = s.writeMark || base.writeMark
+	s.writeIDs = s.writeIDs || base.writeIDs
 	if len(base.dialects) > 0 {
 		s.dialects = append(s.dialects[:len(s.dialects):len(s.dialects)], base.dialects...)
 	}

@@ -65,7 +65,7 @@ func (c *call) newRefreshRequest(ctx context.Context, r *refresh, method string,
 	}).WithContext(ctx)
 	if d := c.dialect; d != nil {
 		req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
-		field.Drop(req.Header, d.MarkField)
+		field.Drop(req.Header, d.WriteIDField)
 		req.Header = field.Canonical(req.Header)
 		if d.RefreshRequest != nil {
 			changed, err := changeRefresh(req, write, d.RefreshRequest, needState)

@@ -60,14 +60,16 @@ type Dialect struct {
 	// MergePatch is the media type of WithPatch.
 	MergePatch string
 
-	// MarkField is a header field of a write that the API stores with the
-	// object and returns in the same field of a HEAD, for WithWriteMark.
-	MarkField string
+	// WriteIDField is a header field that the API stores with an object, as its
+	// metadata, and returns in the answer to a HEAD. WithWriteID puts the id of a
+	// write there. Empty: the API has no such field.
+	WriteIDField string
 
-	// Marks reports whether a write may have a MarkField. By default each PUT
-	// may that has a precondition. It is right for those that set the object's
-	// metadata anyway, and wrong for a copy that takes over its source's.
-	Marks func(*http.Request) bool
+	// WriteIDs reports whether a write may carry the field. A write that sets the
+	// metadata of the object may. A copy that takes over the metadata of its
+	// source may not, since the field would replace them. Nil: every PUT under a
+	// precondition may.
+	WriteIDs func(*http.Request) bool
 
 	// NoCreate says that the API ignores If-None-Match: *, and has no other
 	// write to a URL that only creates: CreateIfAbsent is an error then.

@@ -29,14 +29,14 @@ func (n network) Do(req *http.Request) (*http.Response, error) {
 // A copy takes over the metadata of its source, so it has no mark: the SDK spells
 // its fields in lower case.
 func TestCopyHasNoMark(t *testing.T) {
-	for field, marked := range map[string]bool{"x-ms-copy-source": false, "x-ms-blob-type": true} {
+	for field, identified := range map[string]bool{"x-ms-copy-source": false, "x-ms-blob-type": true} {
 		sent := 0
 		client := newClient(t, network(func(req *http.Request) {
 			sent++
-			if got := req.Header.Get(azureblob.MarkField) != ""; got != marked {
-				t.Errorf("%s: marked %t", field, got)
+			if got := req.Header.Get(azureblob.WriteIDField) != ""; got != identified {
+				t.Errorf("%s: identified %t", field, got)
 			}
-		}), []policy.Policy{azifmatch.New(ifmatch.Resend, ifmatch.WithDialect(azureblob.Dialect()), ifmatch.WithWriteMark())}, nil)
+		}), []policy.Policy{azifmatch.New(ifmatch.Resend, ifmatch.WithDialect(azureblob.Dialect()), ifmatch.WithWriteID())}, nil)
 		req, err := runtime.NewRequest(t.Context(), http.MethodPut, "https://account.blob.core.windows.net/container/blob")
 		if err != nil {
 			t.Fatal(err)

@@ -20,9 +20,9 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
-// MarkField is where WithWriteMark puts the id of a write: blob metadata, which
+// WriteIDField is where WithWriteID puts the id of a write: blob metadata, which
 // HEAD returns. The names of metadata are identifiers of C#, without a hyphen.
-const MarkField = "X-Ms-Meta-Ifmatchwrite"
+const WriteIDField = "X-Ms-Meta-Ifmatchwrite"
 
 // Dialect returns the dialect of Azure Blob Storage. The code in x-ms-error-code
 // says what a 412 means:
@@ -48,8 +48,8 @@ func Dialect() dialect.Dialect {
 		RefreshRequest: toBlob,
 		VersionOnly:    replacesOther,
 		Conditions:     conditions[:],
-		MarkField:      MarkField,
-		Marks:          setsMetadata,
+		WriteIDField:   WriteIDField,
+		WriteIDs:       setsMetadata,
 	}
 }
 

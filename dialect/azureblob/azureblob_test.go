@@ -14,7 +14,7 @@ import (
 type store struct {
 	version int // 0: there is none
 	body    string
-	mark    string
+	writeID string
 	leased  bool
 	code    string // of the next refusals, in place of the right one; "none": no code at all
 }
@@ -39,7 +39,7 @@ func (s *store) serve(req *http.Request, body string) (int, http.Header, string)
 		case req.Header.Get("X-Ms-Range") != "" && req.Method == http.MethodGet:
 			return 206, http.Header{"Etag": {s.tag()}}, s.body[:1]
 		}
-		return 200, http.Header{"Etag": {s.tag()}, "X-Ms-Meta-Ifmatchwrite": {s.mark}}, s.body
+		return 200, http.Header{"Etag": {s.tag()}, "X-Ms-Meta-Ifmatchwrite": {s.writeID}}, s.body
 	}
 	refusal := func(status int, code string) (int, http.Header, string) {
 		if s.code != "" {
@@ -64,7 +64,7 @@ func (s *store) serve(req *http.Request, body string) (int, http.Header, string)
 	if query.Get("comp") == "appendblock" {
 		body = s.body + body
 	}
-	s.version, s.body, s.mark = s.version+1, body, req.Header.Get("X-Ms-Meta-Ifmatchwrite")
+	s.version, s.body, s.writeID = s.version+1, body, req.Header.Get("X-Ms-Meta-Ifmatchwrite")
 	return 201, http.Header{"Etag": {s.tag()}}, ""
 }
 
@@ -188,13 +188,13 @@ func TestDialect(t *testing.T) {
 	}
 }
 
-// TestWriteMark: a lost answer is recognised under every policy; a rival's later
+// TestWriteID: a lost answer is recognised under every policy; a rival's later
 // write isn't taken for ours.
-func TestWriteMark(t *testing.T) {
+func TestWriteID(t *testing.T) {
 	for name, policy := range map[string]ifmatch.Policy{"Stop": ifmatch.Stop, "Resend": ifmatch.Resend, "Rebuild": storetest.Rebuild()} {
 		lost := storetest.Case{
 			Dialect: Dialect(), Policy: policy, Lose: 1, Method: "PUT", URL: blob, Header: []string{fresh}, Body: "mine",
-			Options: []ifmatch.Option{ifmatch.WithWriteMark()},
+			Options: []ifmatch.Option{ifmatch.WithWriteID()},
 		}
 		sent := []string{"PUT /account/container/blob mine lost", "PUT /account/container/blob mine 412", "HEAD /account/container/blob 200"}
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestWriteMark(t *testing.T) {
 		t.Run(name+", after a rival", func(t *testing.T) {
 			s := &store{version: 2}
 			c := lost
-			c.Serve, c.Rival = s.serve, func() { s.version, s.body, s.mark = 9, "rival's", "another" }
+			c.Serve, c.Rival = s.serve, func() { s.version, s.body, s.writeID = 9, "rival's", "another" }
 			c.Want = append(sent[:3:3], "outcome unknown: unknown, unattributed")
 			if policy == ifmatch.Policy(ifmatch.Resend) { // the last writer wins
 				c.Want = append(sent[:3:3], "GET /account/container/blob 200", "PUT /account/container/blob mine 201", "201: applied, changed")
@@ -216,9 +216,9 @@ func TestWriteMark(t *testing.T) {
 	}
 }
 
-// TestMarked: only a write that sets the object's metadata has a mark.
-func TestMarked(t *testing.T) {
-	for target, marked := range map[string]bool{
+// TestWriteIDs: only a write that sets the object's metadata has a write id.
+func TestWriteIDs(t *testing.T) {
+	for target, identified := range map[string]bool{
 		"?" + sas: true, "?comp=blocklist&" + sas: true, "?comp=metadata": true, "?comp=block&blockid=MQ": false, "?comp=lease": false,
 		"?restype=container&comp=metadata": false,
 	} {
@@ -226,11 +226,11 @@ func TestMarked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Dialect().Marks(req); got != marked {
+		if got := Dialect().WriteIDs(req); got != identified {
 			t.Errorf("%s: %t", target, got)
 		}
 		req.Header.Set("X-Ms-Copy-Source", "/a/b")
-		if Dialect().Marks(req) {
+		if Dialect().WriteIDs(req) {
 			t.Errorf("%s: a copy", target)
 		}
 	}

@@ -9,11 +9,11 @@ import (
 )
 
 // TestLowerCaseNames: the SDK spells the names of its fields in lower case. A copy
-// isn't marked, and a lease is told apart, all the same.
+// gets no write id, and a lease is told apart, all the same.
 func TestLowerCaseNames(t *testing.T) {
 	for name, test := range map[string]struct {
 		field, tag string
-		marked     bool
+		identified bool
 		writes     int
 		cause      ifmatch.Cause
 	}{
@@ -30,11 +30,11 @@ func TestLowerCaseNames(t *testing.T) {
 			if strings.HasSuffix(name, "no code") {
 				s.code = "none"
 			}
-			writes, marked := 0, false
+			writes, identified := 0, false
 			base := roundTrip(func(req *http.Request) (int, http.Header, string) {
 				if req.Method == http.MethodPut {
 					writes++
-					marked = req.Header.Get(MarkField) != ""
+					identified = req.Header.Get(WriteIDField) != ""
 				}
 				return s.serve(req, "mine")
 			})
@@ -45,11 +45,11 @@ func TestLowerCaseNames(t *testing.T) {
 			}
 			req.Header[test.field] = []string{"1"}
 			req.Header.Set("If-Match", test.tag)
-			if _, err := ifmatch.NewTransport(base, ifmatch.Resend, ifmatch.WithDialect(Dialect()), ifmatch.WithWriteMark()).RoundTrip(req); err != nil {
+			if _, err := ifmatch.NewTransport(base, ifmatch.Resend, ifmatch.WithDialect(Dialect()), ifmatch.WithWriteID()).RoundTrip(req); err != nil {
 				t.Fatal(err)
 			}
-			if marked != test.marked || writes != test.writes || out.Cause != test.cause {
-				t.Errorf("marked %t, %d writes, %v: %v", marked, writes, out.Cause, out.Err)
+			if identified != test.identified || writes != test.writes || out.Cause != test.cause {
+				t.Errorf("identified %t, %d writes, %v: %v", identified, writes, out.Cause, out.Err)
 			}
 		})
 	}

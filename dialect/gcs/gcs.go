@@ -20,10 +20,10 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
-// MarkField is where WithWriteMark puts the id of a write through the XML API:
+// WriteIDField is where WithWriteID puts the id of a write through the XML API:
 // object metadata, which HEAD returns. The JSON API has metadata in the body, so
 // JSON has none.
-const MarkField = "X-Goog-Meta-Ifmatch-Write"
+const WriteIDField = "X-Goog-Meta-Ifmatch-Write"
 
 // JSON returns the dialect of the JSON API, with the versions in the query:
 // ifGenerationMatch, where 0 stands for a write that only creates, and
@@ -97,8 +97,8 @@ func XML() dialect.Dialect {
 			}
 			return req.Header.Get("X-Goog-Copy-Source") != ""
 		},
-		MarkField: MarkField,
-		Marks: func(req *http.Request) bool {
+		WriteIDField: WriteIDField,
+		WriteIDs: func(req *http.Request) bool {
 			return req.URL.RawQuery == "" && req.Header.Get("X-Goog-Copy-Source") == ""
 		},
 	}

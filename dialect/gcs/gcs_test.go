@@ -19,7 +19,7 @@ import (
 type store struct {
 	generation, metageneration int // 0: there is none
 	body                       string
-	mark                       string
+	writeID                    string
 	reason                     string // of the 412, or its code
 	metadata                   string // the answer to a refresh, where it isn't the right one
 	number                     string // the same for the fields of the XML API
@@ -63,7 +63,7 @@ func (s *store) serveXML(req *http.Request, body string) (int, http.Header, stri
 		if s.generation == 0 {
 			return 404, nil, ""
 		}
-		header := http.Header{"Etag": {`"md5"`}, "X-Goog-Generation": {fmt.Sprint(s.generation)}, "X-Goog-Metageneration": {fmt.Sprint(s.metageneration)}, "X-Goog-Meta-Ifmatch-Write": {s.mark}}
+		header := http.Header{"Etag": {`"md5"`}, "X-Goog-Generation": {fmt.Sprint(s.generation)}, "X-Goog-Metageneration": {fmt.Sprint(s.metageneration)}, "X-Goog-Meta-Ifmatch-Write": {s.writeID}}
 		if s.number != "" {
 			header.Set("X-Goog-Generation", s.number)
 		}
@@ -88,7 +88,7 @@ func (s *store) write(req *http.Request, body string) (int, http.Header, string)
 	} else {
 		s.generation, s.metageneration = s.generation+1, 1
 	}
-	s.body, s.mark = body, req.Header.Get("X-Goog-Meta-Ifmatch-Write")
+	s.body, s.writeID = body, req.Header.Get("X-Goog-Meta-Ifmatch-Write")
 	return 200, nil, ""
 }
 
@@ -236,7 +236,7 @@ func TestXML(t *testing.T) {
 			"PUT /bucket/n " + generation + "5 mine 412", "HEAD /bucket/n 200", "GET /bucket/n 200", "412: not applied, no validator",
 		}}},
 		"signed above": {there(), storetest.Case{Header: []string{generation + "5", "Authorization: GOOG4-HMAC-SHA256 Credential=c"}, Text: refusedXML, Want: alone("5", "412: not applied, signed above")}},
-		"an answer lost, marked": {there(), storetest.Case{Lose: 1, Policy: ifmatch.Stop, Options: []ifmatch.Option{ifmatch.WithWriteMark()}, Header: []string{generation + "7"}, Want: []string{
+		"an answer lost, with a write id": {there(), storetest.Case{Lose: 1, Policy: ifmatch.Stop, Options: []ifmatch.Option{ifmatch.WithWriteID()}, Header: []string{generation + "7"}, Want: []string{
 			"PUT /bucket/n " + generation + "7 mine lost", "PUT /bucket/n " + generation + "7 mine 412", "HEAD /bucket/n 200", "204: applied, own earlier write",
 		}}},
 	} {

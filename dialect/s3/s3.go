@@ -17,9 +17,9 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
-// MarkField is where WithWriteMark puts the id of a write: object metadata,
+// WriteIDField is where WithWriteID puts the id of a write: object metadata,
 // which HEAD returns.
-const MarkField = "X-Amz-Meta-Ifmatch-Write"
+const WriteIDField = "X-Amz-Meta-Ifmatch-Write"
 
 // Dialect returns the dialect of S3. It differs from RFC 9110 in this:
 //
@@ -41,8 +41,8 @@ func Dialect() dialect.Dialect {
 		Judge:          judge,
 		RefreshRequest: toObject,
 		VersionOnly:    replacesOther,
-		MarkField:      MarkField,
-		Marks:          setsMetadata,
+		WriteIDField:   WriteIDField,
+		WriteIDs:       setsMetadata,
 	}
 }
 

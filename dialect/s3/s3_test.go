@@ -14,7 +14,7 @@ import (
 type store struct {
 	version int // 0: there is none
 	body    string
-	mark    string
+	writeID string
 	busy    int    // so many writes run into another operation
 	code    string // of the 412
 	missing string // the code of the 404; NoSuchKey by default
@@ -42,7 +42,7 @@ func (s *store) serve(req *http.Request, body string) (int, http.Header, string)
 		case s.version == 0:
 			return fault(404, "NoSuchKey")
 		}
-		return 200, http.Header{"Etag": {s.tag()}, "X-Amz-Meta-Ifmatch-Write": {s.mark}}, s.body
+		return 200, http.Header{"Etag": {s.tag()}, "X-Amz-Meta-Ifmatch-Write": {s.writeID}}, s.body
 	}
 	match, none := req.Header.Get("If-Match"), req.Header.Get("If-None-Match")
 	switch {
@@ -58,7 +58,7 @@ func (s *store) serve(req *http.Request, body string) (int, http.Header, string)
 	case match != "" && match != s.tag(), none != "" && s.version > 0:
 		return fault(412, s.code)
 	}
-	s.version, s.body, s.mark = s.version+1, body, req.Header.Get("X-Amz-Meta-Ifmatch-Write")
+	s.version, s.body, s.writeID = s.version+1, body, req.Header.Get("X-Amz-Meta-Ifmatch-Write")
 	return 200, http.Header{"Etag": {s.tag()}}, ""
 }
 
@@ -177,13 +177,13 @@ func TestDialect(t *testing.T) {
 	}
 }
 
-// TestWriteMark: a lost answer is recognised under every policy; a rival's later
+// TestWriteID: a lost answer is recognised under every policy; a rival's later
 // write isn't taken for ours.
-func TestWriteMark(t *testing.T) {
+func TestWriteID(t *testing.T) {
 	for name, policy := range map[string]ifmatch.Policy{"Stop": ifmatch.Stop, "Resend": ifmatch.Resend, "Rebuild": storetest.Rebuild()} {
 		lost := storetest.Case{
 			Dialect: Dialect(), Policy: policy, Lose: 1, Method: "PUT", URL: object, Header: []string{`If-Match: "2"`}, Body: "mine",
-			Shown: []string{"If-Match"}, Options: []ifmatch.Option{ifmatch.WithWriteMark()},
+			Shown: []string{"If-Match"}, Options: []ifmatch.Option{ifmatch.WithWriteID()},
 		}
 		sent := []string{`PUT /bucket/key If-Match: "2" mine lost`, `PUT /bucket/key If-Match: "2" mine 412`, "HEAD /bucket/key 200"}
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestWriteMark(t *testing.T) {
 		t.Run(name+", after a rival", func(t *testing.T) {
 			s := &store{version: 2, code: "PreconditionFailed"}
 			c := lost
-			c.Serve, c.Rival = s.serve, func() { s.version, s.body, s.mark = 9, "rival's", "another" }
+			c.Serve, c.Rival = s.serve, func() { s.version, s.body, s.writeID = 9, "rival's", "another" }
 			c.Want = append(sent[:3:3], "outcome unknown: unknown, unattributed")
 			if policy == ifmatch.Policy(ifmatch.Resend) { // the last writer wins
 				c.Want = append(sent[:3:3], "GET /bucket/key 200", `PUT /bucket/key If-Match: "9" mine 200`, "200: applied, changed")
@@ -205,20 +205,20 @@ func TestWriteMark(t *testing.T) {
 	}
 }
 
-// TestMarked: only a write that sets the object's metadata has a mark.
-func TestMarked(t *testing.T) {
-	for target, marked := range map[string]bool{
+// TestWriteIDs: only a write that sets the object's metadata has a write id.
+func TestWriteIDs(t *testing.T) {
+	for target, identified := range map[string]bool{
 		"": true, "?x-id=PutObject": true, "?partNumber=1&uploadId=u": false, "?tagging": false,
 	} {
 		req, err := http.NewRequest(http.MethodPut, object+target, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Dialect().Marks(req); got != marked {
+		if got := Dialect().WriteIDs(req); got != identified {
 			t.Errorf("%s: %t", target, got)
 		}
 		req.Header.Set("X-Amz-Copy-Source", "/a/b")
-		if Dialect().Marks(req) {
+		if Dialect().WriteIDs(req) {
 			t.Errorf("%s: a copy", target)
 		}
 	}

@@ -102,7 +102,7 @@ func TestAzureBlobOwnWrites(t *testing.T) {
 	azureBlob(t, "own").own(201, "", storeMine, storeLarge)
 }
 
-// TestAzureBlobCopy: a copy has its source's metadata, so it isn't marked.
+// TestAzureBlobCopy: a copy has its source's metadata, so it gets no write id.
 func TestAzureBlobCopy(t *testing.T) {
 	t.Parallel()
 	storeNeeds(t, "azurite")
@@ -111,8 +111,8 @@ func TestAzureBlobCopy(t *testing.T) {
 	from.set(storeFirst)
 	tag := to.set(storeTheirs)
 	to.put = http.Header{"X-Ms-Copy-Source": {from.url}}
-	to.write(ifmatch.Stop, "PUT", to.url, "", storeMatch(tag), ifmatch.WithWriteMark()).want(t, "PUT 202", ifmatch.EffectUnknown, ifmatch.CauseNone)
-	if resp, _ := to.ask("HEAD", to.url, "", nil); resp.Header.Get("X-Ms-Meta-A") != "b" || resp.Header.Get(to.dialect.MarkField) != "" {
+	to.write(ifmatch.Stop, "PUT", to.url, "", storeMatch(tag), ifmatch.WithWriteID()).want(t, "PUT 202", ifmatch.EffectUnknown, ifmatch.CauseNone)
+	if resp, _ := to.ask("HEAD", to.url, "", nil); resp.Header.Get("X-Ms-Meta-A") != "b" || resp.Header.Get(to.dialect.WriteIDField) != "" {
 		t.Errorf("%v", resp.Header)
 	}
 }

@@ -238,10 +238,10 @@ func (l *storeLosing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, errors.New("connection reset by peer")
 }
 
-// own loses the answer to a write, with and without the mark, and with a rival
+// own loses the answer to a write, with and without a write id, and with a rival
 // who writes afterwards.
 func (s *store) own(ok int, bodies ...string) {
-	markField := s.dialect.MarkField
+	idField := s.dialect.WriteIDField
 	unknown := func(sent storeSent) bool {
 		return errors.Is(sent.err, ifmatch.ErrOutcomeUnknown) && sent.outcome.Effect == ifmatch.EffectUnknown
 	}
@@ -258,34 +258,34 @@ func (s *store) own(ok int, bodies ...string) {
 		resend := policy == ifmatch.Policy(ifmatch.Resend)
 		for _, body := range bodies {
 			s.t.Logf("%s, %d bytes", policyName, len(body))
-			marked := lose(policy, body, nil, ifmatch.WithWriteMark())
+			identified := lose(policy, body, nil, ifmatch.WithWriteID())
 			// A server that refuses before it has read a large body, and closes, makes
 			// one more of the repeats fail: what was lost is known all the same.
-			marked.outcome.Exchanges = slices.CompactFunc(marked.outcome.Exchanges, func(a, b ifmatch.Exchange) bool { return a.Err != nil && b.Err != nil })
-			marked.want(s.t, "PUT failed, PUT 412, HEAD 200", ifmatch.EffectApplied, ifmatch.CauseOwnEarlierWrite)
-			if marked.status != http.StatusNoContent {
-				s.t.Errorf("status %d, %v", marked.status, marked.err)
+			identified.outcome.Exchanges = slices.CompactFunc(identified.outcome.Exchanges, func(a, b ifmatch.Exchange) bool { return a.Err != nil && b.Err != nil })
+			identified.want(s.t, "PUT failed, PUT 412, HEAD 200", ifmatch.EffectApplied, ifmatch.CauseOwnEarlierWrite)
+			if identified.status != http.StatusNoContent {
+				s.t.Errorf("status %d, %v", identified.status, identified.err)
 			}
-			if resp, _ := s.ask("HEAD", s.url, "", nil); len(resp.Header.Get(markField)) != 32 {
-				s.t.Errorf("the object has no mark: %v", resp.Header)
+			if resp, _ := s.ask("HEAD", s.url, "", nil); len(resp.Header.Get(idField)) != 32 {
+				s.t.Errorf("the object has no write id: %v", resp.Header)
 			}
 
-			// Without the mark only Resend may look: at the content.
+			// Without the id only Resend may look: at the content.
 			plain := lose(policy, body, nil)
 			if resend && plain.outcome.Cause != ifmatch.CauseOwnEarlierWrite || !resend && !unknown(plain) {
-				s.t.Errorf("without a mark: %s: %v, %v", plain.exchanges(), plain.outcome.Effect, plain.err)
+				s.t.Errorf("without a write id: %s: %v, %v", plain.exchanges(), plain.outcome.Effect, plain.err)
 			}
-			if resp, _ := s.ask("HEAD", s.url, "", nil); resp.Header.Get(markField) != "" {
-				s.t.Errorf("a mark that nobody asked for: %v", resp.Header)
+			if resp, _ := s.ask("HEAD", s.url, "", nil); resp.Header.Get(idField) != "" {
+				s.t.Errorf("a write id that nobody asked for: %v", resp.Header)
 			}
 
-			for _, mark := range []http.Header{nil, {markField: {"another"}}} {
+			for _, id := range []http.Header{nil, {idField: {"another"}}} {
 				rival := func() {
-					if resp, text := s.ask("PUT", s.url, storeTheirs, mark); resp.StatusCode != ok {
+					if resp, text := s.ask("PUT", s.url, storeTheirs, id); resp.StatusCode != ok {
 						s.t.Errorf("rival: %s %.300s", resp.Status, text)
 					}
 				}
-				beaten := lose(policy, body, rival, ifmatch.WithWriteMark())
+				beaten := lose(policy, body, rival, ifmatch.WithWriteID())
 				switch {
 				case !resend:
 					if !unknown(beaten) {
