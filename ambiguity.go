@@ -217,5 +217,5 @@ func (c *call) policyContext() context.Context {
 	if c.traits.callsNobody {
 		return c.req.Context()
 	}
-	return c.pass.within(c.req.Context())
+	return c.turn.Within(c.req.Context())
 }

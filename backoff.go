@@ -112,7 +112,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
 		return err
 	}
 	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.pace.Bounded() {
-		c.lease.extend(d)
+		c.turn.Extend(d)
 	}
 	c.traceWaiting(reason, d)
 	c.addWaited(c.sleep(ctx, d))

@@ -10,6 +10,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -37,7 +38,6 @@ type call struct {
 	seen     seen          // what this flow saw under write's tag; zero without Remember
 	manner   manner        // how write came about
 	onceMore bool          // write is what was refused before, since the refresh gave the same validator
-	trying   bool          // write carries a tag that was handed over in the lane
 	expects  bool          // we put Expect: 100-continue on it
 	handled  bool          // the first answer wasn't the last
 	keyed    bool          // an attempt had an Idempotency-Key: net/http may have repeated it
@@ -54,11 +54,9 @@ type call struct {
 	repeatPace pace.Failures
 	waited     time.Duration // since the last exchange
 	refusals   int
-	transients int   // repeats after failures
-	lost       int   // races lost while waiting for a strong validator
-	free       int   // attempts under a tag that was handed over
-	pass       *pass // of this call; nil outside of a lane
-	lease      *pass // pass, or that under which the caller made this call
+	transients int // repeats after failures
+	lost       int // races lost while waiting for a strong validator
+	turn       turn
 }
 
 // manner says how a write came about.
@@ -125,7 +123,7 @@ func (c *call) follow(resp *http.Response, err error) (*http.Request, error) {
 
 // release lets go of what a call holds, on every path.
 func (c *call) release() {
-	c.pass.leave()
+	c.turn.Leave()
 	if c.payload.spool != nil {
 		c.payload.spool.release()
 	}
@@ -187,7 +185,7 @@ func (c *call) startClock() {
 
 // exhausted reports whether no attempt is left that may end in a refusal.
 func (c *call) exhausted() bool {
-	return c.outcome.Attempts-c.transients-c.free+c.lost >= c.attempts(c.traits)
+	return c.outcome.Attempts-c.transients-c.turn.handedTries+c.lost >= c.attempts(c.traits)
 }
 
 // left is the time until the limits or the context's deadline.
@@ -238,4 +236,106 @@ func (c *call) keepRefusal() {
 	}
 	kept := c.keep(c.refusal)
 	c.kept = &kept
+}
+
+// turn is what a call has of the lane of its target. Only the functions below
+// change it.
+type turn struct {
+	lane.Turn           // zero until the call has lost a race and entered the lane
+	underHandedTag bool // the write that is sent next carries a tag that was handed over
+	handedTries    int  // writes under such a tag that were refused; they are no attempts
+}
+
+// enterLane waits for the call's turn at its target, unless it has one.
+func (c *call) enterLane() error {
+	if c.turn.Turn != (lane.Turn{}) {
+		return nil
+	}
+	target := lane.TargetOf(dropPlaced(nil, c.write.URL, c.guard.placed))
+	var err error
+	c.turn.Turn, err = c.transport.lanes.Enter(c.req.Context(), target, c.await)
+	return err
+}
+
+// await ends when wake is signalled or closed, after d where d isn't negative, and
+// with the call's context and limits. It is the call's lane.Wait.
+func (c *call) await(wake <-chan struct{}, d time.Duration) error {
+	start := time.Now()
+	err := awaitWithin(c.req.Context(), c.req.Cancel, wake, d, c.deadline.Sub(start))
+	c.addWaited(time.Since(start))
+	if cancelled := c.cancelled(c.req.Context()); cancelled != nil {
+		return cancelled
+	}
+	return err
+}
+
+// awaitWithin ends when wake is signalled, after d where d isn't negative, and with
+// the context or cancel. Where the limit ends it the error is ErrElapsed,
+// otherwise it is nil.
+func awaitWithin(ctx context.Context, cancel, wake <-chan struct{}, d, limit time.Duration) error {
+	late := d < 0 || d > limit
+	if late {
+		d = limit
+	}
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-wake:
+	case <-timer.C:
+		if late {
+			return ErrElapsed
+		}
+	case <-ctx.Done():
+	case <-cancel:
+	}
+	return nil
+}
+
+// takeHandedTag returns the tag that the writer before got for its write, where
+// this one may try it before it asks. The tag is offered once.
+func (c *call) takeHandedTag(g guard, needState bool) string {
+	if c.first != nil {
+		return ""
+	}
+	handed := c.turn.Handed()
+	if needState || !c.mayTry(handed, g) {
+		return ""
+	}
+	c.turn.underHandedTag = true
+	return handed.Tag
+}
+
+// mayTry reports whether the tag that was handed over is one that this call's own
+// refresh might have given.
+func (c *call) mayTry(handed lane.Handed, g guard) bool {
+	if handed.Tag == "" || g.names(handed.Tag) {
+		return false
+	}
+	if g.kind != guardTags || g.placed != nil || g.date != "" {
+		return false // it needs more than a tag
+	}
+	return c.traits.lastWriterWins && *c.refreshRequest == nil && sameRefresh(handed.Write, c.write)
+}
+
+// countHandedTry takes note of a refusal: under a tag that was handed over it
+// costs no attempt.
+func (c *call) countHandedTry() {
+	if c.turn.underHandedTag {
+		c.turn.underHandedTag = false
+		c.turn.handedTries++
+	}
+}
+
+// handOver leaves the tag of an accepted write's answer, which is of what is now
+// stored (RFC 9110 §9.3.4), to the next writer in the lane.
+func (c *call) handOver(resp *http.Response) {
+	if c.turn.Turn == (lane.Turn{}) {
+		return
+	}
+	var handed lane.Handed
+	v := etag.Of(resp.Header)
+	if c.guard.placed == nil && c.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
+		handed = lane.Handed{Tag: v.ETag, Write: c.write}
+	}
+	c.turn.HandOver(handed)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 )
 
@@ -27,7 +28,7 @@ type Transport struct {
 	base     http.RoundTripper // nil: http.DefaultTransport as found
 	settings *settings         // nil: defaults
 	budget   pace.Budget       // of repeats after failures, for all calls
-	lanes    lanes             // of writers that lost a race
+	lanes    lane.Lanes        // of writers that lost a race
 }
 
 // NewClient returns an *http.Client whose Transport is

@@ -98,10 +98,7 @@ func (c *call) meet(resp *http.Response) {
 	c.startClock()
 	c.refusals++
 	c.refusal, c.kept = resp, nil
-	if c.trying {
-		c.trying = false
-		c.free++ // a tag that was handed over costs no attempt
-	}
+	c.countHandedTry()
 }
 
 // decide asks the policy.

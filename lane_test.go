@@ -15,13 +15,6 @@ import (
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 )
 
-// laneSize is how many lanes a Transport has at the moment.
-func laneSize(t *Transport) int {
-	t.lanes.mu.Lock()
-	defer t.lanes.mu.Unlock()
-	return len(t.lanes.byURL)
-}
-
 // crowd sends one stale PUT from each of n goroutines and returns the results.
 func crowd(t *testing.T, rt http.RoundTripper, origin *ifmatchtest.Server, n int, change func(i int, req *http.Request)) []result {
 	t.Helper()
@@ -65,8 +58,8 @@ func TestCrowd(t *testing.T) {
 			if each > test.most {
 				t.Errorf("%s: %.2f requests each, at most %.1f", name, each, test.most)
 			}
-			if laneSize(rt) != 0 {
-				t.Errorf("%s: %d lanes left", name, laneSize(rt))
+			if rt.lanes.Len() != 0 {
+				t.Errorf("%s: %d lanes left", name, rt.lanes.Len())
 			}
 		})
 	}
@@ -151,8 +144,8 @@ func TestLeaseOfTheSlow(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if laneSize(rt) != 0 {
-				t.Errorf("%d lanes left", laneSize(rt))
+			if rt.lanes.Len() != 0 {
+				t.Errorf("%d lanes left", rt.lanes.Len())
 			}
 		})
 	}
@@ -214,8 +207,8 @@ func TestNestedCall(t *testing.T) {
 		if got.outcome.Effect != EffectApplied || time.Since(start) != 0 {
 			t.Errorf("%s after %v", got.summary(), time.Since(start))
 		}
-		if _, ok := OutcomeOf(got.resp); !ok || laneSize(rt) != 0 {
-			t.Errorf("%d lanes left", laneSize(rt))
+		if _, ok := OutcomeOf(got.resp); !ok || rt.lanes.Len() != 0 {
+			t.Errorf("%d lanes left", rt.lanes.Len())
 		}
 	})
 }
@@ -289,8 +282,8 @@ func TestCancelledWaiters(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if laneSize(rt) != 0 {
-			t.Errorf("%d lanes left", laneSize(rt))
+		if rt.lanes.Len() != 0 {
+			t.Errorf("%d lanes left", rt.lanes.Len())
 		}
 	})
 }
@@ -347,12 +340,12 @@ func TestManyLanes(t *testing.T) {
 			})
 		}
 		time.Sleep(500 * time.Millisecond)
-		if n := laneSize(rt); n != 10000 || waiting.Load() != 10000 {
+		if n := rt.lanes.Len(); n != 10000 || waiting.Load() != 10000 {
 			t.Errorf("%d lanes, %d policies running", n, waiting.Load())
 		}
 		all.Wait()
-		if took := time.Since(start); took != time.Second || laneSize(rt) != 0 {
-			t.Errorf("%v, %d lanes left", took, laneSize(rt))
+		if took := time.Since(start); took != time.Second || rt.lanes.Len() != 0 {
+			t.Errorf("%v, %d lanes left", took, rt.lanes.Len())
 		}
 	})
 }

@@ -88,9 +88,8 @@ func (r *refresh) begin(c *Conflict, needState bool) bool {
 		return false
 	}
 	r.started = true
-	if tag := c.call.handedTag(c.guard); tag != "" && !needState {
+	if tag := c.call.takeHandedTag(c.guard, needState); tag != "" {
 		r.fresh, r.known = Validators{ETag: tag}, true
-		c.call.trying = true
 		return false
 	}
 	return true

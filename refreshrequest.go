@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
@@ -42,7 +43,7 @@ func (c *call) ask(ctx context.Context, r *refresh, method string, needState boo
 	}
 	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
 	if c.pace.RoundTrip == 0 {
-		c.lease.measured(roundTrip)
+		c.turn.Measured(roundTrip)
 	}
 	c.pace.RoundTrip = roundTrip
 	a.status, a.header = resp.StatusCode, resp.Header
@@ -163,6 +164,25 @@ func keptForRefresh(key string) bool {
 	}
 	for _, prefix := range refreshDropPrefixes {
 		if strings.HasPrefix(key, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameRefresh reports whether the refreshes of two writes to one target would
+// carry the same credentials and fields, and so get the same answer.
+func sameRefresh(a, b *http.Request) bool {
+	if u, v := a.URL.User, b.URL.User; u != v && (u == nil || v == nil || *u != *v) {
+		return false
+	}
+	for name, values := range a.Header {
+		if keptForRefresh(http.CanonicalHeaderKey(name)) && !slices.Equal(values, field.Lines(b.Header, name)) {
+			return false
+		}
+	}
+	for name := range b.Header {
+		if keptForRefresh(http.CanonicalHeaderKey(name)) && field.Lines(a.Header, name) == nil {
 			return false
 		}
 	}

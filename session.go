@@ -12,6 +12,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
+	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -55,7 +56,7 @@ func Remember(ctx context.Context) context.Context {
 type memory struct {
 	mu    sync.Mutex
 	clock uint64 // counts what happened to the flow
-	byURL map[place]seen
+	byURL map[lane.Target]seen
 }
 
 // seen is the newest successful answer for one URL.
@@ -68,7 +69,7 @@ type seen struct {
 // visit is one call of a flow. The zero visit is of a call without a URL.
 type visit struct {
 	memory *memory
-	at     place
+	at     lane.Target
 	begun  uint64
 }
 
@@ -122,13 +123,13 @@ func (m *memory) visit(req *http.Request) (visit, seen) {
 }
 
 // rememberedPlace is what a request asks for, in one spelling.
-func rememberedPlace(req *http.Request) place {
+func rememberedPlace(req *http.Request) lane.Target {
 	u := req.URL
 	host := strings.ToLower(hosts.WithPort(u))
 	if other := strings.ToLower(hosts.Of(req)); other != strings.ToLower(u.Host) {
 		host += " " + other // no host has a space
 	}
-	return place{strings.ToLower(u.Scheme), host, cmp.Or(u.Opaque, u.EscapedPath(), "/"), u.RawQuery}
+	return lane.Target{Scheme: strings.ToLower(u.Scheme), Host: host, Path: cmp.Or(u.Opaque, u.EscapedPath(), "/"), Query: u.RawQuery}
 }
 
 // guard returns the request to send, a copy where the tag was put into it, and
@@ -241,7 +242,7 @@ func (v visit) note(tag string, written bool) {
 		now.digest = before.digest
 	}
 	if m.byURL == nil {
-		m.byURL = make(map[place]seen)
+		m.byURL = make(map[lane.Target]seen)
 	}
 	if !known && len(m.byURL) >= maxRemembered {
 		m.dropOldest()
@@ -250,7 +251,7 @@ func (v visit) note(tag string, written bool) {
 }
 
 func (m *memory) dropOldest() {
-	var oldest place
+	var oldest lane.Target
 	least := m.clock + 1
 	for at, s := range m.byURL {
 		if s.at < least {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -546,7 +547,7 @@ func TestRememberRedirect(t *testing.T) {
 
 // TestRememberedPlace: one resource has one spelling, and two have two.
 func TestRememberedPlace(t *testing.T) {
-	at := func(url, host string) place {
+	at := func(url, host string) lane.Target {
 		req, err := http.NewRequest(http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)

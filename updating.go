@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/lane"
 )
 
 // attempt is one Update under way.
@@ -46,9 +47,9 @@ const maxRounds = 4
 // from the write before, where there is one.
 func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
 	defer func() { tell(ctx, a.total) }()
-	pass := a.doc.lineUp(ctx)
-	defer pass.leave()
-	ctx = pass.within(ctx)
+	turn := a.doc.lineUp(ctx)
+	defer turn.Leave()
+	ctx = turn.Within(ctx)
 	a.limits = a.doc.limits(ctx)
 	a.limits.maxAttempts -= a.total.Attempts // of a run on a kept state
 	if !a.until.IsZero() {
@@ -193,38 +194,24 @@ func (a *attempt[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 
 // lineUp takes its turn in the lane of the document before it is read, where
 // others who lost a race are in it: a read made now would be stale when they are
-// through. It returns nil where nobody is, and where the wait is too long.
-func (d *document[T]) lineUp(ctx context.Context) *pass {
+// through. The turn is zero where nobody is, and where the wait is too long.
+func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 	t, ours := d.client.Transport.(*Transport)
-	if !ours || t.lanes.held(ctx, placeOf(d.target)) != nil {
-		return nil
+	if !ours {
+		return lane.Turn{}
 	}
-	p := t.lanes.join(placeOf(d.target), false)
-	if p == nil {
-		return nil
-	}
-	set := d.effective(ctx)
-	limit := set.elapsed(traits{update: true})
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	err := p.awaitTurn(func(wake <-chan struct{}, left time.Duration) error {
-		if left < 0 {
-			left = limit
+	var until time.Time // from the first wait on
+	turn, _ := t.lanes.EnterOccupied(ctx, lane.TargetOf(d.target), func(wake <-chan struct{}, left time.Duration) error {
+		if until.IsZero() {
+			set := d.effective(ctx)
+			until = time.Now().Add(set.elapsed(traits{update: true}))
 		}
-		timer := time.NewTimer(left)
-		defer timer.Stop()
-		select {
-		case <-wake:
-		case <-timer.C:
-		case <-ctx.Done():
+		if err := awaitWithin(ctx, nil, wake, left, time.Until(until)); err != nil {
+			return err
 		}
 		return ctx.Err()
 	})
-	if err != nil {
-		p.leave()
-		return nil
-	}
-	return p
+	return turn
 }
 
 // limits are WithMaxAttempts and WithMaxElapsed of the whole Update.
