@@ -153,7 +153,6 @@ func (l *Lanes) poll(p *pass) (left time.Duration, admitted bool) {
 		return left, false
 	}
 	at.admitNext()
-	at.wakeNext() // it has the new lease to wait for
 	return 0, true
 }
 
@@ -206,11 +205,13 @@ func (a *lane) admit(p *pass) {
 	p.handed, a.handed = a.handed, Handed{}
 }
 
-// admitNext makes the first in the queue the holder, and returns it.
+// admitNext makes the first in the queue the holder, and returns it. The one
+// behind it is woken, since it has the new lease to watch.
 func (a *lane) admitNext() *pass {
 	next := a.queue[0]
 	a.queue = a.queue[1:]
 	a.admit(next)
+	a.wakeNext()
 	return next
 }
 
