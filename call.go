@@ -5,14 +5,17 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -183,10 +186,13 @@ func (c *call) startClock() {
 	c.handled = true
 }
 
-// exhausted reports whether no attempt is left that may end in a refusal.
-func (c *call) exhausted() bool {
-	return c.outcome.Attempts-c.transients-c.turn.handedTries+c.lost >= c.attempts(c.traits)
+// attemptsLeft are the attempts that may still end in a refusal.
+func (c *call) attemptsLeft() int {
+	return c.attempts(c.traits) - (c.outcome.Attempts - c.transients - c.turn.handedTries + c.lost)
 }
+
+// exhausted reports whether there are none.
+func (c *call) exhausted() bool { return c.attemptsLeft() <= 0 }
 
 // left is the time until the limits or the context's deadline.
 func (c *call) left() time.Duration {
@@ -338,4 +344,23 @@ func (c *call) handOver(resp *http.Response) {
 		handed = lane.Handed{Tag: v.ETag, Write: c.write}
 	}
 	c.turn.HandOver(handed)
+}
+
+// sameRefresh reports whether the refreshes of two writes to one target would
+// carry the same credentials and fields, and so get the same answer.
+func sameRefresh(a, b *http.Request) bool {
+	if u, v := a.URL.User, b.URL.User; u != v && (u == nil || v == nil || *u != *v) {
+		return false
+	}
+	for name, values := range a.Header {
+		if refresh.Carries(http.CanonicalHeaderKey(name)) && !slices.Equal(values, field.Lines(b.Header, name)) {
+			return false
+		}
+	}
+	for name := range b.Header {
+		if refresh.Carries(http.CanonicalHeaderKey(name)) && field.Lines(a.Header, name) == nil {
+			return false
+		}
+	}
+	return true
 }

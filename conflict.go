@@ -194,15 +194,15 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 	}
 	header := conflict.Header()
 	if conflict.guard.kind == guardMovedOn && d.kind != decideUnconditional {
-		if conflict.guard.weaklyNames(conflict.refresh.fresh.ETag) {
+		if conflict.guard.weaklyNames(conflict.refresh.Fresh.ETag) {
 			return nil, errors.New("ifmatch: If-None-Match still names the current state")
 		}
-		conflict.refresh.unchanged = true // a fresh tag put in would be refused for certain
+		conflict.refresh.Unchanged = true // a fresh tag put in would be refused for certain
 	}
 	next := c.again()
 	next.Header = header
 	payload, made := c.payload, false
-	c.onceMore = conflict.refresh.unchanged && d.kind != decideUnconditional
+	c.onceMore = conflict.refresh.Unchanged && d.kind != decideUnconditional
 	switch {
 	case d.kind == decideUnconditional:
 		dropPreconditions(header)
@@ -219,7 +219,7 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 		conflict.rewrite(header)
 		c.manner = underFresh
 		if d.kind == decideSeen {
-			c.manner, c.seen.tag = asSeen, conflict.refresh.fresh.ETag
+			c.manner, c.seen.tag = asSeen, conflict.refresh.Fresh.ETag
 		}
 	}
 	if c.manner != unguarded && (!c.onceMore || made) { // a new body has no version yet

@@ -70,12 +70,13 @@ func (c *call) resolveSeen(conflict *Conflict) (Decision, error) {
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		c.outcome.Cause = cause
-		conflict.refresh = refresh{asked: conflict.refresh.asked, started: true} // HEAD may still say
+		conflict.refresh.forget() // HEAD may still say, without another wait
+		conflict.refresh.started = true
 	case err != nil:
 		if c.traits.asksNothing {
 			c.outcome.Cause = cause // it needs no refresh
 		}
-	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.fresh.ETag) &&
+	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.Fresh.ETag) &&
 		sha256.Sum256(conflict.refresh.state.Body) == *c.seen.digest:
 		return Decision{conflict: conflict, kind: decideSeen}, nil
 	}

@@ -131,7 +131,7 @@ func (a *attempt[T]) resolve(ctx context.Context, c *Conflict) (Decision, error)
 	a.doc.readVersions(s, a.doc.dialect(ctx))
 	open := c.Ambiguous || a.open != nil
 	mark := a.mark.In(&s.Document)
-	if mark == edit.Absent && c.refresh.unchanged {
+	if mark == edit.Absent && c.refresh.Unchanged {
 		mark = edit.Unknown // the read is stale, or the refusal lies
 	}
 	switch mark {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
 // Sentinels answer a question with errors.Is; the types below hold the details.
@@ -26,7 +27,7 @@ var (
 
 	// ErrNoValidator says that the server gave no validator that can guard
 	// the write.
-	ErrNoValidator = errors.New("ifmatch: no usable validator")
+	ErrNoValidator = etag.ErrNoValidator
 
 	// ErrTooLarge says that a body exceeds its limit. Reading a kept refusal
 	// beyond 64 KiB ends with it.

@@ -26,6 +26,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -825,7 +826,7 @@ func (h hostileCall) run(t *testing.T, name string) (outcome Outcome) {
 			if e.String() != "GET 200" && base.gaps[i]-waited > time.Second+hostileSlack {
 				fail("the answer to request %d was read for %v", i+1, base.gaps[i]-waited)
 			}
-			if inRow++; e.Wait == settleTime {
+			if inRow++; e.Wait == refresh.SettleTime {
 				inRow = 0 // a race may have been lost, which begins a new count
 			}
 			if e.Err != nil && strings.Contains(e.Err.Error(), "invalid header") {

@@ -3,7 +3,6 @@ package ifmatch
 import (
 	"log/slog"
 	"math"
-	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -131,9 +130,6 @@ func defaults() settings {
 	}
 }
 
-// requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
-type requestFunc func(*http.Request) (*http.Request, error)
-
 // OnConflict sets the policy. It overrides the one given to the constructor. A
 // nil policy acts as Stop.
 func OnConflict(p Policy) Option {
@@ -191,20 +187,6 @@ func WithMaxElapsed(d time.Duration) Option {
 		d = defaultMaxElapsed
 	}
 	return optionFunc(func(s *settings) { s.maxElapsed = d })
-}
-
-// WithRefreshRequest lets f change the request that asks for the fresh state:
-// the state lives at another URL, or a cache must be passed. f gets a copy of
-// the refresh request, a HEAD or GET without a body, and returns it or another
-// one; it must stay at the origin of the write. A nil request, an error, another
-// method than GET or HEAD, a body or another origin stops the call with
-// CauseRefreshFailed. The write always goes to the URL that was given. f may be
-// called concurrently.
-//
-// By default, and when f is nil, the refresh goes to the URL of the write.
-func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
-	set := requestFunc(f)
-	return optionFunc(func(s *settings) { s.refreshRequest = &set })
 }
 
 // WithMaxRepresentation bounds the bytes of a current state that is read. A

@@ -36,9 +36,9 @@ func (c *call) isOwn(conflict *Conflict) bool {
 		}
 		err := conflict.refresh.learn(ctx, conflict, true)
 		if errors.Is(err, ErrTooLarge) {
-			conflict.refresh = refresh{asked: conflict.refresh.asked} // HEAD may still say
+			conflict.refresh.forget() // HEAD may still say
 		}
-		return err == nil && !conflict.refresh.unchanged && conflict.holdsOwn()
+		return err == nil && !conflict.refresh.Unchanged && conflict.holdsOwn()
 	}
 	return false
 }
@@ -101,10 +101,10 @@ func (c *call) applied(conflict *Conflict) (*http.Response, error) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{}, Body: http.NoBody, Request: c.write,
 	}
-	if v := conflict.refresh.fresh; v.ETag != "" && conflict.guard.placed == nil {
+	if v := conflict.refresh.Fresh; v.ETag != "" && conflict.guard.placed == nil {
 		resp.Header["Etag"] = []string{v.ETag}
 	}
-	if v := conflict.refresh.fresh; v.LastModified != "" {
+	if v := conflict.refresh.Fresh; v.LastModified != "" {
 		resp.Header["Last-Modified"] = []string{v.LastModified}
 	}
 	c.done()

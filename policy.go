@@ -170,7 +170,7 @@ type Conflict struct {
 	call    *call
 	guard   guard
 	header  http.Header // of the next write; nil until asked for
-	refresh refresh
+	refresh learnt
 }
 
 // Validators returns the fresh validators, by HEAD, or by GET where HEAD can't
@@ -178,7 +178,7 @@ type Conflict struct {
 // answers Validators too. The wait that the pace demands comes before it.
 func (c *Conflict) Validators(ctx context.Context) (Validators, error) {
 	err := c.ask(ctx, false)
-	return c.refresh.fresh, err
+	return Validators(c.refresh.Fresh), err
 }
 
 // Current returns the current state, by GET. It is remembered; the

@@ -5,77 +5,64 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
-	"github.com/ifmatch-go/ifmatch/internal/semantics"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
 
-// maxRefreshes bounds the refresh requests for one refusal. A race that is lost
-// while waiting begins a new count, and counts as an attempt.
-const maxRefreshes = 4
+// requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
+type requestFunc func(*http.Request) (*http.Request, error)
 
-// settleTime is how long a state must be old before its weak tag or its date can
-// be trusted: HTTP's dates have a resolution of one second (RFC 9110 §8.8.2.2),
-// and Apache httpd answers with a weak tag for as long after each write.
-const settleTime = time.Second
-
-// refresh learns the current validators, and the state where that is asked for,
-// once for each conflict.
-type refresh struct {
-	fresh     Validators
-	versions  []string    // for the places of a dialect; fresh.ETag has them in one text
-	header    http.Header // of the answer that gave them
-	state     *Representation
-	err       error      // why nothing could be learnt
-	known     bool       // fresh is set
-	started   bool       // the wait before the first request has begun
-	resend    bool       // the decision is Resend
-	unchanged bool       // fresh is what was refused, also when asked again
-	doubted   bool       // the refused validator was seen, and asked for again
-	reread    bool       // an answer that is no state was asked for again
-	prefer    bool       // Vary names Prefer, so the refresh carries it too
-	identity  bool       // Vary names Accept-Encoding, so the write asks for identity too
-	asked     int        // requests sent in this count
-	awaited   Validators // what a wait of settleTime was for
+// WithRefreshRequest lets f change the request that asks for the fresh state:
+// the state lives at another URL, or a cache must be passed. f gets a copy of
+// the refresh request, a HEAD or GET without a body, and returns it or another
+// one; it must stay at the origin of the write. A nil request, an error, another
+// method than GET or HEAD, a body or another origin stops the call with
+// CauseRefreshFailed. The write always goes to the URL that was given. f may be
+// called concurrently.
+//
+// By default, and when f is nil, the refresh goes to the URL of the write.
+func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
+	set := requestFunc(f)
+	return optionFunc(func(s *settings) { s.refreshRequest = &set })
 }
 
-// step is what follows an answer to a refresh request.
-type step int
+// learnt is what one conflict knows of the current state: its validators, and the
+// state itself where that was asked for.
+type learnt struct {
+	refresh.Machine
+	versions []string    // for the places of a dialect; Fresh.ETag has them in one text
+	header   http.Header // of the answer that gave them
+	state    *Representation
+	err      error // why nothing could be learnt
+	started  bool  // the wait before the first request has begun
+	resend   bool  // the decision is Resend
+}
 
-const (
-	stepDone   step = iota // the validators are known
-	stepStop               // nothing can be learnt
-	stepUseGet             // HEAD can't say: ask by GET, at once
-	stepAgain              // ask the same again, at once
-	stepRepeat             // the server is sick: wait, ask the same again
-	stepSettle             // the state is too new: wait for settleTime, ask the same again
-	stepDoubt              // the refused validator: wait, ask by GET
-)
-
-// answer is what a refresh request gave.
-type answer struct {
-	method string
-	status int
-	header http.Header
-	body   []byte
-	err    error // of the connection, or of reading the body
+// forget makes room for a smaller answer after one that was too large. As many
+// requests are left as before.
+func (r *learnt) forget() {
+	r.Forget()
+	*r = learnt{Machine: r.Machine}
 }
 
 // learn refreshes unless that was done before.
-func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error {
-	if r.err != nil || r.known && (!needState || r.state != nil) {
+func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) error {
+	if r.err != nil || r.Known && (!needState || r.state != nil) {
 		return r.err
 	}
 	if needState && c.call.dialect.versionOnly(c.call.write) {
-		r.err = c.call.stop(CauseRefreshFailed, refreshError(c, answer{method: http.MethodGet}, c.call.dialect.errVersionOnly()))
+		a := refresh.Answer{Method: http.MethodGet}
+		r.err = c.call.stop(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.errVersionOnly()))
 		return r.err
 	}
 	if r.begin(c, needState) {
 		r.err = c.call.waitForPace(ctx, waitPace)
 	}
-	if r.err == nil && (!r.known || needState) {
+	if r.err == nil && (!r.Known || needState) {
 		r.err = r.run(ctx, c, needState)
 	}
 	return r.err
@@ -83,60 +70,75 @@ func (r *refresh) learn(ctx context.Context, c *Conflict, needState bool) error 
 
 // begin reports whether the refresh is to be waited for: that is before its
 // first request, never between refresh and write.
-func (r *refresh) begin(c *Conflict, needState bool) bool {
-	if r.known || r.started {
+func (r *learnt) begin(c *Conflict, needState bool) bool {
+	if r.Known || r.started {
 		return false
 	}
 	r.started = true
 	if tag := c.call.takeHandedTag(c.guard, needState); tag != "" {
-		r.fresh, r.known = Validators{ETag: tag}, true
+		r.Take(tag)
 		return false
 	}
 	return true
 }
 
 // run asks until the validators are known or can't be.
-func (r *refresh) run(ctx context.Context, c *Conflict, needState bool) error {
-	r.unchanged, r.doubted = false, false
-	method := http.MethodHead
-	if needState || c.call.asksBody(c.guard) {
-		method = http.MethodGet
-	}
-	for {
-		if r.asked == maxRefreshes {
-			return c.call.stop(CauseRefreshFailed, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.write.URL), maxRefreshes))
-		}
-		r.asked++
-		a := c.call.ask(ctx, r, method, needState)
-		step, err := r.read(c, a, needState)
-		if r.asked == maxRefreshes && (step == stepRepeat || step == stepSettle || step == stepDoubt) {
-			continue // no wait in vain
-		}
-		switch step {
-		case stepDone:
-			return nil
-		case stepStop:
-			return err
-		case stepUseGet:
-			method = http.MethodGet
-		case stepRepeat:
-			if err = c.call.repeatRefresh(ctx, a); err != nil {
-				c.call.outcome.Cause = CauseRefreshFailed
-			}
-		case stepSettle:
-			err = c.call.wait(ctx, settleTime, waitSettle)
-		case stepDoubt:
-			method = http.MethodGet
-			err = c.call.waitForPace(ctx, "the refused validator again")
-		}
-		if err != nil {
+func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) error {
+	facts := c.facts(needState)
+	var last reply
+	step := r.Begin(needState || c.call.asksBody(c.guard))
+	for step.Do != refresh.Done && step.Do != refresh.Stop {
+		if err := c.call.waitToAsk(ctx, step.Do, last.Header); err != nil {
 			return err
 		}
+		last = c.call.ask(ctx, r, needState)
+		facts.AttemptsLeft = c.call.attemptsLeft()
+		if step = r.Next(&facts, &last.Answer); step.Reason == refresh.LostRace {
+			c.call.lost++
+		}
 	}
+	if step.Do == refresh.Done {
+		r.versions, r.header = last.versions, last.Header
+		if needState {
+			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
+		}
+	}
+	return c.refreshed(step, &last.Answer)
 }
 
-// repeatRefresh waits until a failed refresh may be repeated.
-func (c *call) repeatRefresh(ctx context.Context, a answer) error {
+// facts are what the answers to a refresh are judged by.
+func (c *Conflict) facts(needState bool) refresh.Facts {
+	f := refresh.Facts{
+		Refused: c.guard.tags, RefusedDate: c.guard.date, Versions: c.guard.placed != nil,
+		Write: c.call.write.Header, WeakTags: c.call.weakTags(), NeedState: needState,
+		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
+	}
+	if c.guard.kind == guardMovedOn {
+		f.Refused, f.WeakTags = nil, true // a fresh tag is compared weakly, and never sent
+	}
+	return f
+}
+
+// waitToAsk waits as a step demands, before the next request. The header is that of
+// the last answer.
+func (c *call) waitToAsk(ctx context.Context, do refresh.Action, last http.Header) error {
+	switch do {
+	case refresh.Repeat:
+		err := c.waitToRepeat(ctx, last)
+		if err != nil {
+			c.outcome.Cause = CauseRefreshFailed
+		}
+		return err
+	case refresh.Settle:
+		return c.wait(ctx, refresh.SettleTime, waitSettle)
+	case refresh.Doubt:
+		return c.waitForPace(ctx, "the refused validator again")
+	}
+	return nil
+}
+
+// waitToRepeat waits until a failed refresh may be repeated.
+func (c *call) waitToRepeat(ctx context.Context, last http.Header) error {
 	if c.repeats.none {
 		return fmt.Errorf("%w: WithTransientRetry(nil)", ErrAttempts)
 	}
@@ -144,74 +146,145 @@ func (c *call) repeatRefresh(ctx context.Context, a answer) error {
 	if !more || !c.transport.budget.Take() {
 		return fmt.Errorf("%w: no repeat of the refresh", ErrAttempts)
 	}
-	d, reason := atLeast(d, "the refresh failed", a.header)
+	d, reason := atLeast(d, "the refresh failed", last)
 	return c.wait(ctx, d, reason)
 }
 
-// read says what follows from an answer.
-func (r *refresh) read(c *Conflict, a answer, needState bool) (step, error) {
-	if a.err != nil {
-		return r.readError(c, a)
-	}
-	head := a.method == http.MethodHead
-	switch a.status {
-	case http.StatusOK:
-		return r.readState(c, a, needState)
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return stepStop, c.call.stop(CauseRefreshDenied, refreshError(c, a, nil))
-	case http.StatusGone:
-		return stepStop, c.call.stop(CauseGone, refreshError(c, a, nil))
-	case http.StatusNotFound:
-		if head {
-			return stepUseGet, nil
-		}
-		return stepStop, c.call.stop(CauseGone, refreshError(c, a, nil))
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusNoContent:
-		if head {
-			return stepUseGet, nil
-		}
-	case http.StatusNonAuthoritativeInfo, http.StatusPartialContent, http.StatusNotModified:
-		// Never a state to build on. A 203 was changed by a proxy on the way
-		// (RFC 9110 §15.3.4): its validators aren't taken either.
-		if !r.reread {
-			r.reread = true
-			return stepUseGet, nil
-		}
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return stepRepeat, nil
-	default:
-		if a.status >= 500 {
-			return stepRepeat, nil
-		}
-	}
-	return stepStop, c.call.stop(CauseRefreshFailed, refreshError(c, a, nil))
+// refreshCauses are the causes of what ends a refresh. The others have none of their
+// own.
+var refreshCauses = [...]Cause{
+	refresh.Weak:        CauseWeakValidator,
+	refresh.Coded:       CauseCodedValidator,
+	refresh.Denied:      CauseRefreshDenied,
+	refresh.Gone:        CauseGone,
+	refresh.NoValidator: CauseNoValidator,
+	refresh.Failed:      CauseRefreshFailed,
+	refresh.TooMany:     CauseRefreshFailed,
+	refresh.Late:        CauseRefreshFailed,
+	refresh.Cancelled:   CauseNone,
+	refresh.LostRace:    CauseNone,
 }
 
-// readError says what follows from a refresh whose connection or body failed.
-func (r *refresh) readError(c *Conflict, a answer) (step, error) {
-	err := refreshError(c, a, a.err)
-	if cancelled := c.call.cancelled(c.call.req.Context()); cancelled != nil {
-		return stepStop, cancelled
+// refreshed ends a refresh with its last step and the answer that led to it.
+func (c *Conflict) refreshed(step refresh.Step, a *refresh.Answer) error {
+	if cause := refreshCauses[step.Reason]; cause != CauseNone {
+		c.call.outcome.Cause = cause
 	}
-	if late := c.call.inTime(); late != nil {
-		return stepStop, c.call.stop(CauseRefreshFailed, fmt.Errorf("%w: %w", late, err))
+	switch {
+	case step.Do == refresh.Done:
+		return nil
+	case step.Reason == refresh.Cancelled:
+		return step.Err
+	case step.Reason == refresh.LostRace:
+		return ErrAttempts
+	case step.Reason == refresh.TooMany:
+		return fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.write.URL), refresh.MaxRequests)
+	case step.Reason == refresh.Late:
+		return fmt.Errorf("%w: %w", a.Late, c.refreshError(a, step.Err))
 	}
-	if !semantics.Transient(nil, a.err) || errors.Is(a.err, ErrTooLarge) || errors.Is(a.err, errRefreshRequest) {
-		return stepStop, c.call.stop(CauseRefreshFailed, err)
-	}
-	return stepRepeat, nil
+	return c.refreshError(a, step.Err)
 }
 
 // refreshError names the refresh and what was wrong with its answer.
-func refreshError(c *Conflict, a answer, cause error) error {
-	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.method, redact.URL(c.call.write.URL))
+func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
+	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, redact.URL(c.call.write.URL))
 	switch {
-	case a.status == 0 || a.status == http.StatusOK:
-		return fmt.Errorf("%s: %w", text, cause)
-	case cause != nil:
-		return fmt.Errorf("%s: %d %s: %w", text, a.status, http.StatusText(a.status), cause)
+	case a.Status == 0 || a.Status == http.StatusOK:
+		return fmt.Errorf("%s: %w", text, err)
+	case err != nil:
+		return fmt.Errorf("%s: %d %s: %w", text, a.Status, http.StatusText(a.Status), err)
 	}
-	return fmt.Errorf("%s: %d %s", text, a.status, http.StatusText(a.status))
+	return fmt.Errorf("%s: %d %s", text, a.Status, http.StatusText(a.Status))
+}
+
+// reply is the answer to a refresh request, and what was read of its body.
+type reply struct {
+	refresh.Answer
+	body     []byte   // nil: not read
+	versions []string // for the places of a dialect; nil: the validators are those of RFC 9110
+}
+
+// ask sends one refresh request, reads as much of its answer as is needed, the state
+// or just the header, and adds what the answer means.
+func (c *call) ask(ctx context.Context, r *learnt, needState bool) reply {
+	last := reply{Answer: refresh.Answer{Method: r.Method()}}
+	last.Err = c.askInTime(ctx, r, &last, needState)
+	switch {
+	case last.Err != nil:
+		last.Cancelled, last.Late = c.cancelled(c.req.Context()), c.inTime()
+		last.Final = errors.Is(last.Err, ErrTooLarge) || errors.Is(last.Err, refresh.ErrRequest)
+	case last.Status == http.StatusOK:
+		var v Validators
+		v, last.versions, last.NoVersion = c.validatorsIn(last.Header, last.body, c.guard)
+		last.Validators = etag.Validators(v)
+	}
+	return last
+}
+
+// askInTime sends one refresh request within the limits and reads its answer.
+func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState bool) error {
+	if ours, ok := ctx.Deadline(); !ok || c.deadline.Before(ours) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		defer cancel()
+	}
+	req, err := c.newRefreshRequest(ctx, r, needState)
+	if err != nil {
+		return err
+	}
+	last.Method = req.Method
+	c.traceRefreshing(req.Method, redact.URL(req.URL))
+	resp, err := c.exchange(req)
+	if err != nil {
+		return redact.Brief(err)
+	}
+	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
+	if c.pace.RoundTrip == 0 {
+		c.turn.Measured(roundTrip)
+	}
+	c.pace.RoundTrip = roundTrip
+	last.Status, last.Header = resp.StatusCode, resp.Header
+	if !needState && !c.readsVersion(resp) || last.Method == http.MethodHead || last.Status != http.StatusOK {
+		drain.Skip(resp, c.left())
+		return nil
+	}
+	last.body, err = drain.State(resp, c.maxRepresentation)
+	return err
+}
+
+// newRefreshRequest returns a request for the state that write is about: the
+// same URL, credentials and negotiation, but no body and no condition.
+func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool) (*http.Request, error) {
+	write := c.write
+	req := (&http.Request{
+		Method: r.Method(), URL: write.URL, Host: write.Host, Close: write.Close, Cancel: write.Cancel,
+		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
+		Header: refresh.Header(write.Header, r.Prefers()),
+	}).WithContext(ctx)
+	if d := c.dialect; d != nil {
+		req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
+		field.Drop(req.Header, d.WriteIDField)
+		req.Header = field.Canonical(req.Header)
+	}
+	return changeRefresh(req, c.dialect, *c.refreshRequest, needState)
+}
+
+// changeRefresh returns what a dialect, and then WithRefreshRequest, make of a
+// refresh.
+func changeRefresh(req *http.Request, d *preparedDialect, change requestFunc, needState bool) (*http.Request, error) {
+	made := req
+	var err error
+	if d != nil && d.RefreshRequest != nil {
+		if made, err = refresh.Change(made, req, d.RefreshRequest, needState); err != nil {
+			return nil, fmt.Errorf("%w: dialect %s: %w", refresh.ErrRequest, d.Name, err)
+		}
+	}
+	if change != nil {
+		if made, err = refresh.Change(made, req, change, needState); err != nil {
+			return nil, fmt.Errorf("%w: %w", refresh.ErrRequest, err)
+		}
+	}
+	return made, nil
 }
 
 // ready makes sure that the validators which the decision needs are known.
@@ -227,9 +300,9 @@ func (c *Conflict) ready(ctx context.Context, d Decision) error {
 func (c *Conflict) rewrite(h http.Header) {
 	restorePreconditions(h, c.call.write.Header)
 	if c.refresh.versions == nil { // those of a dialect have places of their own
-		c.guard.rewrite(h, c.refresh.fresh)
+		c.guard.rewrite(h, Validators(c.refresh.Fresh))
 	}
-	if c.refresh.identity && field.Lines(h, "Accept-Encoding") == nil {
+	if c.refresh.Identity && field.Lines(h, "Accept-Encoding") == nil {
 		// net/http would ask for gzip, and the server might then compare with
 		// the tag of the compressed representation.
 		h["Accept-Encoding"] = []string{"identity"}

@@ -11,6 +11,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -181,21 +182,18 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Accept", d.set.codec.ContentType())
-	askForFresh(req.Header)
+	refresh.PastCaches(req.Header)
 	dialect := d.dialect(ctx)
 	if dialect.versionOnly(d.sample(dialect, false)) {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.errVersionOnly())
 	}
-	if dialect != nil && dialect.RefreshRequest != nil && signedAbove(req) == "" {
-		if req, err = changeRefresh(req, req, dialect.RefreshRequest, true); err != nil {
-			return nil, fmt.Errorf("%w: dialect %s: %w", errRefreshRequest, dialect.Name, err)
-		}
-	}
 	set := d.effective(ctx)
-	if f := set.refreshRequest; *f != nil {
-		if req, err = changeRefresh(req, req, *f, true); err != nil {
-			return nil, fmt.Errorf("%w: %w", errRefreshRequest, err)
-		}
+	changing := dialect
+	if signedAbove(req) != "" {
+		changing = nil // another URL would break the signature
+	}
+	if req, err = changeRefresh(req, changing, *set.refreshRequest, true); err != nil {
+		return nil, err
 	}
 	asked := redact.URL(req.URL)
 	resp, err := d.client.Do(req)
@@ -274,12 +272,6 @@ func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
 	}
 	learnKinds(places, s.header, s.Text)
 	s.ETag, s.placed = joined(versions), places
-}
-
-func askForFresh(h http.Header) {
-	h.Set("Accept-Encoding", "identity")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Pragma", "no-cache")
 }
 
 // readState reads the whole state that an answer carries, at most limit bytes of

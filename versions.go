@@ -145,15 +145,15 @@ func (c *call) weakTags() bool { return c.dialect != nil && c.dialect.WeakTags }
 
 // validatorsIn returns what the answer to a refresh has for the guard. versions
 // is nil where they are the validators of RFC 9110.
-func (c *call) validatorsIn(a answer, g guard) (v Validators, versions []string, err error) {
+func (c *call) validatorsIn(h http.Header, body []byte, g guard) (v Validators, versions []string, err error) {
 	if g.placed == nil {
-		return c.dialect.validators(a.header, a.body), nil, nil
+		return c.dialect.validators(h, body), nil, nil
 	}
-	if versions, err = currentVersions(g.placed, a.header, a.body); err != nil {
+	if versions, err = currentVersions(g.placed, h, body); err != nil {
 		return v, nil, err
 	}
-	learnKinds(g.placed, a.header, a.body)
-	return Validators{ETag: joined(versions), LastModified: etag.Of(a.header).LastModified}, versions, nil
+	learnKinds(g.placed, h, body)
+	return Validators{ETag: joined(versions), LastModified: etag.Of(h).LastModified}, versions, nil
 }
 
 // learnKinds notes what kinds of JSON value the versions have in an answer.

@@ -3,6 +3,7 @@
 package etag
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -112,6 +113,9 @@ func Twins(a, b string) bool {
 	opaqueB, _ := WithoutCoding(b)
 	return a != b && opaqueA == opaqueB
 }
+
+// ErrNoValidator says that the server gave no validator that can guard a write.
+var ErrNoValidator = errors.New("ifmatch: no usable validator")
 
 // Validators are the validators of one representation, byte for byte as the server
 // gave them. An empty one is absent.

@@ -1,0 +1,136 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestHeader: what selects and authorizes goes, conditions and what describes the body
+// don't, however they are spelled.
+func TestHeader(t *testing.T) {
+	accept := append(make([]string, 0, 3), "text/plain", "text/html")
+	write := http.Header{
+		"Authorization": {"Bearer x"}, "Cookie": {"a=b"}, "Accept": accept, "x-ms-version": {"1"},
+		"if-match": {`"v1"`}, "If": {"(<urn:x>)"}, "content-type": {"text/plain"}, "X-Amz-Meta-A": {"1"}, "X-HTTP-Method": {"MERGE"},
+		"accept-encoding": {"br"}, "Cache-Control": {"max-age=5"}, "Prefer": {"return=minimal"}, "Idempotency-Key": {"k"},
+	}
+	want := http.Header{
+		"Authorization": {"Bearer x"}, "Cookie": {"a=b"}, "Accept": {"text/plain", "text/html"}, "x-ms-version": {"1"},
+		"Accept-Encoding": {"identity"}, "Cache-Control": {"no-cache"}, "Pragma": {"no-cache"},
+	}
+	if diff := cmp.Diff(want, Header(write, false)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	want["Prefer"] = []string{"return=minimal"}
+	h := Header(write, true)
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("with Prefer (-want +got):\n%s", diff)
+	}
+	if h.Add("Accept", "mine"); accept[:3][2] != "" {
+		t.Errorf("an added value went to the write: %q", accept[:3])
+	}
+}
+
+// TestCarries goes through both tables: a whole name drops that field alone, a prefix
+// all that begin with it.
+func TestCarries(t *testing.T) {
+	for _, name := range drops {
+		if Carries(name) || !Carries(name+"x") && name != "If" {
+			t.Errorf("%s is carried, or %sx isn't", name, name)
+		}
+		if http.CanonicalHeaderKey(name) != name {
+			t.Errorf("%s isn't canonical", name)
+		}
+	}
+	for _, prefix := range dropPrefixes {
+		if Carries(prefix) || Carries(prefix+"x") || !Carries("X"+prefix) {
+			t.Errorf("the prefix %s", prefix)
+		}
+		if !strings.HasPrefix(http.CanonicalHeaderKey(prefix+"x"), prefix) {
+			t.Errorf("%s isn't canonical", prefix)
+		}
+	}
+}
+
+// closing counts how often it is closed.
+type closing struct {
+	io.Reader
+	closed *int
+}
+
+func (c closing) Close() error { *c.closed++; return nil }
+
+// TestChange: a refresh stays one, goes to the origin of the write (rule 19) and keeps
+// the limits.
+func TestChange(t *testing.T) {
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, "limits")
+	newRequest := func(method, url string) *http.Request {
+		req, err := http.NewRequestWithContext(ctx, method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return req
+	}
+	write := newRequest(http.MethodPut, "http://origin.test/doc")
+	cancel := make(chan struct{})
+	write.Cancel = cancel
+	failure, closed := errors.New("failure"), 0
+	for name, test := range map[string]struct {
+		needState bool
+		change    func(r *http.Request) (*http.Request, error)
+		method    string // of the result
+		err       string
+	}{
+		"nothing":     {false, func(r *http.Request) (*http.Request, error) { return r, nil }, "HEAD", ""},
+		"another URL": {false, func(r *http.Request) (*http.Request, error) { r.URL.Path = "/other"; return r, nil }, "HEAD", ""},
+		"the port of http": {false, func(r *http.Request) (*http.Request, error) {
+			r.URL.Host, r.Host = "origin.test:80", "origin.test"
+			return r, nil
+		}, "HEAD", ""},
+		"GET":                {true, func(r *http.Request) (*http.Request, error) { r.Method = "GET"; return r, nil }, "GET", ""},
+		"no method":          {true, func(r *http.Request) (*http.Request, error) { r.Method = ""; return r, nil }, "GET", ""},
+		"HEAD for the state": {true, func(r *http.Request) (*http.Request, error) { return r, nil }, "", "HEAD has no state, and this refresh needs it"},
+		"another request": {false, func(*http.Request) (*http.Request, error) {
+			return http.NewRequest("HEAD", "http://origin.test/x", nil)
+		}, "HEAD", ""},
+		"no body": {false, func(r *http.Request) (*http.Request, error) { r.Body = http.NoBody; return r, nil }, "HEAD", ""},
+		"a body": {false, func(r *http.Request) (*http.Request, error) {
+			r.Body = closing{strings.NewReader("x"), &closed}
+			return r, nil
+		}, "", "the request has a body"},
+		"nil":                   {false, func(*http.Request) (*http.Request, error) { return nil, nil }, "", "it returned no request"},
+		"no URL":                {false, func(r *http.Request) (*http.Request, error) { r.URL = nil; return r, nil }, "", "it returned no request"},
+		"a failure":             {false, func(r *http.Request) (*http.Request, error) { return r, failure }, "", "failure"},
+		"a failure and nothing": {false, func(*http.Request) (*http.Request, error) { return nil, failure }, "", "failure"},
+		"POST":                  {false, func(r *http.Request) (*http.Request, error) { r.Method = "POST"; return r, nil }, "", `method "POST": only HEAD and GET ask for a state`},
+		"another host":          {false, func(r *http.Request) (*http.Request, error) { r.URL.Host = "elsewhere.test"; return r, nil }, "", `"http://elsewhere.test/doc" is another origin, and credentials stay with theirs`},
+		"another Host":          {false, func(r *http.Request) (*http.Request, error) { r.Host = "elsewhere.test"; return r, nil }, "", `"http://origin.test/doc" is another origin, and credentials stay with theirs`},
+		"https":                 {false, func(r *http.Request) (*http.Request, error) { r.URL.Scheme = "https"; return r, nil }, "", `"https://origin.test/doc" is another origin, and credentials stay with theirs`},
+	} {
+		req := newRequest(http.MethodHead, "http://origin.test/doc")
+		before := *req
+		got, err := Change(req, write, test.change, test.needState)
+		if err != nil {
+			if err.Error() != test.err || got != nil {
+				t.Errorf("%s: %v, want %q", name, err, test.err)
+			}
+			continue
+		}
+		if got.Method != test.method || test.err != "" || got.Context().Value(key{}) != "limits" || got.Cancel != (<-chan struct{})(cancel) {
+			t.Errorf("%s: %s, context %v, want %s, %q", name, got.Method, got.Context(), test.method, test.err)
+		}
+		if req.Method != before.Method || req.URL.String() != "http://origin.test/doc" || req.Body != before.Body {
+			t.Errorf("%s: changed the request that it was given: %v", name, req)
+		}
+	}
+	if closed != 1 {
+		t.Errorf("the body was closed %d times", closed)
+	}
+}
