@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 )
 
 // maxDepth is how deep a document may be nested. encoding/json allows 10,000
@@ -50,12 +51,18 @@ func Parse(text []byte) (*Document, error) {
 	return &Document{text, p.nodes}, nil
 }
 
-// notJSON says where a text stops being JSON.
+// notJSON says where a text stops being JSON: the first byte of the character
+// that doesn't belong there, counted from 1.
 func notJSON(text []byte) error {
 	err := json.Unmarshal(text, new(json.RawMessage))
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
+		at := syntax.Offset
+		// Since Go 1.27 the offset is behind the whole character.
+		if _, size := utf8.DecodeLastRune(text[:at]); size > 1 {
+			at -= int64(size - 1)
+		}
+		return fmt.Errorf("not JSON at byte %d: %w", at, err)
 	}
 	return fmt.Errorf("not JSON: %w", err)
 }
