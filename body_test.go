@@ -125,7 +125,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 var quick = Options{
 	WithTransientBackoff(func() backoff.BackOff { return &backoff.ZeroBackOff{} }),
 	WithBackoff(func() backoff.BackOff { return &backoff.ZeroBackOff{} }),
-	WithRetryBudget(1<<40, 1),
+	WithRetryBudget(1<<30, 1),
 }
 
 // TestCopiedOnlyWhereNeeded: what has a GetBody isn't copied, nor what is never

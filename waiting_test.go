@@ -164,7 +164,7 @@ func TestWaitingIsCheap(t *testing.T) {
 		resp, err := refusingAll{}.RoundTrip(req)
 		resp.Status, resp.StatusCode = "503 Service Unavailable", http.StatusServiceUnavailable
 		return resp, err
-	}), Resend, WithTransientBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Hour) }), WithMaxElapsed(2*time.Hour), WithRetryBudget(1<<40, 1))
+	}), Resend, WithTransientBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Hour) }), WithMaxElapsed(2*time.Hour), WithRetryBudget(1<<30, 1))
 	small, large := make([]byte, 1<<10), make([]byte, 1<<20)
 	hand := measureWaiting(t, n, small, func(r *http.Request) (*http.Response, error) {
 		return byHandWaiting(refusingAll{}, r, time.Hour)
