@@ -17,12 +17,18 @@ import (
 func inBubble(t *testing.T, f func(t *testing.T, origin *ifmatchtest.Server)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		origin := ifmatchtest.NewMemoryServer()
+		origin := newOrigin()
 		defer origin.Close()
-		origin.Put("/doc", "text/plain", []byte("first"))
-		origin.Put("/doc", "text/plain", []byte("theirs"))
 		f(t, origin)
 	})
+}
+
+// newOrigin returns the origin of inBubble, which the caller closes.
+func newOrigin() *ifmatchtest.Server {
+	origin := ifmatchtest.NewMemoryServer()
+	origin.Put("/doc", "text/plain", []byte("first"))
+	origin.Put("/doc", "text/plain", []byte("theirs"))
+	return origin
 }
 
 // result is what a call gave.
