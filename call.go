@@ -29,7 +29,7 @@ type call struct {
 	ctx       context.Context  // of the writes after the first: req's, with the record
 	rec       *record          // what OutcomeOf finds; nil as long as there is one attempt
 	result    *Outcome         // of WithOutcome; may be nil
-	dialect   *preparedDialect // nil: RFC 9110
+	dialect   *preparedDialect // never nil
 	writeID   string           // of WithWriteID, in dialect.WriteIDField of each write; empty: none
 	deadline  time.Time        // of the last attempt's start; zero until the first refusal or failure
 	outcome   Outcome
@@ -81,7 +81,7 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 		c.settings, c.result = &set, s.outcome
 	}
 	c.traits = traitsOf(c.policy)
-	c.dialect = c.dialectFor(req.URL)
+	c.dialect = c.dialectFor(req.URL, &t.rfc9110)
 	if c.first = leftOpen(req); c.first != nil {
 		c.handled = true
 	}

@@ -29,6 +29,7 @@ type Transport struct {
 	settings *settings         // nil: defaults
 	budget   pace.Budget       // of repeats after failures, for all calls
 	lanes    lane.Lanes        // of writers that lost a race
+	rfc9110  preparedDialect   // of requests for which no option has another; never changed
 }
 
 // NewClient returns an *http.Client whose Transport is
@@ -69,7 +70,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	s := scopeOf(req.Context())
 	d := t.dialectFor(req, s)
-	if d != nil && d.err != nil {
+	if d.err != nil {
 		return nil, d.unfit(req, s)
 	}
 	if s != nil && s.memory != nil {
@@ -100,17 +101,16 @@ func (d *preparedDialect) unfit(req *http.Request, s *scope) error {
 	return d.err
 }
 
-// dialectFor returns the dialect of a call, nil for that of RFC 9110.
+// dialectFor returns the dialect of a call.
 func (t *Transport) dialectFor(req *http.Request, s *scope) *preparedDialect {
-	if s != nil && s.settings.dialects != nil {
-		if d := s.settings.dialectFor(req.URL); d != nil {
-			return d
-		}
+	d := &t.rfc9110
+	if t.settings != nil {
+		d = t.settings.dialectFor(req.URL, d)
 	}
-	if t.settings == nil || t.settings.dialects == nil {
-		return nil
+	if s != nil {
+		d = s.settings.dialectFor(req.URL, d)
 	}
-	return t.settings.dialectFor(req.URL)
+	return d
 }
 
 // effective returns the settings of the constructor, or the defaults.

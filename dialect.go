@@ -10,7 +10,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// preparedDialect is a Dialect that was looked at once.
+// preparedDialect is a Dialect that was looked at once. What the Dialect leaves
+// unset stays so, and is as in RFC 9110: so the zero preparedDialect is RFC 9110.
 type preparedDialect struct {
 	dialect.Dialect
 	tokens []dialect.Token // those that aren't as in RFC 9110
@@ -18,25 +19,13 @@ type preparedDialect struct {
 	err    error
 }
 
-func newDialect(d dialect.Dialect) *preparedDialect {
-	defaults := dialect.RFC9110()
-	if d.Name == "" && d.Tokens == nil && d.Judge == nil {
-		d.Name = defaults.Name
-	}
-	if d.Name == "" {
+// prepareDialect looks at a Dialect.
+func prepareDialect(d dialect.Dialect) *preparedDialect {
+	switch {
+	case d.Name == "" && d.Tokens == nil && d.Judge == nil:
+		d.Name = dialect.RFC9110().Name
+	case d.Name == "":
 		d.Name = "without a name"
-	}
-	if d.Tokens == nil {
-		d.Tokens = defaults.Tokens
-	}
-	if d.Statuses == nil {
-		d.Statuses = defaults.Statuses
-	}
-	if d.Judge == nil {
-		d.Judge = defaults.Judge
-	}
-	if d.MergePatch == "" {
-		d.MergePatch = defaults.MergePatch
 	}
 	d.WriteIDField = http.CanonicalHeaderKey(d.WriteIDField)
 	made := &preparedDialect{Dialect: d}
@@ -55,7 +44,7 @@ func newDialect(d dialect.Dialect) *preparedDialect {
 
 // refusesWith reports whether a status may refuse a write.
 func (d *preparedDialect) refusesWith(status int) bool {
-	if d == nil {
+	if d.Statuses == nil {
 		return status == http.StatusPreconditionFailed || status == http.StatusPreconditionRequired
 	}
 	return slices.Contains(d.Statuses, status)
@@ -64,7 +53,7 @@ func (d *preparedDialect) refusesWith(status int) bool {
 // versionOnly reports whether a refresh of the write doesn't have the state that
 // it replaces.
 func (d *preparedDialect) versionOnly(write *http.Request) bool {
-	if d == nil || d.VersionOnly == nil {
+	if d.VersionOnly == nil {
 		return false
 	}
 	request := *write
@@ -79,7 +68,7 @@ func (d *preparedDialect) errVersionOnly() error {
 
 // inBody reports whether the body of a write may carry a version.
 func (d *preparedDialect) inBody(req *http.Request) bool {
-	if d == nil || !d.body || semantics.Safe(req.Method) {
+	if !d.body || semantics.Safe(req.Method) {
 		return false
 	}
 	return slices.ContainsFunc(d.tokens, func(t dialect.Token) bool { return t.Sent.Where() == dialect.Body && isFor(t, req) })

@@ -169,7 +169,7 @@ func TestHostsThatAreTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := s.dialectFor(u); d == nil || d.Name != "mine" {
+		if d := s.dialectFor(u, new(preparedDialect)); d.Name != "mine" {
 			t.Errorf("%s: not found by %q", test[1], test[0])
 		}
 	}

@@ -317,10 +317,11 @@ func TestDialectHosts(t *testing.T) {
 		var s settings
 		WithDialects(map[string]dialect.Dialect{test.key: inField}).apply(&s)
 		u := httptest.NewRequest(http.MethodGet, test.url, nil).URL
-		if d := s.dialectFor(u); (d != nil) != test.found {
-			t.Errorf("%s for %s: %v", test.key, test.url, d != nil)
+		rfc9110 := new(preparedDialect)
+		if d := s.dialectFor(u, rfc9110); (d != rfc9110) != test.found {
+			t.Errorf("%s for %s: %v", test.key, test.url, d != rfc9110)
 		}
-		if n := testing.AllocsPerRun(20, func() { s.dialectFor(u) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { s.dialectFor(u, rfc9110) }); n != 0 {
 			t.Errorf("%s for %s: %v allocations", test.key, test.url, n)
 		}
 	}

@@ -279,11 +279,11 @@ func TestDialectByHost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := tr.dialectFor(req, nil); d == nil || d.Name != want {
+		if d := tr.dialectFor(req, nil); d.Name != want {
 			t.Errorf("%s: %+v, want %s", url, d, want)
 		}
 		s := scopeOf(WithOptions(t.Context(), WithDialect(named("call"))))
-		if d := tr.dialectFor(req, s); d == nil || d.Name != "call" {
+		if d := tr.dialectFor(req, s); d.Name != "call" {
 			t.Errorf("%s with the call's own: %+v", url, d)
 		}
 	}

@@ -24,7 +24,7 @@ func WithDialects(byHost map[string]dialect.Dialect) Option {
 	layer := new(hosts.Table[*preparedDialect])
 	var invalid *preparedDialect
 	for host, d := range byHost {
-		made := newDialect(d)
+		made := prepareDialect(d)
 		if !layer.Set(host, made) {
 			made.err = &dialectError{fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", strings.ToLower(host))}
 			invalid = made
@@ -36,15 +36,15 @@ func WithDialects(byHost map[string]dialect.Dialect) Option {
 	return optionFunc(func(s *settings) { s.dialects = append([]*hosts.Table[*preparedDialect]{layer}, s.dialects...) })
 }
 
-// dialectFor returns the dialect of a request, nil for that of RFC 9110.
-func (s *settings) dialectFor(u *url.URL) *preparedDialect {
+// dialectFor returns the dialect of a request, otherwise where none is set for it.
+func (s *settings) dialectFor(u *url.URL, otherwise *preparedDialect) *preparedDialect {
 	if u == nil {
-		return nil
+		return otherwise
 	}
 	for _, layer := range s.dialects {
 		if d, ok := layer.Of(u); ok {
 			return d
 		}
 	}
-	return nil
+	return otherwise
 }

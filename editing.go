@@ -75,7 +75,7 @@ func (a *attempt[T]) request(ctx context.Context, s *state[T]) (*http.Request, e
 	if s.unversioned != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, s.unversioned)
 	}
-	if s.Absent && dialect != nil && (dialect.NoCreate || dialect.ownPlaces() && dialect.createPlace(d.sample(dialect, true)) == nil) {
+	if s.Absent && (dialect.NoCreate || dialect.ownPlaces() && dialect.createPlace(d.sample(dialect, true)) == nil) {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
 	}
 	method, contentType := d.write(dialect, s.Absent)

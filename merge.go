@@ -135,7 +135,7 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 		return Decision{}, fmt.Errorf("MergeJSON: the current state: %w", err)
 	}
 	base := p.base
-	if d := c.call.dialect; d != nil && d.body {
+	if d := c.call.dialect; d.body {
 		if base, err = d.withVersionsOf(c.call.write, theirs, base); err == nil {
 			mine, err = d.withVersionsOf(c.call.write, theirs, mine)
 		}

@@ -48,7 +48,7 @@ var foreignPrefixes = [...]string{
 }
 
 // guardOf reads the precondition fields of RFC 9110.
-func guardOf(h http.Header) guard { return headerGuard(h, nil) }
+func guardOf(h http.Header) guard { return headerGuard(h, new(preparedDialect)) }
 
 func headerGuard(h http.Header, d *preparedDialect) guard {
 	match, noneMatch, since := field.Lines(h, "If-Match"), field.Lines(h, "If-None-Match"), field.Lines(h, "If-Unmodified-Since")

@@ -110,7 +110,7 @@ func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) error {
 func (c *Conflict) facts(needState bool) refresh.Facts {
 	f := refresh.Facts{
 		Refused: c.guard.tags, RefusedDate: c.guard.date, Versions: c.guard.placed != nil,
-		Write: c.call.write.Header, WeakTags: c.call.weakTags(), NeedState: needState,
+		Write: c.call.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
 	}
 	if c.guard.kind == guardMovedOn {
@@ -261,10 +261,12 @@ func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool)
 		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
 		Header: refresh.Header(write.Header, r.Prefers()),
 	}).WithContext(ctx)
-	if d := c.dialect; d != nil {
-		req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
-		field.Drop(req.Header, d.WriteIDField)
-		req.Header = field.Canonical(req.Header)
+	req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
+	if c.dialect.WriteIDField != "" {
+		field.Drop(req.Header, c.dialect.WriteIDField)
+	}
+	if c.dialect.RefreshRequest != nil {
+		req.Header = field.Canonical(req.Header) // so that it finds each field by its name
 	}
 	return changeRefresh(req, c.dialect, *c.refreshRequest, needState)
 }
@@ -274,7 +276,7 @@ func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool)
 func changeRefresh(req *http.Request, d *preparedDialect, change requestFunc, needState bool) (*http.Request, error) {
 	made := req
 	var err error
-	if d != nil && d.RefreshRequest != nil {
+	if d.RefreshRequest != nil {
 		if made, err = refresh.Change(made, req, d.RefreshRequest, needState); err != nil {
 			return nil, fmt.Errorf("%w: dialect %s: %w", refresh.ErrRequest, d.Name, err)
 		}

@@ -36,7 +36,7 @@ func (c *call) refused(resp *http.Response) bool {
 	if !mayRefuse(c.write, resp, c.dialect) {
 		return false
 	}
-	if c.dialect == nil {
+	if c.dialect.Judge == nil { // as in RFC 9110, where the status says all
 		return true
 	}
 	c.verdict = c.judgedBy(c.dialect, resp)

@@ -23,9 +23,6 @@ type placed struct {
 // guardOf reads the precondition of a request. What its body carries isn't looked
 // at.
 func (d *preparedDialect) guardOf(req *http.Request) guard {
-	if d == nil {
-		return headerGuard(req.Header, nil)
-	}
 	var all []placed
 	for _, t := range d.tokens {
 		if !isFor(t, req) {
@@ -83,9 +80,6 @@ func placedGuard(all []placed) guard {
 // knows reports whether a field that looks like a condition is one that the
 // dialect has a token in, or tells apart.
 func (d *preparedDialect) knows(field string) bool {
-	if d == nil {
-		return false
-	}
 	for _, name := range d.Conditions {
 		if strings.EqualFold(name, field) {
 			return true

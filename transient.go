@@ -86,7 +86,7 @@ func guardedWrite(req *http.Request, d *preparedDialect, afterRefusal bool) bool
 	if g.placed == nil && d.ownPlaces() {
 		return false // the API doesn't look there
 	}
-	return g.strongTag() || d != nil && d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && (d == nil || !d.NoCreate)
+	return g.strongTag() || d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && !d.NoCreate
 }
 
 // repeatable reports whether an answer that is no refusal calls for the same

@@ -125,6 +125,8 @@ type document[T any] struct {
 	set    updateSettings
 	format edit.Format[T]
 	marker edit.Marker[T]
+
+	rfc9110 preparedDialect // where no option has another; never changed
 }
 
 func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
@@ -190,7 +192,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	set := d.effective(ctx)
 	changing := dialect
 	if signedAbove(req) != "" {
-		changing = nil // another URL would break the signature
+		changing = &d.rfc9110 // another URL would break the signature
 	}
 	if req, err = changeRefresh(req, changing, *set.refreshRequest, true); err != nil {
 		return nil, err
@@ -236,10 +238,10 @@ func (d *document[T]) effective(ctx context.Context) settings {
 	return set.over(defaults()) // the client was given another Transport since
 }
 
-// dialect returns the dialect of the document, nil for that of RFC 9110.
+// dialect returns the dialect of the document.
 func (d *document[T]) dialect(ctx context.Context) *preparedDialect {
 	set := d.effective(ctx)
-	return set.dialectFor(d.target)
+	return set.dialectFor(d.target, &d.rfc9110)
 }
 
 // write is the method and the media type of a write.

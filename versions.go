@@ -122,9 +122,6 @@ func (c *call) asksBody(g guard) bool {
 // readsVersion reports whether the body of a refresh's answer is read for the
 // version in it.
 func (c *call) readsVersion(resp *http.Response) bool {
-	if c.dialect == nil {
-		return false
-	}
 	for _, p := range c.guard.placed {
 		if p.Current.In(resp.Header).Where() == dialect.Body {
 			return true
@@ -140,8 +137,6 @@ func (c *call) readsVersion(resp *http.Response) bool {
 	}
 	return false
 }
-
-func (c *call) weakTags() bool { return c.dialect != nil && c.dialect.WeakTags }
 
 // validatorsIn returns what the answer to a refresh has for the guard. versions
 // is nil where they are the validators of RFC 9110.
@@ -174,7 +169,7 @@ func learnKinds(all []placed, h http.Header, doc []byte) {
 // body where the dialect has it there and the header has none.
 func (d *preparedDialect) validators(h http.Header, body []byte) Validators {
 	v := Validators(etag.Of(h))
-	if v.ETag != "" || d == nil {
+	if v.ETag != "" {
 		return v
 	}
 	for _, t := range d.Tokens {
@@ -245,7 +240,7 @@ func (d *preparedDialect) withVersionsOf(write *http.Request, other, doc *jsoned
 
 // ownPlaces reports whether the dialect has a version elsewhere than RFC 9110 has
 // it.
-func (d *preparedDialect) ownPlaces() bool { return d != nil && len(d.Tokens) > 0 && !d.Tokens[0].Tag }
+func (d *preparedDialect) ownPlaces() bool { return len(d.Tokens) > 0 && !d.Tokens[0].Tag }
 
 // firstPlace is where a version goes into a write that has none, nil where the
 // dialect has it where RFC 9110 has it.
@@ -289,7 +284,7 @@ func putPlaced(req *http.Request, all []placed) {
 // misplaced returns the error of an Update that doesn't know of the dialect down
 // here: its version stands where the API doesn't look.
 func (c *call) misplaced() error {
-	if c.dialect == nil || !c.traits.update || semantics.Safe(c.req.Method) {
+	if !c.traits.update || semantics.Safe(c.req.Method) {
 		return nil
 	}
 	g := c.dialect.guardOf(c.req)
@@ -307,8 +302,8 @@ func (e *dialectError) Unwrap() error { return e.error }
 
 // mergePatch is the media type of WithPatch.
 func (d *preparedDialect) mergePatch() string {
-	if d == nil {
-		return "application/merge-patch+json"
+	if d.MergePatch == "" {
+		return "application/merge-patch+json" // RFC 7396
 	}
 	return d.MergePatch
 }

@@ -25,7 +25,7 @@ func WithWriteID() Option { return optionFunc(func(s *settings) { s.writeIDs = t
 
 // newWriteID returns the id of a write that gets one, empty for any other.
 func (c *call) newWriteID() string {
-	if !c.writeIDs || c.dialect == nil || c.dialect.WriteIDField == "" || c.req.Method != http.MethodPut {
+	if !c.writeIDs || c.dialect.WriteIDField == "" || c.req.Method != http.MethodPut {
 		return ""
 	}
 	if c.dialect.guardOf(c.req).kind == guardNone || field.Lines(c.req.Header, c.dialect.WriteIDField) != nil || signedAboveURL(c.req) {
