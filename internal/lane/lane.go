@@ -130,6 +130,7 @@ func (l *Lanes) joinOccupied(target Target) *pass {
 	return nil
 }
 
+// queueUp needs the lock.
 func (l *Lanes) queueUp(at *lane) *pass {
 	// One signal is kept: the writer may be about to wait.
 	p := &pass{lanes: l, lane: at, wake: make(chan struct{}, 1)}
