@@ -3,6 +3,7 @@ package ifmatch
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
+	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -37,7 +39,7 @@ type call struct {
 
 	write    *http.Request // as sent last: at first the caller's own, or a copy of it
 	guard    guard         // of write
-	payload  payload       // of write
+	payload  replay.Body   // of write
 	seen     seen          // what this flow saw under write's tag; zero without Remember
 	manner   manner        // how write came about
 	onceMore bool          // write is what was refused before, since the refresh gave the same validator
@@ -74,7 +76,7 @@ const (
 )
 
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
-	c := &call{settings: t.effective(), transport: t, base: base, req: req, write: req, payload: payloadOf(req)}
+	c := &call{settings: t.effective(), transport: t, base: base, req: req, write: req, payload: replay.Of(req)}
 	c.outcome.Exchanges = make([]Exchange, 0, 3)
 	if s != nil {
 		set := s.settings.over(*c.settings)
@@ -127,9 +129,7 @@ func (c *call) follow(resp *http.Response, err error) (*http.Request, error) {
 // release lets go of what a call holds, on every path.
 func (c *call) release() {
 	c.turn.Leave()
-	if c.payload.spool != nil {
-		c.payload.spool.release()
-	}
+	c.payload.Release()
 }
 
 // send sends the next write.
@@ -235,6 +235,15 @@ func (c *call) again() *http.Request {
 	return c.write.WithContext(c.ctx)
 }
 
+// againWithBody is again with the body opened anew.
+func (c *call) againWithBody() (*http.Request, error) {
+	next := c.again()
+	if err := c.payload.Put(next, c.awaitDone); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
 // keepRefusal buffers the refusal's body and closes it.
 func (c *call) keepRefusal() {
 	if c.kept != nil {
@@ -243,6 +252,16 @@ func (c *call) keepRefusal() {
 	kept := c.keep(c.refusal)
 	c.kept = &kept
 }
+
+// keep reads the body of an answer to a write, as much of it as is kept and as
+// long as the limits allow, and closes it.
+func (c *call) keep(resp *http.Response) drain.Kept {
+	return drain.Keep(resp, c.left(), c.closeAnswer)
+}
+
+// closeAnswer closes the body of an answer to a write. A body of ours that hangs
+// meanwhile is closed when the time is up.
+func (c *call) closeAnswer(body io.Closer) { c.payload.CloseAnswer(body, c.awaitDone) }
 
 // turn is what a call has of the lane of its target. Only the functions below
 // change it.
@@ -274,6 +293,10 @@ func (c *call) await(wake <-chan struct{}, d time.Duration) error {
 	}
 	return err
 }
+
+// awaitDone waits until done is closed, as long as the context and the limits
+// allow.
+func (c *call) awaitDone(done <-chan struct{}) error { return c.await(done, -1) }
 
 // awaitWithin ends when wake is signalled, after d where d isn't negative, and with
 // the context or cancel. Where the limit ends it the error is ErrElapsed,

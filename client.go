@@ -195,3 +195,10 @@ func (f foreignDefault) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return f.base.RoundTrip(req.WithContext(context.WithValue(req.Context(), zeroKey{}, true)))
 }
+
+// closeBody closes the request's body: a RoundTripper must, on every path.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}

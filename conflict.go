@@ -10,6 +10,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -40,7 +41,7 @@ func (c *call) resolve(resp *http.Response) (*http.Request, error) {
 // decision returns what the policy decides on a refusal, or why it isn't asked.
 func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 	c.meet(resp)
-	if c.payload.spool != nil && c.dialect.inBody(c.write) {
+	if c.payload.Copied() && c.dialect.inBody(c.write) {
 		c.keepRefusal() // base may go on sending until it is closed
 	}
 	unread := c.readGuard()
@@ -53,7 +54,7 @@ func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
 		}
 	}
 	if g.kind == guardNone && cause == CausePreconditionRequired {
-		c.guard.placed = c.dialect.firstPlace(c.write, !c.payload.empty)
+		c.guard.placed = c.dialect.firstPlace(c.write, !c.payload.Empty())
 		g = c.guard
 	}
 	c.outcome.Cause = cause
@@ -174,7 +175,7 @@ func (c *call) sendable(conflict *Conflict, d Decision) error {
 	if d.kind == decideStop || d.kind == decideUnconditional && conflict.guard.inBodyOrNone() {
 		return ErrConflict
 	}
-	if err := c.payload.reason(); err != nil && d.kind != decideReplace {
+	if err := c.payload.Reason(); err != nil && d.kind != decideReplace {
 		return c.stop(CauseNotReplayable, err)
 	}
 	header := conflict.header
@@ -208,11 +209,11 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 		dropPreconditions(header)
 		next.URL = dropPlaced(header, next.URL, conflict.guard.placed)
 		c.manner = unguarded
-	case c.onceMore && payload.replayable() && !c.traits.update:
+	case c.onceMore && payload.Replayable() && !c.traits.update:
 		next.Header = sameHeader(c.write.Header, header)
 	case d.kind == decideReplace:
-		payload, made = payloadFrom(d.body), true
-		forgetOldBody(next, c.write.Header)
+		payload, made = replay.From(d.body), true
+		replay.DropDescription(next, c.write.Header)
 		conflict.rewrite(header)
 		c.manner = rebuilt
 	default:
@@ -228,23 +229,14 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 			return nil, c.stop(CauseNotReplayable, err)
 		}
 	}
-	if err := payload.put(c, next); err != nil {
+	if err := payload.Put(next, c.awaitDone); err != nil {
 		return nil, c.stop(CauseNotReplayable, err)
 	}
-	c.replacePayload(payload)
+	c.payload.Become(payload)
 	return next, nil
 }
 
 var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
-
-// replacePayload lets go of a copy that isn't needed any more.
-func (c *call) replacePayload(p payload) {
-	if old := c.payload.spool; old != nil && old != p.spool {
-		old.abandon(errSpoolReleased) // the answer for which base might read on is closed
-		old.release()
-	}
-	c.payload = p
-}
 
 // newConflict describes the refusal to the policy.
 func (c *call) newConflict(g guard) *Conflict {

@@ -55,7 +55,7 @@ func (c *call) recalls(g guard) bool {
 	return c.seen.digest != nil && c.first == nil && !c.keyed && !c.traits.update &&
 		c.refusal.StatusCode == http.StatusPreconditionFailed &&
 		g.kind == guardTags && len(g.tags) == 1 && g.names(c.seen.tag) &&
-		!c.exhausted() && c.payload.replayable() && !c.dialect.versionOnly(c.write)
+		!c.exhausted() && c.payload.Replayable() && !c.dialect.versionOnly(c.write)
 }
 
 // resolveSeen decides on a refusal where the current state is the one that the

@@ -122,7 +122,7 @@ func (c *call) giveUp(why error) (*http.Response, error) {
 	c.done()
 	resp := *c.refusal
 	if c.kept != nil {
-		c.payload.abandon()
+		c.payload.Abandon()
 		resp.Body = c.kept.Reader()
 	}
 	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || stops(c.verdict)), nil
@@ -141,7 +141,7 @@ func (c *call) refusedEffect() Effect {
 // fail ends the call with an error that carries the refusal: the policy failed,
 // or the context ended.
 func (c *call) fail(why error) (*http.Response, error) {
-	c.payload.abandon()
+	c.payload.Abandon()
 	if c.first != nil {
 		why = fmt.Errorf("%w: %w", why, c.firstError())
 	}

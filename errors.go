@@ -8,6 +8,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/replay"
 )
 
 // Sentinels answer a question with errors.Is; the types below hold the details.
@@ -23,7 +24,7 @@ var (
 	// ErrNotReplayable says that the write can't be sent again: there is no copy of its
 	// body, GetBody failed, or its Idempotency-Key would bring back the stored
 	// answer.
-	ErrNotReplayable = errors.New("ifmatch: the write can't be sent again")
+	ErrNotReplayable = replay.ErrNotReplayable
 
 	// ErrNoValidator says that the server gave no validator that can guard
 	// the write.

@@ -22,9 +22,8 @@ func (c *call) begin() (*http.Response, error) {
 	}
 	first := c.req
 	if c.copiesBody() {
-		c.payload.spool = newSpool(c.req.Context(), c.req.Body, c.maxBuffer)
 		first = c.req.WithContext(c.req.Context())
-		first.Body, _ = c.payload.spool.open()
+		first.Body = c.payload.CopyAsSent(c.req, c.maxBuffer)
 	}
 	c.expects, c.writeID = c.addsExpect(), c.newWriteID()
 	if c.expects || c.writeID != "" {
@@ -50,7 +49,7 @@ func (c *call) begin() (*http.Response, error) {
 // copiesBody reports whether sending the body again may be needed, and it can't
 // be had again otherwise.
 func (c *call) copiesBody() bool {
-	if c.payload.empty || c.payload.body != nil {
+	if c.payload.Replayable() {
 		return false
 	}
 	if c.seen.digest != nil || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && semantics.Idempotent(c.req.Method) {
@@ -75,7 +74,7 @@ func signedAboveURL(req *http.Request) bool { return req.URL != nil && signedAbo
 // addsExpect reports whether the write goes out with Expect: 100-continue.
 func (c *call) addsExpect() bool {
 	n := *c.expectContinue
-	if n <= 0 || c.payload.empty || semantics.Safe(c.req.Method) || field.Lines(c.req.Header, "Expect") != nil {
+	if n <= 0 || c.payload.Empty() || semantics.Safe(c.req.Method) || field.Lines(c.req.Header, "Expect") != nil {
 		return false
 	}
 	unknown := c.req.ContentLength <= 0
@@ -85,7 +84,7 @@ func (c *call) addsExpect() bool {
 // expectationFailed reports whether the server doesn't know the Expect that we
 // added (RFC 9110 §15.5.18).
 func (c *call) expectationFailed(resp *http.Response, err error) bool {
-	return err == nil && c.expects && resp.StatusCode == http.StatusExpectationFailed && c.payload.replayable()
+	return err == nil && c.expects && resp.StatusCode == http.StatusExpectationFailed && c.payload.Replayable()
 }
 
 // withoutExpect returns the same request without the Expect field.
@@ -93,12 +92,12 @@ func (c *call) withoutExpect(resp *http.Response) (*http.Request, error) {
 	c.expects = false
 	c.startClock()
 	c.setAside(resp, nil)
-	next := c.again()
-	next.Header = field.Clone(c.write.Header)
-	field.Drop(next.Header, "Expect")
-	if err := c.payload.put(c, next); err != nil {
+	next, err := c.againWithBody()
+	if err != nil {
 		return nil, err
 	}
+	next.Header = field.Clone(c.write.Header)
+	field.Drop(next.Header, "Expect")
 	c.transients++
 	return next, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"github.com/ifmatch-go/ifmatch/internal/replay"
 )
 
 // MergeJSON returns a policy that merges the caller's change of a JSON document
@@ -189,34 +189,29 @@ func withTooLarge(err error) error {
 }
 
 // originalBody returns what the caller's own request carries, whatever was sent
-// since. A body without GetBody is still in the spool at the first refusal; from
-// then on the call's request can open what was read.
+// since. A body without GetBody is still in the call's copy at the first refusal;
+// from then on the call's request can open what was read.
 func (c *call) originalBody() ([]byte, error) {
-	original := payloadOf(c.req)
-	switch {
-	case original.empty:
+	original := replay.Of(c.req)
+	if original.Empty() {
 		return nil, errors.New("there is none")
-	case original.body == nil && c.payload.spool == nil:
-		return nil, fmt.Errorf("%w: it has no GetBody", ErrNotReplayable)
-	case original.body == nil:
+	}
+	if c.req.GetBody == nil && c.payload.Copied() {
 		original = c.payload
-		defer time.AfterFunc(c.left(), original.abandon).Stop()
+		defer time.AfterFunc(c.left(), original.Abandon).Stop()
 	}
-	reader, err := original.open(c)
-	if err == nil && reader == nil {
-		err = errors.New("GetBody returned nil")
-	}
+	reader, err := original.Open(c.awaitDone)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotReplayable, err)
+		return nil, err
 	}
 	defer reader.Close()
-	body, end := drain.UpTo(reader, c.maxRepresentation, original.length)
+	body, end := drain.UpTo(reader, c.maxRepresentation, original.Length())
 	if end != io.EOF {
 		return nil, end
 	}
 	if c.req.GetBody == nil {
 		c.req = c.req.WithContext(c.req.Context())
-		c.req.GetBody = payloadFrom(slices.Clip(body)).body
+		c.req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
 	return body, nil
 }

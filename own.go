@@ -31,7 +31,7 @@ func (c *call) isOwn(conflict *Conflict) bool {
 		err := conflict.refresh.learn(ctx, conflict, false)
 		return err != nil && c.outcome.Cause == CauseGone
 	case http.MethodPut:
-		if c.payload.length > c.maxRepresentation || !c.payload.replayable() || c.dialect.versionOnly(c.write) {
+		if c.payload.Length() > c.maxRepresentation || !c.payload.Replayable() || c.dialect.versionOnly(c.write) {
 			return false
 		}
 		err := conflict.refresh.learn(ctx, conflict, true)
@@ -57,14 +57,14 @@ func (c *call) sent(current *Representation) bool {
 	if !slices.Equal(field.Lines(c.write.Header, "Content-Encoding"), field.Lines(current.Header, "Content-Encoding")) {
 		return false
 	}
-	if c.payload.empty {
+	if c.payload.Empty() {
 		return len(current.Body) == 0
 	}
-	if !c.payload.sentWhole() {
+	if !c.payload.SentWhole() {
 		return false
 	}
-	body, err := c.payload.open(c)
-	if err != nil || body == nil {
+	body, err := c.payload.Open(c.awaitDone)
+	if err != nil {
 		return false
 	}
 	defer body.Close()

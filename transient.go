@@ -96,7 +96,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	if c.repeats.none || c.cancelled(ctx) != nil || settledBelow(resp, err) {
 		return false
 	}
-	if c.payload.spool != nil && c.payload.spool.failed(c.payload.length) {
+	if c.payload.Failed() {
 		return false // the caller's body is at fault
 	}
 	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && semantics.Safe(c.write.Method)
@@ -138,7 +138,7 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 		c.why = ErrAttempts
 		return nil, nil
 	}
-	if c.why = c.payload.reason(); c.why != nil {
+	if c.why = c.payload.Reason(); c.why != nil {
 		return nil, nil
 	}
 	d, more := c.repeatPace.Next(c.newTransientBackOff)
@@ -164,9 +164,5 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 	if err := c.wait(c.req.Context(), d, reason); err != nil {
 		return nil, err
 	}
-	next := c.again()
-	if err := c.payload.put(c, next); err != nil {
-		return nil, err
-	}
-	return next, nil
+	return c.againWithBody()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -30,11 +31,11 @@ func (g guard) inBodyOrNone() bool {
 // has one there and there is no other. The body of a write that can't be had
 // again isn't looked into: there is nothing to send then.
 func (c *call) readGuard() error {
-	if !c.dialect.inBody(c.write) || c.payload.empty || c.guard.kind != guardNone && c.guard.placed == nil {
+	if !c.dialect.inBody(c.write) || c.payload.Empty() || c.guard.kind != guardNone && c.guard.placed == nil {
 		return nil
 	}
 	elsewhere := c.guard.placed != nil // then the body may be anything
-	body, err := c.bodyOf(c.payload)
+	body, err := c.bodyOf(&c.payload)
 	if err != nil {
 		return unless(elsewhere && !maybeJSON(c.write.Header), err)
 	}
@@ -83,25 +84,22 @@ func (c *call) createsWithoutVersion() bool {
 
 // bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
 // bytes of it.
-func (c *call) bodyOf(p payload) ([]byte, error) {
-	if err := p.reason(); err != nil {
+func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
+	if err := sent.Reason(); err != nil {
 		return nil, err
 	}
-	if p.empty {
+	if sent.Empty() {
 		return nil, nil
 	}
-	if p.length > c.maxRepresentation {
-		return nil, fmt.Errorf("%w: %w: a body of %d bytes may carry a version, and WithMaxRepresentation is %d", ErrNotReplayable, ErrTooLarge, p.length, c.maxRepresentation)
+	if sent.Length() > c.maxRepresentation {
+		return nil, fmt.Errorf("%w: %w: a body of %d bytes may carry a version, and WithMaxRepresentation is %d", ErrNotReplayable, ErrTooLarge, sent.Length(), c.maxRepresentation)
 	}
-	body, err := p.open(c)
-	if err == nil && body == nil {
-		err = errors.New("GetBody returned nil")
-	}
+	body, err := sent.Open(c.awaitDone)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotReplayable, err)
+		return nil, err
 	}
 	defer body.Close()
-	data, err := drain.UpTo(body, c.maxRepresentation, p.length)
+	data, err := drain.UpTo(body, c.maxRepresentation, sent.Length())
 	if err != io.EOF {
 		return nil, fmt.Errorf("%w: read body: %w", ErrNotReplayable, err)
 	}
@@ -189,7 +187,7 @@ func joined(versions []string) string { return strings.Join(versions, ", ") }
 
 // place puts the fresh versions into the places of the next write, where they
 // aren't those of RFC 9110. It returns the body to send.
-func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload, error) {
+func (c *call) place(next *http.Request, p replay.Body, conflict *Conflict) (replay.Body, error) {
 	for i, version := range conflict.refresh.versions {
 		place := conflict.guard.placed[i]
 		switch place.Sent.Where() {
@@ -198,15 +196,15 @@ func (c *call) place(next *http.Request, p payload, conflict *Conflict) (payload
 		case dialect.Query:
 			next.URL = setQuery(next.URL, place.Sent.Name(), version)
 		case dialect.Body:
-			body, err := c.bodyOf(p)
+			body, err := c.bodyOf(&p)
 			if err == nil {
 				body, err = place.setMember(body, version)
 			}
 			if err != nil {
 				return p, fmt.Errorf("ifmatch: dialect %s: %w", c.dialect.Name, err)
 			}
-			p = payloadFrom(body)
-			forgetOldBody(next, c.write.Header)
+			p = replay.From(body)
+			replay.DropDescription(next, c.write.Header)
 		}
 	}
 	return p, nil

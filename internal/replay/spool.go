@@ -1,12 +1,9 @@
-package ifmatch
+package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -22,10 +19,10 @@ type spool struct {
 	// early answer would have to wait for that.
 	mu        sync.Mutex
 	memory    []byte
-	file      *os.File // once memory was too small
-	size      int64    // of the copy
-	end       error    // of the source; nil: there may be more
-	broken    error    // why the copy isn't complete
+	file      *tempFile // once memory was too small
+	size      int64     // of the copy
+	end       error     // of the source; nil: there may be more
+	broken    error     // why the copy isn't complete
 	reader    *spoolReader
 	reading   bool        // the reader is inside a read of the source
 	last      bool        // no other reader follows
@@ -42,8 +39,22 @@ func newSpool(ctx context.Context, source io.ReadCloser, limit int64) *spool {
 	return s
 }
 
-// open returns a reader from the beginning. The one before must be closed: see
-// idle.
+// first returns the first reader. Where the context has ended already its Read
+// says so.
+func (s *spool) first() io.ReadCloser {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newReader()
+}
+
+// newReader returns a reader from the beginning. mu is held.
+func (s *spool) newReader() io.ReadCloser {
+	s.reader = &spoolReader{spool: s, done: make(chan struct{})}
+	return s.reader
+}
+
+// open returns another reader from the beginning. The one before must be closed:
+// see idle.
 func (s *spool) open() (io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,30 +64,27 @@ func (s *spool) open() (io.ReadCloser, error) {
 	if s.abandoned != nil && s.end != io.EOF {
 		return nil, s.abandoned
 	}
-	s.reader = &spoolReader{spool: s, done: make(chan struct{})}
-	return s.reader, nil
+	return s.newReader(), nil
 }
 
 // unusable is why the copy can't be sent, nil if it can.
 func (s *spool) unusable() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broken == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: copy of the body: %w", ErrNotReplayable, s.broken)
+	return s.broken
 }
 
-// idle returns a channel that is closed when the base has done with the reader.
+// idle returns a channel that is closed when whoever had the reader has closed
+// it, and reads no more.
 func (s *spool) idle() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reader.done
 }
 
-// failed reports whether the source itself ended with an error, or gave another
+// atFault reports whether the source itself ended with an error, or gave another
 // number of bytes than was announced.
-func (s *spool) failed(announced int64) bool {
+func (s *spool) atFault(announced int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end != nil && s.end != io.EOF {
@@ -85,9 +93,9 @@ func (s *spool) failed(announced int64) bool {
 	return announced > 0 && (s.size > announced || s.end == io.EOF && s.size != announced)
 }
 
-// complete reports whether the source was read to its end, or as far as was
+// whole reports whether the source was read to its end, or as far as was
 // announced.
-func (s *spool) complete(announced int64) bool {
+func (s *spool) whole(announced int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.end == io.EOF || announced > 0 && s.size >= announced
@@ -126,12 +134,11 @@ func (s *spool) takeFinish() func() {
 	}
 	file, closeSource := s.file, !s.closed
 	s.file, s.memory, s.closed = nil, nil, true
-	s.broken = errSpoolReleased
+	s.broken = errReleased
 	return func() {
 		s.forget()
 		if file != nil {
-			file.Close()
-			os.Remove(file.Name()) // where it couldn't be unlinked while open
+			file.discard()
 		}
 		if closeSource {
 			s.source.Close()
@@ -139,89 +146,10 @@ func (s *spool) takeFinish() func() {
 	}
 }
 
-var errSpoolReleased = errors.New("ifmatch: the copy of the body was released")
-
-// spoolReader is the body of one attempt.
-type spoolReader struct {
-	spool  *spool
-	offset int64
-	closed bool          // guarded by spool.mu
-	done   chan struct{} // closed when the reader is, and reads no more
-	isDone bool          // guarded by spool.mu
-}
-
-// Read gives the copy first, and then goes on with the source, copying it.
-func (r *spoolReader) Read(p []byte) (int, error) {
-	s := r.spool
-	s.mu.Lock()
-	if r.closed {
-		s.mu.Unlock()
-		return 0, errReadAfterClose
-	}
-	if r.offset < s.size {
-		n, err := s.readCopy(p, r.offset)
-		r.offset += int64(n)
-		s.mu.Unlock()
-		return n, err
-	}
-	if s.end != nil {
-		defer s.mu.Unlock()
-		return 0, s.end
-	}
-	if s.closed {
-		defer s.mu.Unlock()
-		return 0, cmp.Or(s.abandoned, errSpoolReleased)
-	}
-	if len(p) == 0 {
-		s.mu.Unlock()
-		return 0, nil
-	}
-	s.reading = true
-	s.mu.Unlock()
-
-	n, err := s.source.Read(p)
-
-	s.mu.Lock()
-	if err != nil && s.abandoned != nil {
-		// Rather than what Close made of the read. It may be io.EOF, and must
-		// not end a body of unknown length that isn't whole.
-		err = s.abandoned
-	}
-	s.reading = false
-	s.end = err
-	s.append(p[:max(n, 0)])
-	r.offset += int64(n)
-	finish := r.takeDone()
-	s.mu.Unlock()
-	finish()
-	return n, err
-}
-
-var errReadAfterClose = errors.New("ifmatch: the request body was read after Close")
-
-// Close ends this attempt's use of the body. The source stays open as long as
-// another attempt may follow.
-func (r *spoolReader) Close() error {
-	r.spool.mu.Lock()
-	r.closed = true
-	finish := r.takeDone()
-	r.spool.mu.Unlock()
-	finish()
-	return nil
-}
-
-// takeDone tells who waits for the reader's end, and returns what is to be done
-// after the lock. spool.mu is held.
-func (r *spoolReader) takeDone() func() {
-	if r.closed && !r.spool.reading && !r.isDone {
-		r.isDone = true
-		close(r.done)
-	}
-	return r.spool.takeFinish()
-}
+var errReleased = errors.New("ifmatch: the copy of the body was released")
 
 // append adds to the copy. What can't be copied makes it useless, and nothing
-// else: the attempt under way goes on.
+// else: the attempt under way goes on. mu is held.
 func (s *spool) append(p []byte) {
 	s.size += int64(len(p))
 	if s.broken != nil || len(p) == 0 {
@@ -231,36 +159,32 @@ func (s *spool) append(p []byte) {
 		s.memory = append(s.memory, p...)
 		return
 	}
-	if s.file == nil {
-		s.broken = s.toFile()
+	if s.broken = s.appendToFile(p); s.broken == nil {
+		return
 	}
-	if s.broken == nil {
-		_, s.broken = s.file.Write(p)
-	}
-	if s.broken != nil && s.file != nil {
-		s.file.Close()
-		os.Remove(s.file.Name())
+	s.memory = nil
+	if s.file != nil {
+		s.file.discard()
 		s.file = nil
-	}
-	if s.broken != nil {
-		s.memory = nil
 	}
 }
 
-// toFile moves the copy to a temporary file that only this process can see.
-func (s *spool) toFile() error {
-	file, err := os.CreateTemp("", "ifmatch-*") // mode 0600
-	if err != nil {
-		return err
+// appendToFile adds to a temporary file, to which the first call moves what is in
+// memory. mu is held.
+func (s *spool) appendToFile(p []byte) error {
+	if s.file == nil {
+		file, err := newTempFile()
+		if err != nil {
+			return err
+		}
+		s.file = file
+		if _, err := file.Write(s.memory); err != nil {
+			return err
+		}
+		s.memory = nil
 	}
-	os.Remove(file.Name()) // on Windows it goes when it is closed
-	if _, err := file.Write(s.memory); err != nil {
-		file.Close()
-		os.Remove(file.Name())
-		return err
-	}
-	s.file, s.memory = file, nil
-	return nil
+	_, err := s.file.Write(p)
+	return err
 }
 
 // readCopy reads from the copy. mu is held.

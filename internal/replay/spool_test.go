@@ -1,4 +1,4 @@
-package ifmatch
+package replay
 
 import (
 	"bytes"
@@ -27,10 +27,7 @@ func FuzzSpool(f *testing.F) {
 		}
 		src := &bodytest.Source{R: &bodytest.Chunks{Data: data, N: int(chunk) + 1, Err: end, Empty: flags&2 != 0, Glued: flags&4 != 0}}
 		s := newSpool(context.Background(), src, int64(limit))
-		body, err := s.open()
-		if err != nil {
-			t.Fatal(err)
-		}
+		body := s.first()
 		offset, released := 0, false
 		for _, op := range ops {
 			switch {
@@ -63,11 +60,12 @@ func FuzzSpool(f *testing.F) {
 					if src.Closes() != 1 {
 						t.Fatal("the source is open although nobody is left")
 					}
-					if _, err := s.open(); err != errSpoolReleased {
+					if _, err := s.open(); err != errReleased {
 						t.Fatalf("opened after the end: %v", err)
 					}
 					return
 				}
+				var err error
 				if body, err = s.open(); err != nil {
 					t.Fatal(err)
 				}
@@ -114,7 +112,7 @@ func TestSpoolFile(t *testing.T) {
 	data := bodytest.Pattern(3000)
 	src := &bodytest.Source{R: bytes.NewReader(data)}
 	s := newSpool(t.Context(), src, 1024)
-	body, _ := s.open()
+	body := s.first()
 	io.CopyN(io.Discard, body, 1000)
 	if s.file != nil {
 		t.Error("a file below the limit")
@@ -153,13 +151,13 @@ func TestSpoolWithoutDisk(t *testing.T) {
 	data := bodytest.Pattern(3000)
 	src := &bodytest.Source{R: bytes.NewReader(data)}
 	s := newSpool(t.Context(), src, 100)
-	body, _ := s.open()
+	body := s.first()
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	body.Close()
-	if err := s.unusable(); !errors.Is(err, ErrNotReplayable) || !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("unusable: %v", err)
+	if err := (&Body{copied: s}).Reason(); !errors.Is(err, ErrNotReplayable) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("reason: %v", err)
 	}
 	if _, err := s.open(); err == nil {
 		t.Error("opened without a copy")
@@ -177,15 +175,15 @@ func TestSpoolFullDisk(t *testing.T) {
 	data := bodytest.Pattern(3000)
 	src := &bodytest.Source{R: &bodytest.Chunks{Data: data, N: 500, Err: io.EOF}}
 	s := newSpool(t.Context(), src, 100)
-	body, _ := s.open()
+	body := s.first()
 	io.CopyN(io.Discard, body, 1000)
 	s.file.Close() // what is written from now on fails
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, data[1000:]) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	body.Close()
-	if err := s.unusable(); !errors.Is(err, ErrNotReplayable) {
-		t.Errorf("unusable: %v", err)
+	if err := (&Body{copied: s}).Reason(); !errors.Is(err, ErrNotReplayable) {
+		t.Errorf("reason: %v", err)
 	}
 	s.release()
 	src.Check(t)
@@ -206,7 +204,7 @@ func TestSpoolStuckSource(t *testing.T) {
 			src := bodytest.NewStuck(10)
 			src.EOF = name == "abandoned" || name == "cancelled"
 			s := newSpool(ctx, src, 1<<20)
-			body, _ := s.open()
+			body := s.first()
 			ended := make(chan error)
 			go func() {
 				_, err := io.ReadAll(body)
@@ -243,7 +241,7 @@ func TestSpoolStuckSource(t *testing.T) {
 	t.Run("not the last", func(t *testing.T) {
 		src := bodytest.NewStuck(10)
 		s := newSpool(t.Context(), src, 1<<20)
-		body, _ := s.open()
+		body := s.first()
 		go io.ReadAll(body)
 		<-src.Inside()
 		body.Close()
@@ -259,15 +257,15 @@ func TestSpoolStuckSource(t *testing.T) {
 	})
 }
 
-// TestSpoolFailed tells a body that is at fault from a connection that is.
-func TestSpoolFailed(t *testing.T) {
+// TestSpoolAtFault tells a body that is at fault from a connection that is.
+func TestSpoolAtFault(t *testing.T) {
 	for _, test := range []struct {
 		size      int
 		announced int64
 		end       error
 		toEnd     bool
-		failed    bool
-		complete  bool
+		atFault   bool
+		whole     bool
 	}{
 		{10, 10, io.EOF, true, false, true},
 		{10, 10, io.EOF, false, false, true},
@@ -281,16 +279,16 @@ func TestSpoolFailed(t *testing.T) {
 		{10, 20, io.ErrClosedPipe, true, true, false},
 	} {
 		s := newSpool(t.Context(), &bodytest.Source{R: &bodytest.Chunks{Data: bodytest.Pattern(test.size), N: 100, Err: test.end}}, 100)
-		body, _ := s.open()
+		body := s.first()
 		io.CopyN(io.Discard, body, int64(test.size))
 		if test.toEnd {
 			io.ReadAll(body)
 		}
-		if got := s.failed(test.announced); got != test.failed {
-			t.Errorf("%+v: failed %v", test, got)
+		if got := s.atFault(test.announced); got != test.atFault {
+			t.Errorf("%+v: at fault %v", test, got)
 		}
-		if got := s.complete(test.announced); got != test.complete {
-			t.Errorf("%+v: complete %v", test, got)
+		if got := s.whole(test.announced); got != test.whole {
+			t.Errorf("%+v: whole %v", test, got)
 		}
 		body.Close()
 		s.release()
