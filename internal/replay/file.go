@@ -3,19 +3,24 @@ package replay
 import "os"
 
 // tempFile is a temporary file that only this process sees.
-type tempFile struct{ *os.File }
+type tempFile struct {
+	*os.File
+	named bool // it has its name still: an open file can't be unlinked on Windows
+}
 
 func newTempFile() (*tempFile, error) {
 	file, err := os.CreateTemp("", "ifmatch-*") // mode 0600
 	if err != nil {
 		return nil, err
 	}
-	os.Remove(file.Name()) // on Windows it goes when it is closed
-	return &tempFile{file}, nil
+	return &tempFile{file, os.Remove(file.Name()) != nil}, nil
 }
 
-// discard closes the file, after which nothing of it is left.
+// discard closes the file, after which nothing of it is left. A name that it has
+// lost may be of somebody else's file by now.
 func (f *tempFile) discard() {
 	f.Close()
-	os.Remove(f.Name()) // where it couldn't be unlinked while open
+	if f.named {
+		os.Remove(f.Name())
+	}
 }
