@@ -1,13 +1,18 @@
 package ifmatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/commit"
+	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
 // ErrEditLimit says that an edit took longer than WithEditLimit and was left out
@@ -91,7 +96,7 @@ func (r *Resource[T]) unusable() error {
 // of ctx ends this caller's wait: its edit isn't run if it was still queued, and
 // otherwise the error matches ErrOutcomeUnknown beside the context's.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
-	tell(ctx, Outcome{})
+	report(ctx, Outcome{})
 	err := r.unusable()
 	if err == nil && edit == nil {
 		err = errNilEdit
@@ -105,13 +110,13 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 	got, how := r.queue.Do(ctx, edit)
 	switch how {
 	case commit.Answered:
-		tell(ctx, got.snapshot.Outcome)
+		report(ctx, got.snapshot.Outcome)
 		return got.snapshot, got.err
 	case commit.Withdrawn:
 		return unwritten[T](ctx, endOf(ctx))
 	}
 	err = fmt.Errorf("ifmatch: update %q: %w: %w", r.doc.name, ErrOutcomeUnknown, endOf(ctx))
-	tell(ctx, Outcome{Err: err})
+	report(ctx, Outcome{Err: err})
 	return Snapshot[T]{Outcome: Outcome{Err: err}}, err
 }
 
@@ -131,4 +136,194 @@ func errorOf(f commit.Failure) error {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, f.Err)
 	}
 	return f.Err
+}
+
+// write writes a batch. What panics or ends the goroutine here is a codec, a marker
+// or an option: every caller gets an error.
+func (r *Resource[T]) write(edits *commit.Batch[T, share[T]]) {
+	b := newBatch(r, edits)
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		err, effect := fmt.Errorf("a codec, marker or option panicked or ended its goroutine: %v", recover()), EffectNotApplied
+		if b.updater.last.sent {
+			err, effect = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err), EffectUnknown
+		}
+		err = fmt.Errorf("ifmatch: update %q: %w", r.doc.name, err)
+		b.updater.total.Effect, b.updater.total.Err = effect, err
+		b.fail(err)
+	}()
+	b.commit()
+	finished = true
+}
+
+// batch is one write of a Resource, and the edits that go out with it.
+type batch[T any] struct {
+	*Resource[T]
+	edits   *commit.Batch[T, share[T]]
+	updater *updater[T]
+	made    *edit.Draft[T] // last
+}
+
+func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
+	b := &batch[T]{Resource: r, edits: edits}
+	b.updater = r.doc.updater(context.Background(), edit.NewMark(r.doc.marker), b.draft)
+	return b
+}
+
+// commit writes the batch and answers its edits.
+func (b *batch[T]) commit() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := b.edits.Watch(cancel)
+	defer stop()
+	done, err := b.accepted(ctx)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	written := commit.WrittenLast
+	if done.found {
+		written = commit.WrittenSome
+	}
+	b.edits.LeaveOut(written, b.leftOut)
+	if done.wrote {
+		b.keepState(ctx, done.state)
+	}
+	b.edits.Answer(func() share[T] { return share[T]{snapshot: done.forOne(b.doc.set.codec)} })
+}
+
+// accepted writes the batch on the state that is kept, and on a fresh read where
+// that doesn't end it.
+func (b *batch[T]) accepted(ctx context.Context) (*committed[T], error) {
+	kept := b.kept
+	b.kept = nil
+	done, err := b.acceptedOn(ctx, kept)
+	if kept != nil && done == nil && ctx.Err() == nil && b.mayDecide(err) {
+		// Nothing was written on a state that was only kept: the server may
+		// have moved on.
+		done, err = b.acceptedOn(ctx, nil)
+	}
+	if err == nil && done == nil {
+		err = context.Canceled // nobody waits any more
+	}
+	return done, err
+}
+
+// mayDecide reports whether a fresh read may end better than a run on a kept state
+// that ended with err: nothing is open, attempts are left, and the server has said
+// nothing final about the write.
+func (b *batch[T]) mayDecide(err error) bool {
+	final := (*StatusError)(nil)
+	return !errors.Is(err, ErrOutcomeUnknown) && b.updater.attempts > 0 &&
+		!(b.updater.total.Attempts > 0 && errors.As(err, &final))
+}
+
+// fail answers all with an error of the write. An edit that was in no draft has
+// its own error.
+func (b *batch[T]) fail(err error) {
+	written := commit.WrittenNone
+	if errors.Is(err, ErrOutcomeUnknown) {
+		written = commit.WrittenUnknown
+	}
+	b.edits.LeaveOut(written, b.leftOut)
+	b.edits.Answer(func() share[T] { return share[T]{Snapshot[T]{Outcome: b.updater.total.clone()}, err} })
+}
+
+// leftOut is the result for an edit that isn't in what was written.
+func (b *batch[T]) leftOut(f commit.Failure) share[T] {
+	err, o := errorOf(f), b.updater.total.clone()
+	o.Effect, o.Err = EffectNotApplied, err
+	if errors.Is(err, ErrOutcomeUnknown) {
+		o.Effect = EffectUnknown
+	}
+	return share[T]{Snapshot[T]{Outcome: o}, err}
+}
+
+// committed is what a batch ended with.
+type committed[T any] struct {
+	snapshot Snapshot[T]
+	state    *state[T]
+	wrote    bool
+	found    bool // by the mark, which all drafts have
+}
+
+// forOne returns the snapshot for one caller: no two share anything in it.
+func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
+	own := c.snapshot
+	own.Header = own.Header.Clone()
+	own.Outcome = own.Outcome.clone()
+	if len(c.state.Text) > 0 {
+		own.Value = *new(T)
+		codec.Decode(c.state.Text, &own.Value) // it was decoded before
+	}
+	return own
+}
+
+func (o Outcome) clone() Outcome {
+	o.Exchanges = slices.Clone(o.Exchanges)
+	return o
+}
+
+// acceptedOn runs the batch until the server accepts. It returns nil where nothing
+// was written on a kept state: then nobody has a result yet.
+func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T], error) {
+	u := b.updater
+	before := u.total.Attempts
+	b.made = nil
+	snapshot, err := b.doc.inTurn(ctx, u, kept)
+	wrote := err == nil && u.total.Attempts > before && b.made != nil && !b.made.Same
+	if kept != nil && !wrote && u.found == nil {
+		return nil, err // run it again before anyone gets a result
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case u.found != nil:
+		return &committed[T]{snapshot, u.found, true, true}, nil
+	}
+	stored := &state[T]{Validators: snapshot.Validators, Document: edit.Document[T]{Text: b.made.Stored}, header: snapshot.Header}
+	return &committed[T]{snapshot, stored, wrote, false}, nil
+}
+
+// draft runs the edits of a batch one after another, and marks what they make all
+// at once.
+func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
+	format, mark, end := &b.doc.format, b.updater.mark, &s.Document
+	b.edits.Draft(inDoubt, func(run func(*T) error) (changed bool, err error) {
+		next, err := format.Step(end, mark, run)
+		if err != nil {
+			return false, withTooLarge(err)
+		}
+		changed = next != end
+		end = next
+		return changed, nil
+	})
+	made, err := format.Finish(&s.Document, end, mark)
+	b.made = made
+	return made, withTooLarge(err)
+}
+
+// keepState keeps the state for the next write, once the server was seen to store
+// exactly what was sent.
+func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
+	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).ownPlaces() {
+		return // what a patch makes, or an API's own version, is the server's to say
+	}
+	if !r.faithful {
+		// The callers wait for it, although their edits are written.
+		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*drain.KeepTime)
+		defer cancel()
+		stored, err := r.doc.read(ctx)
+		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.Text, s.Text) {
+			return
+		}
+		r.faithful = true
+	}
+	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
+		kept.placed, kept.unversioned = s.placed, s.unversioned
+		r.kept = kept
+	}
 }

@@ -1,18 +1,15 @@
 package ifmatch
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	neturl "net/url"
-	"strings"
+	"time"
 
-	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
-	"github.com/ifmatch-go/ifmatch/internal/redact"
-	"github.com/ifmatch-go/ifmatch/internal/refresh"
-	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Snapshot is a state of a document that the server gave or accepted.
@@ -34,17 +31,6 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 		return unwritten[T](ctx, err)
 	}
 	return d.get(ctx)
-}
-
-func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
-	s, err := d.read(ctx)
-	if err != nil {
-		return unwritten[T](ctx, ended(ctx, err))
-	}
-	got := s.snapshot()
-	got.Outcome.Effect = EffectNotApplied
-	tell(ctx, got.Outcome)
-	return got, nil
 }
 
 // Update reads a document, runs edit on what it decoded into a fresh T, and
@@ -70,7 +56,7 @@ func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 // the last one is rare: a lost answer is recognised by the next read. With an
 // error, the Snapshot is zero but for its Outcome.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
-	tell(ctx, Outcome{})
+	report(ctx, Outcome{})
 	d, err := newDocument[T](c, url, opts)
 	if err == nil && edit == nil {
 		err = errNilEdit
@@ -84,12 +70,12 @@ func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T
 // unwritten ends an Update that has sent nothing.
 func unwritten[T any](ctx context.Context, err error) (Snapshot[T], error) {
 	o := Outcome{Effect: EffectNotApplied, Err: err}
-	tell(ctx, o)
+	report(ctx, o)
 	return Snapshot[T]{Outcome: o}, err
 }
 
-// tell fills what WithOutcome was given.
-func tell(ctx context.Context, o Outcome) {
+// report fills what WithOutcome was given.
+func report(ctx context.Context, o Outcome) {
 	if s := scopeOf(ctx); s != nil && s.outcome != nil {
 		*s.outcome = o
 	}
@@ -106,9 +92,9 @@ func endOf(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// ended adds the error of a context that ended to one that has only its cause:
+// withEnd adds the error of a context that ended to one that has only its cause:
 // net/http returns no more.
-func ended(ctx context.Context, err error) error {
+func withEnd(ctx context.Context, err error) error {
 	end := ctx.Err()
 	if end == nil || errors.Is(err, end) || !errors.Is(err, context.Cause(ctx)) {
 		return err
@@ -116,191 +102,215 @@ func ended(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", end, err)
 }
 
-// document is one URL that is read and written.
-type document[T any] struct {
-	client *http.Client
-	url    string
-	target *neturl.URL
-	name   string // url for texts
-	set    updateSettings
-	format edit.Format[T]
-	marker edit.Marker[T]
+// UpdateOption sets one thing for Get, Update and NewResource. Every Option is
+// an UpdateOption, but for a policy: setting one with OnConflict is an error of
+// each Get and Update, which bring their own. A nil UpdateOption does nothing.
+type UpdateOption interface{ applyUpdate(*updateSettings) }
 
-	rfc9110 preparedDialect // where no option has another; never changed
-}
+// UpdateOptions is a bundle that is an UpdateOption itself, applied in order.
+type UpdateOptions []UpdateOption
 
-func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
-	set, err := newUpdateSettings(opts)
-	if err != nil {
-		return nil, err
-	}
-	target, err := neturl.Parse(url)
-	if err != nil {
-		if parse := (*neturl.Error)(nil); errors.As(err, &parse) {
-			// Without the URL, and without what of it the error quotes: both may
-			// be of a password.
-			what, _, _ := strings.Cut(parse.Err.Error(), `"`)
-			err = errors.New(strings.TrimSpace(what))
+func (o UpdateOptions) applyUpdate(s *updateSettings) {
+	for _, option := range o {
+		if option != nil {
+			option.applyUpdate(s)
 		}
-		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
-	d := &document[T]{client: clientOf(c), url: url, target: target, name: redact.URL(target), set: set}
-	_, isJSON := set.codec.(jsonCodec)
-	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: isJSON, Patch: set.patch}
-	if d.marker, err = markerOf[T](set.marker); err != nil {
-		return nil, err
-	}
-	return d, nil
 }
 
-// state is a document as it was read.
-type state[T any] struct {
-	Validators
-	edit.Document[T]
-	header http.Header
-	placed []placed // the version, where a dialect has another than RFC 9110
+type updateFunc func(*updateSettings)
 
-	unversioned error // why there is none, where the dialect wants one
+func (f updateFunc) applyUpdate(s *updateSettings) { f(s) }
+
+// updateSettings is what the options of Get, Update and NewResource set.
+type updateSettings struct {
+	settings
+	create    bool
+	patch     bool
+	codec     Codec
+	marker    any // a *marker[T]
+	editLimit time.Duration
 }
 
-func (s *state[T]) snapshot() Snapshot[T] {
-	return Snapshot[T]{Validators: s.Validators, Value: s.Value, Header: s.header}
-}
+const (
+	defaultUpdateAttempts = 16
+	defaultEditLimit      = 5 * time.Second
+)
 
-// scope puts the options into the context of a request.
-func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) context.Context {
-	s := scopeOf(ctx).copy()
-	s.settings = d.set.settings.over(s.settings)
-	s.settings.policy, s.outcome = policy, o
-	return context.WithValue(ctx, scopeKey{}, s)
-}
-
-// read gets the current state, past caches.
-func (d *document[T]) read(ctx context.Context) (*state[T], error) {
-	ctx = d.scope(ctx, Stop, nil)
-	scopeOf(ctx).settings.ownRead = true // made just now, so it may be changed
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
-	if err != nil {
-		return nil, fmt.Errorf("ifmatch: %w", err)
+func newUpdateSettings(opts []UpdateOption) (updateSettings, error) {
+	s := updateSettings{codec: jsonCodec{}, editLimit: defaultEditLimit}
+	UpdateOptions(opts).applyUpdate(&s)
+	if s.policy != nil {
+		return s, errors.New("ifmatch: OnConflict is not for Get, Update and NewResource: they bring their own policy")
 	}
-	req.Header.Set("Accept", d.set.codec.ContentType())
-	refresh.PastCaches(req.Header)
-	dialect := d.dialect(ctx)
-	if dialect.versionOnly(d.sample(dialect, false)) {
-		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.errVersionOnly())
-	}
-	set := d.effective(ctx)
-	changing := dialect
-	if signedAbove(req) != "" {
-		changing = &d.rfc9110 // another URL would break the signature
-	}
-	if req, err = changeRefresh(req, changing, *set.refreshRequest, true); err != nil {
-		return nil, err
-	}
-	asked := redact.URL(req.URL)
-	resp, err := d.client.Do(req)
-	if err != nil {
-		return nil, redact.Error(err)
-	}
-	defer resp.Body.Close()
-	if got := redact.URL(resp.Request.URL); redirected(resp, req.Method) {
-		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, got)
-	}
-	if absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone; absent && d.set.create {
-		drain.Briefly(resp)
-		return &state[T]{Document: edit.Document[T]{Absent: true}, header: resp.Header}, nil
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, statusError(req.Method, asked, resp)
-	}
-	body, err := readState(resp, set.maxRepresentation)
-	if err != nil {
-		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
-	}
-	s, err := d.decode(dialect.validators(resp.Header, body), resp.Header, body)
-	if err != nil {
-		return nil, err
-	}
-	d.readVersions(s, dialect)
 	return s, nil
 }
 
-// effective are the options of the document, of the context, and of the client's
-// Transport.
-func (d *document[T]) effective(ctx context.Context) settings {
-	set := d.set.settings
-	if s := scopeOf(ctx); s != nil {
-		set = set.over(s.settings)
-	}
-	if t, ours := d.client.Transport.(*Transport); ours {
-		return set.over(*t.effective())
-	}
-	return set.over(defaults()) // the client was given another Transport since
+// CreateIfAbsent makes Update start from the zero T where the document isn't
+// there (404 or 410) and write it with If-None-Match: *. Where somebody else
+// creates it first, their document is updated. One that was there and is deleted
+// before the write stays deleted: that is a *ConflictError with CauseGone. For Get
+// a document that isn't there is the zero T.
+//
+// By default a document that isn't there is a *StatusError.
+func CreateIfAbsent() UpdateOption {
+	return updateFunc(func(s *updateSettings) { s.create = true })
 }
 
-// dialect returns the dialect of the document.
-func (d *document[T]) dialect(ctx context.Context) *preparedDialect {
-	set := d.effective(ctx)
-	return set.dialectFor(d.target, &d.rfc9110)
+// WithPatch sends the change as a JSON Merge Patch (RFC 7396) with PATCH, as
+// application/merge-patch+json, instead of the whole document with PUT. What a
+// merge patch can't say, a member set to null, is an error. A document that is
+// created is sent whole.
+func WithPatch() UpdateOption {
+	return updateFunc(func(s *updateSettings) { s.patch = true })
 }
 
-// write is the method and the media type of a write.
-func (d *document[T]) write(dialect *preparedDialect, absent bool) (method, contentType string) {
-	if d.set.patch && !absent {
-		return http.MethodPatch, dialect.mergePatch()
+// WithCodec reads and writes documents in another format. Then the document is
+// whatever the codec makes of T: members that T doesn't know are kept only in
+// JSON.
+//
+// By default, and when c is nil, it is JSON.
+func WithCodec(c Codec) UpdateOption {
+	if c == nil {
+		return updateFunc(func(s *updateSettings) { s.codec = jsonCodec{} })
 	}
-	return http.MethodPut, d.set.codec.ContentType()
+	return updateFunc(func(s *updateSettings) { s.codec = copyingCodec{c} })
 }
 
-// sample is a write as far as a dialect looks at it to know where its version is.
-func (d *document[T]) sample(dialect *preparedDialect, absent bool) *http.Request {
-	method, contentType := d.write(dialect, absent)
-	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
+// Codec reads and writes documents in another format than JSON. It must be safe
+// for concurrent use.
+type Codec interface {
+	Decode(b []byte, v any) error // b is v's to keep
+	Encode(v any) ([]byte, error) // what it returns may share memory with v
+	ContentType() string          // of what Encode returns
 }
 
-// readVersions takes the version from where the dialect has it.
-func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
-	places := dialect.firstPlace(d.sample(dialect, false), true)
-	if places == nil {
-		return
-	}
-	versions, err := currentVersions(places, s.header, s.Text)
-	if err != nil {
-		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
-		return
-	}
-	for i := range places {
-		places[i].value = versions[i]
-	}
-	learnKinds(places, s.header, s.Text)
-	s.ETag, s.placed = joined(versions), places
+// copyingCodec gives nothing away that is used later, and keeps nothing that an
+// edit may change.
+type copyingCodec struct{ Codec }
+
+func (c copyingCodec) Decode(b []byte, v any) error { return c.Codec.Decode(bytes.Clone(b), v) }
+
+func (c copyingCodec) Encode(v any) ([]byte, error) {
+	b, err := c.Codec.Encode(v)
+	return bytes.Clone(b), err
 }
 
-// readState reads the whole state that an answer carries, at most limit bytes of
-// it. The caller closes the body.
-func readState(resp *http.Response, limit int64) ([]byte, error) {
-	if semantics.Coded(resp.Header) {
-		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", resp.Header.Get("Content-Encoding"))
-	}
-	return drain.State(resp, limit)
-}
+// jsonCodec is the default. With it, what T doesn't know survives an update.
+type jsonCodec struct{}
 
-func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
-	read, err := d.format.Read(body)
-	if err != nil {
+func (jsonCodec) Decode(b []byte, v any) error { return json.Unmarshal(b, v) }
+
+func (jsonCodec) Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return &state[T]{Validators: v, Document: read, header: h}, nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// statusError reads an answer that is neither success nor a refusal.
-func statusError(method, url string, resp *http.Response) error {
-	body := drain.Briefly(resp)
-	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
+func (jsonCodec) ContentType() string { return "application/json" }
+
+// Mark says whether a document holds the id of a write.
+type Mark int
+
+const (
+	MarkUnknown Mark = iota // it can't be told
+	MarkFound               // the write was applied
+	MarkAbsent              // the write was not applied
+)
+
+var markNames = [...]string{"unknown", "found", "absent"}
+
+// String returns the word of the mark, such as "found".
+func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
+
+// Marks makes every Update of a document exact, also when answers are lost:
+// embed it in T. It keeps the ids of the last 64 writes in the document's member
+// _ifmatch, an array of strings, the newest last. After a refusal or a lost
+// answer the state is read and the id of the write is looked for: found, the
+// write was applied; absent, it was not. It can't be told once 64 other writes
+// came after it, or somebody wiped the ids. After a lost answer Update then ends
+// with ErrOutcomeUnknown. A refusal is then believed: the write was not performed
+// (RFC 9110 §13.1.1), unless a proxy performed it twice.
+//
+// The zero value is ready to use. All writers of a document should use it, or at
+// least leave the member as it is.
+type Marks struct {
+	IDs []string `json:"_ifmatch,omitempty"`
 }
 
-// redirected reports whether http.Client followed a redirect before it got this
-// answer. A RoundTripper that sends a request elsewhere makes none.
-func redirected(resp *http.Response, method string) bool {
-	return resp.Request.Response != nil || resp.Request.Method != method
+// marks is promoted to the T that embeds Marks.
+func (m *Marks) marks() *Marks { return m }
+
+type marked interface{ marks() *Marks }
+
+// marksOf returns the Marks in a document, nil where a pointer on the way to them
+// is nil.
+func marksOf[T any](doc *T) (m *Marks) {
+	defer func() { recover() }() // promotion through a nil pointer panics
+	if embeds, ok := any(doc).(marked); ok {
+		return embeds.marks()
+	}
+	if embeds, ok := any(*doc).(marked); ok {
+		return embeds.marks()
+	}
+	return nil
+}
+
+// markList returns the list of the Marks in a document, nil where it has none.
+func markList[T any](doc *T) *[]string {
+	if m := marksOf(doc); m != nil {
+		return &m.IDs
+	}
+	return nil
+}
+
+// marker is what WithMarker was given.
+type marker[T any] struct {
+	put  func(doc *T, id string)
+	find func(doc *T, id string) Mark
+}
+
+// WithMarker makes every Update exact, as Marks does, for a T that can't embed
+// Marks: put stores the id of a write in the document, and find tells whether a
+// document has it. A T other than that of the Update is an error of each Get and
+// Update. Both functions may be called concurrently for different documents.
+//
+// By default T is exact where it embeds Marks, and ErrOutcomeUnknown is returned
+// otherwise whenever an answer was lost.
+func WithMarker[T any](put func(doc *T, id string), find func(doc *T, id string) Mark) UpdateOption {
+	m := &marker[T]{put, find}
+	return updateFunc(func(s *updateSettings) { s.marker = m })
+}
+
+// markerOf returns how documents of type T hold marks. custom is the *marker[T] of
+// WithMarker, nil without it.
+func markerOf[T any](custom any) (edit.Marker[T], error) {
+	if custom != nil {
+		m, ok := custom.(*marker[T])
+		if !ok || m.put == nil || m.find == nil {
+			return edit.Marker[T]{}, fmt.Errorf("ifmatch: WithMarker: %T doesn't fit a document of %T, or a function is nil", custom, *new(T))
+		}
+		return edit.Marker[T]{Put: m.put, Find: m.look}, nil
+	}
+	_, embeds := any(new(T)).(marked)
+	_, pointerEmbeds := any(*new(T)).(marked)
+	if embeds || pointerEmbeds {
+		return edit.Marker[T]{IDs: markList[T]}, nil
+	}
+	return edit.Marker[T]{}, nil
+}
+
+// look calls find, whatever that returns.
+func (m *marker[T]) look(doc *T, id string) edit.Sighting {
+	switch m.find(doc, id) {
+	case MarkFound:
+		return edit.Found
+	case MarkAbsent:
+		return edit.Absent
+	}
+	return edit.Unknown
 }

@@ -232,7 +232,7 @@ func TestNobodyWaitsForAKeptRun(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			defer edits.Watch(cancel)()
-			_, err := (&batch[counter]{Resource: r, edits: edits}).commit(ctx)
+			_, err := newBatch(r, edits).accepted(ctx)
 			ended <- err
 		})
 		ctx, leave := context.WithCancel(t.Context())

@@ -8,193 +8,58 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
+	"github.com/ifmatch-go/ifmatch/internal/rounds"
 )
 
-// attempt is one Update under way.
-type attempt[T any] struct {
-	doc   *document[T]
-	make  func(*state[T]) (*edit.Draft[T], error)
-	mark  *edit.Mark[T]
-	draft *edit.Draft[T] // sent last
-	ended *Snapshot[T]   // found without another write
-	found *state[T]      // holds the mark
-	err   error          // of edit, or of rendering what it made
+// updater is one Update under way, round by round.
+type updater[T any] struct {
+	store  store[T]
+	name   string // of the document, for texts
+	create bool   // by CreateIfAbsent
+	mark   *edit.Mark[T]
+	make   func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
-	limits settings // what is left of WithMaxAttempts and WithMaxElapsed
-	until  time.Time
-	total  Outcome // of all runs of the Transport's loop
-	open   error   // of the write that may have been applied; nil: none
-	sent   bool    // something was
+	attempts int           // what is left of WithMaxAttempts
+	elapsed  time.Duration // what is left of WithMaxElapsed
+	until    time.Time     // when that ends; zero before the first failure
 
-	inDoubt bool // a draft before the one that is made now may have been accepted
+	last  submission[T]
+	doubt error     // of a write that may have been applied; nil: none
+	found *state[T] // holds the mark
+	total Outcome   // of all rounds
 }
 
-// update runs the loop that the Transport's own doesn't cover: a lost answer
-// that the mark decides, and a document that somebody else created.
+// update runs one Update.
 func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapshot[T], error) {
 	mark := edit.NewMark(d.marker)
-	a := &attempt[T]{doc: d, mark: mark, make: func(s *state[T]) (*edit.Draft[T], error) {
+	u := d.updater(ctx, mark, func(s *state[T], _ bool) (*edit.Draft[T], error) {
 		made, err := d.format.Draft(&s.Document, mark, change)
 		return made, withTooLarge(err)
-	}}
-	return a.run(ctx, nil)
+	})
+	defer func() { report(ctx, u.total) }()
+	return d.inTurn(ctx, u, nil)
 }
 
-// maxRounds bounds how often the Transport's loop is run.
-const maxRounds = 4
+// updater returns an Update of the document that has all its limits left.
+func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func(*state[T], bool) (*edit.Draft[T], error)) *updater[T] {
+	set, of := d.effective(ctx), traits{update: true}
+	return &updater[T]{
+		store: d, name: d.name, create: d.set.create, mark: mark, make: make,
+		attempts: set.attempts(of), elapsed: set.elapsed(of),
+	}
+}
 
-// run writes until the server accepts. It begins with the state that is kept
-// from the write before, where there is one.
-func (a *attempt[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
-	defer func() { tell(ctx, a.total) }()
-	turn := a.doc.lineUp(ctx)
+// inTurn runs an Update once it has its turn in the lane of the document, where
+// others who lost a race are in it: a read made before would be stale when they are
+// through.
+func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
+	turn := d.lineUp(ctx)
 	defer turn.Leave()
-	ctx = turn.Within(ctx)
-	a.limits = a.doc.limits(ctx)
-	a.limits.maxAttempts -= a.total.Attempts // of a run on a kept state
-	if !a.until.IsZero() {
-		a.limits.maxElapsed = max(time.Until(a.until), 1)
-	}
-	there := false // was the document when it was read last
-	for round := 1; ; round++ {
-		s, err := kept, error(nil)
-		if s == nil {
-			s, err = a.read(ctx)
-		}
-		if err != nil {
-			return a.stop(ctx, err)
-		}
-		mark := edit.Absent
-		if a.sent { // in the first round too: a batch may have been sent before
-			mark = a.mark.In(&s.Document)
-		}
-		if s.Absent && there {
-			mark = edit.Unknown // deleted, and the mark with it
-		}
-		switch {
-		case mark == edit.Found:
-			return a.applied(s)
-		case mark == edit.Unknown && a.open != nil:
-			return a.fail(ctx, a.open)
-		}
-		there, a.inDoubt = !s.Absent, a.open != nil
-		if a.draft, err = a.make(s); err != nil {
-			return a.stop(ctx, err)
-		}
-		if a.draft.Same {
-			if a.open != nil {
-				return a.fail(ctx, a.open)
-			}
-			a.total.Effect, a.total.Err = EffectNotApplied, nil
-			same := s.snapshot()
-			same.Outcome = a.total
-			return same, nil
-		}
-		begun := time.Now()
-		snapshot, err := a.write(ctx, s)
-		if err == nil {
-			return snapshot, nil
-		}
-		if a.until.IsZero() {
-			a.until = begun.Add(a.limits.maxElapsed)
-		}
-		if round == maxRounds || !a.goesOn(ctx, s, err) {
-			if s := a.lookAgain(ctx, err); s != nil {
-				return a.applied(s)
-			}
-			return a.fail(ctx, err)
-		}
-		if errors.Is(err, ErrOutcomeUnknown) {
-			a.open = err // until a write is accepted: a read that lacks the mark may be stale
-		}
-		kept, a.limits.maxElapsed = nil, max(time.Until(a.until), 1)
-	}
+	return u.run(turn.Within(ctx), kept)
 }
 
-// read reads the document within WithMaxElapsed, or half a minute where that is
-// longer: who waits for the batch of a Resource has no context to end it.
-func (a *attempt[T]) read(ctx context.Context) (*state[T], error) {
-	within, cancel := context.WithTimeout(ctx, max(a.limits.maxElapsed, defaultMaxElapsed))
-	defer cancel()
-	s, err := a.doc.read(within)
-	if err != nil && within.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("%w: %w", ErrElapsed, err)
-	}
-	return s, err
-}
-
-// write runs the Transport's loop once.
-func (a *attempt[T]) write(ctx context.Context, s *state[T]) (Snapshot[T], error) {
-	snapshot, o, err := a.send(ctx, s)
-	a.limits.maxAttempts -= o.Attempts
-	o.Exchanges = append(a.total.Exchanges, o.Exchanges...)
-	o.Attempts += a.total.Attempts
-	o.Waited += a.total.Waited
-	a.total, snapshot.Outcome = o, o
-	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
-		conflict.Outcome = o
-	}
-	return snapshot, err
-}
-
-// goesOn reports whether another run may end better: the mark decides about a
-// lost answer, and a document that somebody else created can be updated.
-func (a *attempt[T]) goesOn(ctx context.Context, s *state[T], err error) bool {
-	if a.err != nil || ctx.Err() != nil || a.limits.maxAttempts <= 0 || !time.Now().Before(a.until) {
-		return false
-	}
-	lost := a.mark.Kept() && errors.Is(err, ErrOutcomeUnknown)
-	return lost || s.Absent && a.doc.set.create && a.total.Cause == CauseExists
-}
-
-// lookAgain returns the state that holds the mark, after a write that ended
-// without success: where there is a marker it is looked for at every refusal.
-func (a *attempt[T]) lookAgain(ctx context.Context, err error) *state[T] {
-	if !a.mark.Kept() || ctx.Err() != nil || a.err != nil && a.open == nil {
-		return nil
-	}
-	if a.open == nil && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrConflict) {
-		return nil
-	}
-	if s, failed := a.read(ctx); failed == nil && a.mark.In(&s.Document) == edit.Found {
-		return s
-	}
-	return nil
-}
-
-// applied ends an Update whose mark is in the document.
-func (a *attempt[T]) applied(s *state[T]) (Snapshot[T], error) {
-	a.found = s
-	a.total.Effect, a.total.Cause, a.total.Err = EffectApplied, CauseOwnEarlierWrite, nil
-	snapshot := s.snapshot()
-	snapshot.Outcome = a.total
-	return snapshot, nil
-}
-
-// stop is fail for an error that isn't of the last write.
-func (a *attempt[T]) stop(ctx context.Context, err error) (Snapshot[T], error) {
-	a.total.Err = err
-	return a.fail(ctx, err)
-}
-
-// fail ends an Update with an error: after a write whose answer was lost it is
-// unknown what became of that.
-func (a *attempt[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
-	if a.open != nil {
-		if !errors.Is(err, ErrOutcomeUnknown) {
-			err = fmt.Errorf("ifmatch: update %q: %w: %w", a.doc.name, ErrOutcomeUnknown, err)
-		}
-		a.total.Effect, a.total.Err = EffectUnknown, err
-	}
-	if !a.sent {
-		a.total.Effect, a.total.Err = EffectNotApplied, err
-	}
-	return Snapshot[T]{Outcome: a.total}, ended(ctx, err)
-}
-
-// lineUp takes its turn in the lane of the document before it is read, where
-// others who lost a race are in it: a read made now would be stale when they are
-// through. The turn is zero where nobody is, and where the wait is too long.
+// lineUp waits for the turn. The turn is zero where nobody is in the lane, and where
+// the wait is too long.
 func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 	t, ours := d.client.Transport.(*Transport)
 	if !ours {
@@ -214,9 +79,209 @@ func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 	return turn
 }
 
-// limits are WithMaxAttempts and WithMaxElapsed of the whole Update.
-func (d *document[T]) limits(ctx context.Context) settings {
-	set := d.effective(ctx)
-	of := traits{update: true}
-	return settings{maxAttempts: set.attempts(of), maxElapsed: set.elapsed(of)}
+// maxRounds bounds the rounds of one run.
+const maxRounds = 4
+
+// run writes until the server accepts. It begins with the state that is kept from
+// the write before, where there is one. It may be called again after a run that
+// left no doubt: limits and outcome go on.
+func (u *updater[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
+	u.found = nil
+	there := false // was the document, when it was read last
+	for round := 1; ; round++ {
+		s, err := u.begin(ctx, kept)
+		if err != nil {
+			return u.stop(ctx, err)
+		}
+		switch u.sight(s, s.Absent && there).Next() {
+		case rounds.Applied:
+			return u.applied(s), nil
+		case rounds.Unknown:
+			return u.fail(ctx, u.doubt)
+		}
+		kept, there = nil, !s.Absent
+		draft, err := u.make(s, u.doubt != nil)
+		if err != nil {
+			return u.stop(ctx, err)
+		}
+		switch rounds.AfterEdit(draft.Same, u.doubt != nil) {
+		case rounds.Same:
+			return u.unchanged(s), nil
+		case rounds.Unknown:
+			return u.fail(ctx, u.doubt)
+		}
+		snapshot, err := u.submit(ctx, s, draft)
+		if err == nil {
+			return snapshot, nil
+		}
+		switch u.failure(ctx, err, round).Next() {
+		case rounds.Fail:
+			return u.fail(ctx, err)
+		case rounds.Look:
+			return u.lookAgain(ctx, err)
+		}
+		if errors.Is(err, ErrOutcomeUnknown) {
+			u.doubt = err // until a write is accepted: a read that lacks the mark may be stale
+		}
+	}
+}
+
+// begin begins a round, with the state that is kept or else a fresh one.
+func (u *updater[T]) begin(ctx context.Context, kept *state[T]) (*state[T], error) {
+	if !u.until.IsZero() {
+		u.elapsed = max(time.Until(u.until), 1)
+	}
+	if kept != nil {
+		return kept, nil
+	}
+	return u.read(ctx)
+}
+
+// read reads the document within WithMaxElapsed, or half a minute where that is
+// longer: the callers of a Resource wait for it, and its context has no end.
+func (u *updater[T]) read(ctx context.Context) (*state[T], error) {
+	within, cancel := context.WithTimeout(ctx, max(u.elapsed, defaultMaxElapsed))
+	defer cancel()
+	s, err := u.store.read(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrElapsed, err)
+	}
+	return s, err
+}
+
+// sight is what the state at the beginning of a round shows. A write may have been
+// sent before the first round, too.
+func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
+	if !u.last.sent {
+		return rounds.Sight{}
+	}
+	return rounds.Sight{Sent: true, InDoubt: u.doubt != nil, Mark: u.mark.In(&s.Document), Gone: gone}
+}
+
+// submit writes a draft, or what follows it when it is refused.
+func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[T]) (Snapshot[T], error) {
+	u.found = nil
+	u.last = submission[T]{
+		on: s, draft: draft, refused: u.refused, marked: u.mark.Kept(),
+		attempts: u.attempts, elapsed: u.elapsed, sent: u.last.sent,
+	}
+	begun := time.Now()
+	snapshot, o, err := u.store.write(ctx, &u.last)
+	if err != nil && u.until.IsZero() {
+		u.until = begun.Add(u.elapsed)
+	}
+	u.attempts -= o.Attempts
+	o.Exchanges = append(u.total.Exchanges, o.Exchanges...)
+	o.Attempts += u.total.Attempts
+	o.Waited += u.total.Waited
+	u.total, snapshot.Outcome = o, o
+	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+		conflict.Outcome = o
+	}
+	return snapshot, err
+}
+
+// refused looks for the mark in the state that refused a draft, and edits that
+// state.
+func (u *updater[T]) refused(ctx context.Context, r setback[T]) sequel[T] {
+	if r.elsewhere != nil {
+		return sequel[T]{err: u.refusedElsewhere(r)}
+	}
+	inDoubt := r.inDoubt || u.doubt != nil
+	seen := rounds.Sight{Sent: true, InDoubt: inDoubt, Mark: u.mark.In(&r.state.Document), Stale: r.stale}
+	switch seen.Next() {
+	case rounds.Applied:
+		u.found = r.state
+		return sequel[T]{end: r.state, applied: true}
+	case rounds.Unknown:
+		return sequel[T]{}
+	}
+	draft, err := u.make(r.state, inDoubt)
+	if err == nil && ctx.Err() != nil {
+		err = endOf(ctx)
+	}
+	if err != nil {
+		return sequel[T]{err: err}
+	}
+	switch rounds.AfterEdit(draft.Same, inDoubt) {
+	case rounds.Same:
+		return sequel[T]{end: r.state}
+	case rounds.Unknown:
+		return sequel[T]{}
+	}
+	return sequel[T]{draft: draft}
+}
+
+// refusedElsewhere is the error of a draft that another document refused. That one
+// isn't edited. The mark in it shows that something on the way has sent the draft
+// twice.
+func (u *updater[T]) refusedElsewhere(r setback[T]) error {
+	if !u.mark.Kept() || r.state != nil && u.mark.In(&r.state.Document) == edit.Absent {
+		return r.elsewhere
+	}
+	u.doubt = fmt.Errorf("%w: %w", ErrOutcomeUnknown, r.elsewhere)
+	return u.doubt
+}
+
+// failure is what is known of a submission that ended with an error.
+func (u *updater[T]) failure(ctx context.Context, err error, round int) rounds.Failure {
+	return rounds.Failure{
+		Cancelled: ctx.Err() != nil,
+		Broken:    u.last.broken,
+		Spent:     round == maxRounds || u.attempts <= 0 || !time.Now().Before(u.until),
+		Marked:    u.mark.Kept(),
+		InDoubt:   u.doubt != nil,
+		Lost:      errors.Is(err, ErrOutcomeUnknown),
+		Refused:   errors.Is(err, ErrConflict),
+		Exists:    u.last.on.Absent && u.create && u.total.Cause == CauseExists,
+	}
+}
+
+// lookAgain ends an Update by whether the mark of its last write is there, and with
+// err where it isn't.
+func (u *updater[T]) lookAgain(ctx context.Context, err error) (Snapshot[T], error) {
+	if s, failed := u.read(ctx); failed == nil && u.mark.In(&s.Document) == edit.Found {
+		return u.applied(s), nil
+	}
+	return u.fail(ctx, err)
+}
+
+// applied ends an Update whose mark is in the document.
+func (u *updater[T]) applied(s *state[T]) Snapshot[T] {
+	u.found = s
+	u.total.Effect, u.total.Cause, u.total.Err = EffectApplied, CauseOwnEarlierWrite, nil
+	return u.ended(s)
+}
+
+// unchanged ends an Update whose edit changes nothing.
+func (u *updater[T]) unchanged(s *state[T]) Snapshot[T] {
+	u.total.Effect, u.total.Err = EffectNotApplied, nil
+	return u.ended(s)
+}
+
+func (u *updater[T]) ended(s *state[T]) Snapshot[T] {
+	snapshot := s.snapshot()
+	snapshot.Outcome = u.total
+	return snapshot
+}
+
+// stop is fail for an error that isn't of the last write.
+func (u *updater[T]) stop(ctx context.Context, err error) (Snapshot[T], error) {
+	u.total.Err = err
+	return u.fail(ctx, err)
+}
+
+// fail ends an Update with an error. After a write in doubt, what became of that
+// write isn't known.
+func (u *updater[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
+	if u.doubt != nil {
+		if !errors.Is(err, ErrOutcomeUnknown) {
+			err = fmt.Errorf("ifmatch: update %q: %w: %w", u.name, ErrOutcomeUnknown, err)
+		}
+		u.total.Effect, u.total.Err = EffectUnknown, err
+	}
+	if !u.last.sent {
+		u.total.Effect, u.total.Err = EffectNotApplied, err
+	}
+	return Snapshot[T]{Outcome: u.total}, withEnd(ctx, err)
 }

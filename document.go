@@ -1,0 +1,241 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	neturl "net/url"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// document is one URL that is read and written. It is a store.
+type document[T any] struct {
+	client *http.Client
+	url    string
+	target *neturl.URL
+	name   string // url for texts
+	set    updateSettings
+	format edit.Format[T]
+	marker edit.Marker[T]
+
+	rfc9110 preparedDialect // where no option has another; never changed
+}
+
+func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
+	set, err := newUpdateSettings(opts)
+	if err != nil {
+		return nil, err
+	}
+	target, err := neturl.Parse(url)
+	if err != nil {
+		if parse := (*neturl.Error)(nil); errors.As(err, &parse) {
+			// Without the URL, and without what of it the error quotes: both may
+			// be of a password.
+			what, _, _ := strings.Cut(parse.Err.Error(), `"`)
+			err = errors.New(strings.TrimSpace(what))
+		}
+		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
+	}
+	d := &document[T]{client: clientOf(c), url: url, target: target, name: redact.URL(target), set: set}
+	_, isJSON := set.codec.(jsonCodec)
+	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: isJSON, Patch: set.patch}
+	if d.marker, err = markerOf[T](set.marker); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// clientOf returns a client whose Transport is ours: c itself where it has one,
+// and one above its own otherwise. A nil c is http.DefaultClient.
+func clientOf(c *http.Client) *http.Client {
+	if c == nil {
+		c = http.DefaultClient
+	}
+	base := c.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	if _, ours := base.(*Transport); ours {
+		return c
+	}
+	above := *c
+	above.Transport = NewTransport(base, Stop)
+	return &above
+}
+
+// state is a document as it was read.
+type state[T any] struct {
+	Validators
+	edit.Document[T]
+	header http.Header
+	placed []placed // the version, where a dialect has another than RFC 9110
+
+	unversioned error // why there is none, where the dialect wants one
+}
+
+func (s *state[T]) snapshot() Snapshot[T] {
+	return Snapshot[T]{Validators: s.Validators, Value: s.Value, Header: s.header}
+}
+
+// get reads the document for a caller.
+func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
+	s, err := d.read(ctx)
+	if err != nil {
+		return unwritten[T](ctx, withEnd(ctx, err))
+	}
+	got := s.snapshot()
+	got.Outcome.Effect = EffectNotApplied
+	report(ctx, got.Outcome)
+	return got, nil
+}
+
+// scope puts the options into the context of a request.
+func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) context.Context {
+	s := scopeOf(ctx).copy()
+	s.settings = d.set.settings.over(s.settings)
+	s.settings.policy, s.outcome = policy, o
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// effective are the options of the document, of the context, and of the client's
+// Transport.
+func (d *document[T]) effective(ctx context.Context) settings {
+	set := d.set.settings
+	if s := scopeOf(ctx); s != nil {
+		set = set.over(s.settings)
+	}
+	if t, ours := d.client.Transport.(*Transport); ours {
+		return set.over(*t.effective())
+	}
+	return set.over(defaults()) // the client was given another Transport since
+}
+
+// dialect returns the dialect of the document.
+func (d *document[T]) dialect(ctx context.Context) *preparedDialect {
+	set := d.effective(ctx)
+	return set.dialectFor(d.target, &d.rfc9110)
+}
+
+// methodAndType returns the method and the media type of a write.
+func (d *document[T]) methodAndType(dialect *preparedDialect, absent bool) (method, contentType string) {
+	if d.set.patch && !absent {
+		return http.MethodPatch, dialect.mergePatch()
+	}
+	return http.MethodPut, d.set.codec.ContentType()
+}
+
+// sample is a write as far as a dialect looks at it to know where its version is.
+func (d *document[T]) sample(dialect *preparedDialect, absent bool) *http.Request {
+	method, contentType := d.methodAndType(dialect, absent)
+	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
+}
+
+// read gets the current state, past caches.
+func (d *document[T]) read(ctx context.Context) (*state[T], error) {
+	ctx = d.scope(ctx, Stop, nil)
+	scopeOf(ctx).settings.ownRead = true // made just now, so it may be changed
+	set := d.effective(ctx)
+	dialect := set.dialectFor(d.target, &d.rfc9110)
+	req, err := d.readRequest(ctx, dialect, *set.refreshRequest)
+	if err != nil {
+		return nil, err
+	}
+	asked := redact.URL(req.URL)
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return nil, redact.Error(err)
+	}
+	defer resp.Body.Close()
+	absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone
+	switch {
+	case redirected(resp, req.Method):
+		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, redact.URL(resp.Request.URL))
+	case absent && d.set.create:
+		drain.Briefly(resp)
+		return &state[T]{Document: edit.Document[T]{Absent: true}, header: resp.Header}, nil
+	case resp.StatusCode != http.StatusOK:
+		return nil, statusError(req.Method, asked, resp)
+	}
+	body, err := readState(resp, set.maxRepresentation)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
+	}
+	s, err := d.decode(dialect.validators(resp.Header, body), resp.Header, body)
+	if err != nil {
+		return nil, err
+	}
+	d.readVersions(s, dialect)
+	return s, nil
+}
+
+// readRequest returns the request of a read, as the dialect and WithRefreshRequest
+// change it.
+func (d *document[T]) readRequest(ctx context.Context, dialect *preparedDialect, change requestFunc) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: %w", err)
+	}
+	req.Header.Set("Accept", d.set.codec.ContentType())
+	refresh.PastCaches(req.Header)
+	if dialect.versionOnly(d.sample(dialect, false)) {
+		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.errVersionOnly())
+	}
+	if signedAbove(req) != "" {
+		dialect = &d.rfc9110 // another URL would break the signature
+	}
+	return changeRefresh(req, dialect, change, true)
+}
+
+// readState reads the whole state that an answer carries, at most limit bytes of
+// it. The caller closes the body.
+func readState(resp *http.Response, limit int64) ([]byte, error) {
+	if semantics.Coded(resp.Header) {
+		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", resp.Header.Get("Content-Encoding"))
+	}
+	return drain.State(resp, limit)
+}
+
+func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
+	read, err := d.format.Read(body)
+	if err != nil {
+		return nil, err
+	}
+	return &state[T]{Validators: v, Document: read, header: h}, nil
+}
+
+// readVersions takes the version from where the dialect has it.
+func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
+	places := dialect.firstPlace(d.sample(dialect, false), true)
+	if places == nil {
+		return
+	}
+	versions, err := currentVersions(places, s.header, s.Text)
+	if err != nil {
+		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
+		return
+	}
+	for i := range places {
+		places[i].value = versions[i]
+	}
+	learnKinds(places, s.header, s.Text)
+	s.ETag, s.placed = joined(versions), places
+}
+
+// statusError reads an answer that is neither success nor a refusal.
+func statusError(method, url string, resp *http.Response) error {
+	body := drain.Briefly(resp)
+	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
+}
+
+// redirected reports whether http.Client followed a redirect before it got this
+// answer. A RoundTripper that sends a request elsewhere makes none.
+func redirected(resp *http.Response, method string) bool {
+	return resp.Request.Response != nil || resp.Request.Method != method
+}

@@ -1,0 +1,245 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+)
+
+// store reads and writes the document of an Update: on a server, or for a test.
+type store[T any] interface {
+	// read returns the current state.
+	read(ctx context.Context) (*state[T], error)
+
+	// write writes the draft under the validator of the state that it was made
+	// from. At each refusal it asks w.refused what to write then.
+	write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error)
+}
+
+// submission is one draft that is handed to the store, and those that replace it
+// when it is refused.
+type submission[T any] struct {
+	on       *state[T]
+	draft    *edit.Draft[T] // handed over last
+	refused  func(context.Context, setback[T]) sequel[T]
+	marked   bool // refused can tell whether a draft was written
+	attempts int  // what is left of WithMaxAttempts
+	elapsed  time.Duration
+
+	// Set by the store.
+	sent   bool // something was, for this submission or one before
+	broken bool // no draft could be made of the state that refused this one
+}
+
+// setback is a refusal of a draft, and the state that refused it.
+type setback[T any] struct {
+	state     *state[T] // nil only where elsewhere is set
+	inDoubt   bool      // an earlier attempt of the submission may have been applied
+	stale     bool      // the state has the validator that was refused
+	elsewhere error     // another document refused the draft: http.Client was redirected
+}
+
+// sequel is what follows a setback. The zero sequel leaves it at that.
+type sequel[T any] struct {
+	draft   *edit.Draft[T] // is written
+	end     *state[T]      // ends the submission with success: nothing is to be written
+	applied bool           // end holds a draft that was sent before
+	err     error          // ends the submission
+}
+
+// updatePolicy is the policy of Update. It isn't generic, so that the Transport can
+// ask for its traits.
+type updatePolicy struct {
+	resolve func(ctx context.Context, c *Conflict) (Decision, error)
+	is      traits
+}
+
+func (p *updatePolicy) traits() traits { return p.is }
+
+func (p *updatePolicy) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
+	return p.resolve(ctx, c)
+}
+
+// write is the write of a store.
+func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error) {
+	var o Outcome
+	var last sequel[T] // of the newest refusal
+	policy := &updatePolicy{is: traits{fixed: true, update: true, tellsOwnWrites: w.marked, attemptsLeft: w.attempts, elapsedLeft: w.elapsed}}
+	policy.resolve = func(ctx context.Context, c *Conflict) (decision Decision, err error) {
+		if last.err != nil {
+			return Decision{}, last.err // something below has asked again
+		}
+		last, decision, err = d.resolve(ctx, c, w)
+		return decision, err
+	}
+	ctx = d.scope(ctx, policy, &o)
+	req, err := d.writeRequest(ctx, w.on, w.draft.Body)
+	if err == nil && ctx.Err() != nil { // during the edit, say
+		err = endOf(ctx)
+	}
+	if err != nil {
+		o.Effect, o.Err = EffectNotApplied, err
+		return Snapshot[T]{}, o, err
+	}
+	w.sent = true
+	resp, err := d.client.Do(req)
+	if err == nil {
+		defer resp.Body.Close()
+	}
+	switch {
+	case last.err != nil:
+		w.broken = true
+		return Snapshot[T]{}, o, d.unanswered(last.err, o)
+	case err != nil:
+		return Snapshot[T]{}, o, d.unanswered(redact.Error(err), o)
+	case last.end != nil:
+		return last.end.snapshot(), o, nil
+	case redirected(resp, req.Method):
+		return Snapshot[T]{}, o, errRedirected(req, resp, o)
+	}
+	return d.answered(req, resp, w.draft.Value, o)
+}
+
+// writeRequest returns the guarded write of a body.
+func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte) (*http.Request, error) {
+	dialect := d.dialect(ctx)
+	method, contentType := d.methodAndType(dialect, s.Absent)
+	placed := s.placed
+	if s.Absent {
+		placed = dialect.createPlace(d.sample(dialect, true))
+	}
+	switch {
+	case s.unversioned != nil:
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, s.unversioned)
+	case s.Absent && (dialect.NoCreate || dialect.ownPlaces() && placed == nil):
+		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
+	case !s.Absent && dialect.ownPlaces() && placed == nil:
+		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no place for the version in such a %s", d.name, dialect.Name, method)
+	case !s.Absent && placed == nil && s.ETag == "":
+		return nil, fmt.Errorf("ifmatch: update %q: %w: the state was read without an ETag", d.name, ErrNoValidator)
+	}
+	body, err := setMembers(body, placed)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: %w", err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Accept", d.set.codec.ContentType()) // refreshes must select what was read
+	switch {
+	case placed != nil:
+		putPlaced(req, placed)
+	case s.Absent:
+		req.Header.Set("If-None-Match", "*")
+	default:
+		req.Header.Set("If-Match", s.ETag)
+	}
+	return req, nil
+}
+
+// resolve reads the state that refused a draft, and asks what follows.
+func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]) (sequel[T], Decision, error) {
+	if c.call.req.Response != nil {
+		next := w.refused(ctx, d.redirectedTo(ctx, c, w.marked))
+		return next, Decision{}, next.err
+	}
+	current, err := c.Current(ctx)
+	if err != nil {
+		return sequel[T]{}, Decision{}, err
+	}
+	s, err := d.decode(current.Validators, current.Header, current.Body)
+	if err != nil {
+		return sequel[T]{err: err}, Decision{}, err
+	}
+	d.readVersions(s, d.dialect(ctx))
+	next := w.refused(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})
+	switch {
+	case next.err != nil:
+		return next, Decision{}, next.err
+	case next.applied:
+		return next, Decision{conflict: c, kind: decideApplied}, nil
+	case next.draft != nil:
+		w.draft = next.draft
+		return next, c.Replace(next.draft.Body), nil
+	}
+	return next, Decision{}, nil
+}
+
+// redirectedTo is the refusal of another document, which http.Client was redirected
+// to. Its state is read where it may hold the mark.
+func (d *document[T]) redirectedTo(ctx context.Context, c *Conflict, marked bool) setback[T] {
+	refused := c.call.req
+	r := setback[T]{elsewhere: fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", d.name, refused.Method, redact.URL(refused.URL))}
+	if !marked {
+		return r
+	}
+	if current, err := c.Current(ctx); err == nil {
+		if s, err := d.decode(current.Validators, current.Header, current.Body); err == nil {
+			r.state = s
+		}
+	}
+	return r
+}
+
+// unanswered is the error of a write without an answer that says what became of it.
+func (d *document[T]) unanswered(err error, o Outcome) error {
+	if o.Effect != EffectNotApplied && !errors.Is(err, ErrOutcomeUnknown) {
+		return fmt.Errorf("ifmatch: update %q: %w: %w", d.name, ErrOutcomeUnknown, err)
+	}
+	return err
+}
+
+// errRedirected is the error of a write that got an answer from another URL, or to
+// another method.
+func errRedirected(req *http.Request, resp *http.Response, o Outcome) error {
+	err := fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, redact.URL(req.URL), resp.Request.Method, redact.URL(resp.Request.URL))
+	if o.Effect != EffectNotApplied {
+		err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err) // what was applied there isn't known
+	}
+	return err
+}
+
+// answered reads the final answer to the write of a value.
+func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, o Outcome) (Snapshot[T], Outcome, error) {
+	at, dialect := redact.URL(req.URL), d.dialect(req.Context())
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	switch {
+	case success && o.Effect == EffectApplied:
+		s := Snapshot[T]{Value: value, Header: resp.Header}
+		// An API with versions of its own gives the next one only in a state, and
+		// an answer may be about another resource (RFC 9110 §8.7).
+		if !dialect.ownPlaces() && aboutTarget(req.URL, resp) {
+			s.Validators = Validators(etag.Of(resp.Header))
+		}
+		drain.Briefly(resp)
+		return s, o, nil
+	case refusedAtLast(o) && dialect.refusesWith(resp.StatusCode),
+		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
+		body := drain.Briefly(resp)
+		return Snapshot[T]{}, o, &ConflictError{
+			Method: req.Method, URL: at, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
+		}
+	}
+	err := statusError(req.Method, at, resp)
+	if o.Effect == EffectUnknown {
+		err = fmt.Errorf("ifmatch: update %q: %w: %w", d.name, ErrOutcomeUnknown, err)
+	}
+	return Snapshot[T]{}, o, err
+}
+
+// refusedAtLast reports whether a call ended with a refusal, not with an answer of
+// another kind after one.
+func refusedAtLast(o Outcome) bool {
+	_, other := o.Err.(*StatusError)
+	return o.Cause != CauseNone && !other
+}
