@@ -194,12 +194,6 @@ func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
 		return nil, err
 	}
 	header := conflict.Header()
-	if conflict.guard.kind == guardMovedOn && d.kind != decideUnconditional {
-		if conflict.guard.weaklyNames(conflict.refresh.Fresh.ETag) {
-			return nil, errors.New("ifmatch: If-None-Match still names the current state")
-		}
-		conflict.refresh.Unchanged = true // a fresh tag put in would be refused for certain
-	}
 	next := c.again()
 	next.Header = header
 	payload, made := c.payload, false

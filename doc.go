@@ -74,11 +74,12 @@
 //		return ifmatch.Decision{}, nil
 //	})
 //
-// A policy is asked after 412 to a write with tags in If-Match or If-None-Match,
-// or with If-Unmodified-Since, and after 428 to a write without a precondition.
-// It isn't asked where no fresh validator can help: a create-only write
-// (If-None-Match: *), If-Match: *, several preconditions at once, a WebDAV If, a
-// lease or another vendor's condition, a 412 to a write without a precondition.
+// A policy is asked after 412 to a write with tags in If-Match or with
+// If-Unmodified-Since, and after 428 to a write without a precondition. It isn't
+// asked where no fresh validator can help: a create-only write (If-None-Match: *),
+// If-None-Match with tags, If-Match: *, several preconditions at once, a WebDAV
+// If, a lease or another vendor's condition, a 412 to a write without a
+// precondition.
 // The caller gets those refusals with their [Cause]. Safe methods and requests
 // with Content-Range pass through.
 //

@@ -71,7 +71,7 @@ func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
 		c.outcome.Err = c.firstError() // a redirect made a GET of the write
 	case c.manner == underFresh, c.manner == unguarded:
 		c.outcome.Overwrote = true
-	case c.manner == asSeen, c.onceMore && c.manner == asGiven && c.guard.kind != guardMovedOn:
+	case c.manner == asSeen, c.onceMore && c.manner == asGiven:
 		c.outcome.Cause = CauseFalseConflict
 	}
 	if success {

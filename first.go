@@ -62,7 +62,7 @@ func (c *call) copiesBody() bool {
 		return !semantics.HasIdempotencyKey(c.req.Header)
 	}
 	switch c.dialect.guardOf(c.req).kind {
-	case guardTags, guardDate, guardMovedOn:
+	case guardTags, guardDate:
 		return !semantics.HasIdempotencyKey(c.req.Header)
 	}
 	return false

@@ -26,8 +26,8 @@ func FuzzGuard(f *testing.F) {
 			return // never rewritten
 		}
 		v := Validators(etag.Of(http.Header{"Etag": {fresh}, "Last-Modified": {"Mon, 07 Nov 1994 08:49:37 GMT"}}))
-		if !g.satisfiable(v) {
-			return
+		if g.kind == guardTags && v.ETag == "" {
+			return // the refresh gave nothing to put there
 		}
 		g.rewrite(h, v)
 		after := guardOf(h)

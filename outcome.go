@@ -32,7 +32,7 @@ const (
 	CauseChanged                               // somebody else changed the state
 	CauseFalseConflict                         // the state was the one the caller had read
 	CauseOwnEarlierWrite                       // an earlier attempt of this call had been applied
-	CauseExists                                // If-None-Match named a state that is there
+	CauseExists                                // a write that only creates met what is there
 	CauseGone                                  // the resource isn't there any more
 	CauseStaleDate                             // the server refuses even its own Last-Modified
 	CauseWeakValidator                         // the tag is weak, and If-Match compares strongly

@@ -19,15 +19,14 @@ const (
 	guardDate                         // If-Unmodified-Since alone
 	guardExists                       // If-Match: *
 	guardCreate                       // If-None-Match: *
-	guardMovedOn                      // If-None-Match with tags
 	guardConflicting                  // conditions that contradict each other, or hide which one failed
-	guardForeign                      // a condition, or a form of one, that RFC 9110 doesn't define
+	guardForeign                      // a condition, or a form of one, that is left alone
 )
 
 // guard is the precondition of a write, as it was sent.
 type guard struct {
 	kind  guardKind
-	tags  []string // of guardTags and guardMovedOn
+	tags  []string // of guardTags
 	date  string   // of guardDate; of guardTags where one stands beside
 	field string   // of guardForeign: the field that isn't understood
 
@@ -93,7 +92,7 @@ func matchGuard(match, since []string) guard {
 }
 
 func noneMatchGuard(noneMatch, since []string) guard {
-	tags, wildcard, ok := etag.ParseList(noneMatch)
+	_, wildcard, ok := etag.ParseList(noneMatch)
 	switch {
 	case !ok:
 		return guard{kind: guardForeign, field: "If-None-Match"}
@@ -102,7 +101,8 @@ func noneMatchGuard(noneMatch, since []string) guard {
 	case since != nil:
 		return guard{kind: guardConflicting}
 	}
-	return guard{kind: guardMovedOn, tags: tags}
+	// With tags it asks for a state that has moved on: no fresh tag makes it true.
+	return guard{kind: guardForeign, field: "If-None-Match"}
 }
 
 func oneDate(lines []string) (string, bool) {
@@ -153,26 +153,6 @@ func (g guard) names(tag string) bool {
 	return false
 }
 
-// strong reports whether a strong tag is among those that were sent.
-func (g guard) strong() bool {
-	for _, t := range g.tags {
-		if !etag.Weak(t) {
-			return true
-		}
-	}
-	return false
-}
-
-// weaklyNames is the weak comparison of RFC 9110 §8.8.3.2.
-func (g guard) weaklyNames(tag string) bool {
-	for _, t := range g.tags {
-		if strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/") {
-			return true
-		}
-	}
-	return false
-}
-
 // sent returns the validators that the guard named, for the record of an
 // exchange.
 func (g guard) sent() Validators {
@@ -182,20 +162,6 @@ func (g guard) sent() Validators {
 	}
 	return v
 }
-
-// satisfiable reports whether v holds all that the guard must name.
-func (g guard) satisfiable(v Validators) bool {
-	switch g.kind {
-	case guardDate:
-		return v.LastModified != ""
-	case guardTags, guardMovedOn:
-		return v.ETag != "" && (g.date == "" || v.LastModified != "")
-	}
-	return v != Validators{}
-}
-
-// usesTag reports whether the next precondition is the tag of v.
-func (g guard) usesTag(v Validators) bool { return g.kind != guardDate && v.ETag != "" }
 
 // strongTag reports whether the guard is exactly one version that is compared
 // strongly.
@@ -207,24 +173,6 @@ func (g guard) strongTag() bool {
 		return slices.ContainsFunc(g.placed, func(p placed) bool { return !p.Partial })
 	}
 	return !etag.Weak(g.tags[0])
-}
-
-// twinCause tells why a tag was refused whose only difference to the fresh one is
-// W/ or a content-coding suffix.
-func (g guard) twinCause(fresh string) (Cause, bool) {
-	if g.placed != nil {
-		return CauseNone, false
-	}
-	for _, refused := range g.tags {
-		if !etag.Twins(refused, fresh) {
-			continue
-		}
-		if etag.Weak(refused) && !etag.Weak(fresh) {
-			return CauseWeakValidator, true
-		}
-		return CauseCodedValidator, true
-	}
-	return CauseNone, false
 }
 
 // rewrite puts the fresh validators in place of those that g named: the whole

@@ -108,15 +108,11 @@ func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) error {
 
 // facts are what the answers to a refresh are judged by.
 func (c *Conflict) facts(needState bool) refresh.Facts {
-	f := refresh.Facts{
+	return refresh.Facts{
 		Refused: c.guard.tags, RefusedDate: c.guard.date, Versions: c.guard.placed != nil,
 		Write: c.call.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
 	}
-	if c.guard.kind == guardMovedOn {
-		f.Refused, f.WeakTags = nil, true // a fresh tag is compared weakly, and never sent
-	}
-	return f
 }
 
 // waitToAsk waits as a step demands, before the next request. The header is that of

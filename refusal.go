@@ -55,8 +55,6 @@ func judge(write *http.Request, g guard, status int) (Cause, error) {
 	switch g.kind {
 	case guardTags, guardDate:
 		return CauseChanged, nil
-	case guardMovedOn:
-		return CauseExists, nil
 	case guardCreate:
 		return CauseExists, errors.New("ifmatch: create only: the resource exists")
 	case guardExists:

@@ -164,19 +164,22 @@ func TestContextUsedAgain(t *testing.T) {
 	})
 }
 
-// TestMovedOnAsksThePolicy: If-None-Match with tags is the policy's to decide too.
-func TestMovedOnAsksThePolicy(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *ifmatchtest.Server) {
-		o.Inject(ifmatchtest.Refuse(1))
-		asked := false
-		got := send(t, o, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
-			asked = true
-			return Decision{}, nil
-		}), "PUT", []string{`If-None-Match: "v1"`})
-		if !asked || len(got.outcome.Exchanges) != 1 {
-			t.Error("policy that stops was not asked:", asked, got.summary())
-		}
-	})
+// TestMovedOnPasses: a refusal of If-None-Match with tags is the caller's. No policy
+// is asked, and nothing is sent, whatever the tags are.
+func TestMovedOnPasses(t *testing.T) {
+	for _, tags := range []string{`"v1"`, `W/"v1"`, `"v1", "v2"`} {
+		inBubble(t, func(t *testing.T, o *ifmatchtest.Server) {
+			o.Inject(ifmatchtest.Refuse(1))
+			asked := false
+			got := send(t, o, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+				asked = true
+				return c.Resend(), nil
+			}), "PUT", []string{"If-None-Match: " + tags})
+			if asked || got.summary() != "PUT 412 | 412 | not applied, unattributed" || got.outcome.Err == nil {
+				t.Errorf("%s: asked %t, %s: %v", tags, asked, got.summary(), got.outcome.Err)
+			}
+		})
+	}
 }
 
 // TestBackoffStopsInDoubt: backoff.Stop counts where the refused tag comes back.
@@ -361,17 +364,6 @@ func TestDeletedKey(t *testing.T) {
 		}), "PUT", []string{stale, "Idempotency-Key: k"})
 		if got.outcome.Effect == EffectApplied {
 			t.Error(got.summary())
-		}
-	})
-}
-
-// TestMovedOnWeak: If-None-Match compares weakly.
-func TestMovedOnWeak(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *ifmatchtest.Server) {
-		o.Inject(ifmatchtest.Refuse(1), ifmatchtest.WeakTags(), ifmatchtest.NoLastModified())
-		got := send(t, o, Resend, "PUT", []string{`If-None-Match: "v1"`})
-		if got.outcome.Effect != EffectApplied {
-			t.Error(got.summary(), got.outcome.Err)
 		}
 	})
 }

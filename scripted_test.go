@@ -134,10 +134,6 @@ func TestGuardOnTheWire(t *testing.T) {
 	if last := s.got[len(s.got)-1]; len(s.got) != 3 || len(field.Lines(last.Header, "If-Match")) != 1 || last.Header.Get("If-Match") != `"v2"` {
 		t.Errorf("%d requests, the last with %v", len(s.got), last.Header)
 	}
-	got, s = scripted(t, Resend, []string{`If-None-Match: "a"`}, nil, refuse(), ok(`Etag: W/"a"`))
-	if len(s.got) != 2 {
-		t.Errorf("weakly the same: %s", got.summary())
-	}
 }
 
 // Holds: 407, 408, 204, repeatPace, Vary: * with the state.
