@@ -207,6 +207,7 @@ func TestMachine(t *testing.T) {
 
 		// RFC 9110 §12.5.5: refresh and write select the same representation.
 		{"Vary: fields that both carry, or none", of(`"v1"`).with(sending("Accept: x")), answers(ok(`ETag: "v2"`, "Vary: accept, , cache-control", "Vary: Pragma, If-None-Match,X-Other")), `HEAD Done "v2"`},
+		{"Vary: what every refresh has", of(`"v1"`).with(sending("Cache-Control: no-store", "Pragma: x")), answers(ok(`ETag: "v2"`, "Vary: cache-control, pragma")), `HEAD Done "v2"`},
 		{"Vary: *", of(`"v1"`), answers(ok(`ETag: "v2"`, "Vary: Accept, *")), `HEAD Stop: no validator: ifmatch: no usable validator: Vary: *`},
 		{"Vary: * with the state", of(`"v1"`).with(needState), answers(ok(`ETag: "v2"`, "Vary: *")), `GET Done "v2"`},
 		{"Vary: Accept-Encoding", of(`"v1"`).with(sending("Accept-Encoding: br")), answers(ok(`ETag: "v2"`, "Vary: Accept-Encoding")), `HEAD Done "v2" by identity`},
@@ -277,8 +278,12 @@ func TestMachine(t *testing.T) {
 			`HEAD (then with Prefer) Ask, HEAD (then with Prefer) UseGet, GET (then with Prefer) Doubt, GET (then with Prefer) Done "v1" unchanged`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := new(Machine).play(test.facts, test.facts.NeedState, test.answers...); got != test.want {
+			var m Machine
+			if got := m.play(test.facts, test.facts.NeedState, test.answers...); got != test.want {
 				t.Errorf("\n got %s\nwant %s", got, test.want)
+			}
+			if done := strings.Contains(test.want, "Done"); m.Known != done || (m.Fresh == etag.Validators{}) == done {
+				t.Errorf("known: %v, %v", m.Known, m.Fresh)
 			}
 		})
 	}

@@ -48,7 +48,7 @@ func (m *Machine) readVary(f *Facts, a *Answer) Step {
 func (m *Machine) readVaryName(f *Facts, name string) Step {
 	sent := func() bool { return field.Lines(f.Write, name) != nil }
 	switch {
-	case name == "", name == "Cache-Control", name == "Pragma":
+	case name == "Cache-Control", name == "Pragma":
 		return Step{Do: Done} // every refresh has the two, and no write needs them
 	case name == "*":
 		// The state that a policy gets is that of this very answer.

@@ -73,46 +73,110 @@ func succeeded(resp *http.Response, err error) bool {
 // PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
 // this call's first refusal a PATCH under one strong tag counts too.
 func guardedWrite(req *http.Request, d *preparedDialect, afterRefusal bool) bool {
+	patch := req.Method == http.MethodPatch
 	switch {
-	case req.Method == http.MethodPut || req.Method == http.MethodDelete:
-	case req.Method == http.MethodPatch && afterRefusal:
+	case patch && afterRefusal, req.Method == http.MethodPut, req.Method == http.MethodDelete:
 	default:
 		return false
 	}
+	// A tag of the whole doesn't say whether a part was stored.
 	if field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
 	g := d.guardOf(req)
-	if g.placed == nil && d.ownPlaces() {
+	switch {
+	case g.placed == nil && d.ownPlaces():
 		return false // the API doesn't look there
+	case g.strongTag():
+		return true // the first that is applied makes another tag current
+	case d.WeakTags && g.kind == guardTags && len(g.tags) == 1:
+		return true // as above: the API compares weak tags
+	case g.kind == guardCreate && !patch:
+		return !d.NoCreate // the first that is applied is there
 	}
-	return g.strongTag() || d.WeakTags && g.kind == guardTags && len(g.tags) == 1 || g.kind == guardCreate && req.Method != http.MethodPatch && !d.NoCreate
+	return false
+}
+
+// repeatRule says whether the same request follows an answer that is no refusal.
+type repeatRule int
+
+const (
+	repeatNever     repeatRule = iota
+	repeatTransient            // where the answer shows a trouble that may pass
+	repeatChecked              // where the check of WithTransientRetry says yes
+	repeatAlways               // whatever the answer is
+)
+
+// repeatFacts are what the rule for one request and its answer is made from.
+type repeatFacts struct {
+	off        bool // WithTransientRetry turned repeats off
+	cancelled  bool // the call was
+	final      bool // a Transport of ours below has done what could be done
+	bodyFailed bool // the caller's body ended with an error
+	guarded    bool // guardedWrite
+	ownRead    bool // a read of Get, Update or Resource
+	existing   bool // the guard is If-Match: *
+	idempotent bool // the method is
+	checks     bool // WithTransientRetry has a check
+	uncompared bool // by the dialect's verdict the server compared nothing
+}
+
+// rule is who may be repeated.
+func (f *repeatFacts) rule() repeatRule {
+	safe := f.guarded || f.ownRead
+	switch {
+	case f.off:
+		return repeatNever // as the caller wants it
+	case f.cancelled:
+		return repeatNever // nobody waits for the next answer
+	case f.final:
+		return repeatNever // or the repeats of two Transports would multiply
+	case f.bodyFailed:
+		return repeatNever // the failure is the caller's, and stays
+	case f.uncompared && (safe || f.existing && f.idempotent):
+		return repeatAlways // nothing was applied, and the guard still holds
+	case f.uncompared:
+		return repeatNever // without a guard, what was under way may have changed what it is about
+	case f.checks && (safe || f.idempotent):
+		return repeatChecked // sending it twice has the effect of once
+	case safe:
+		return repeatTransient // it can't be applied twice
+	}
+	return repeatNever // it might be
 }
 
 // repeatable reports whether an answer that is no refusal calls for the same
 // request again.
 func (c *call) repeatable(resp *http.Response, err error) bool {
-	ctx := c.req.Context()
-	if c.repeats.none || c.cancelled(ctx) != nil || settledBelow(resp, err) {
-		return false
+	facts := repeatFacts{
+		off:        c.repeats.none,
+		cancelled:  c.cancelled(c.req.Context()) != nil,
+		final:      settledBelow(resp, err),
+		bodyFailed: c.payload.Failed(),
+		guarded:    guardedWrite(c.write, c.dialect, c.refusals > 0),
+		ownRead:    c.ownRead && semantics.Safe(c.write.Method),
+		existing:   c.guard.kind == guardExists,
+		idempotent: semantics.Idempotent(c.write.Method),
+		checks:     c.repeats.check != nil,
+		uncompared: c.verdict.Kind() == dialect.KindAgain && err == nil,
 	}
-	if c.payload.Failed() {
-		return false // the caller's body is at fault
-	}
-	guarded := guardedWrite(c.write, c.dialect, c.refusals > 0) || c.ownRead && semantics.Safe(c.write.Method)
-	if c.verdict.Kind() == dialect.KindAgain && err == nil {
-		return guarded || c.guard.kind == guardExists && semantics.Idempotent(c.write.Method)
-	}
-	if !guarded && (c.repeats.check == nil || !semantics.Idempotent(c.write.Method)) {
-		return false
-	}
-	if c.repeats.check == nil {
+	switch facts.rule() {
+	case repeatAlways:
+		return true
+	case repeatTransient:
 		return semantics.Transient(resp, err)
+	case repeatChecked:
+		return c.checkSaysYes(resp, err)
 	}
+	return false
+}
+
+// checkSaysYes asks the check of WithTransientRetry.
+func (c *call) checkSaysYes(resp *http.Response, err error) bool {
 	if err != nil {
 		err = &url.Error{Op: c.write.Method, URL: redact.URL(c.write.URL), Err: err}
 	}
-	again, _ := c.repeats.check(ctx, resp, err)
+	again, _ := c.repeats.check(c.req.Context(), resp, err)
 	return again
 }
 
