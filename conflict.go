@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
@@ -15,27 +14,38 @@ import (
 )
 
 // resolve returns the write that follows a refusal, or nil and why there is none.
-// It waits with few frames on the stack, which is most of what a call that waits
-// takes.
+// Its frame stands on the stack while the call waits, and the stack is most of what
+// such a call takes: so what was decided is kept in the Conflict, and whatever
+// takes room returns before the wait.
 func (c *call) resolve(resp *http.Response) (*http.Request, error) {
-	conflict, decision, err := c.decision(resp)
-	if err == nil {
-		err = c.sendable(conflict, decision)
-	}
-	if err == nil && conflict.refresh.begin(conflict, decision.kind != decideResend) {
-		var d time.Duration
-		var reason string
-		if d, reason, err = c.nextPace(waitPace); err == nil {
+	conflict, err := c.decideOn(resp)
+	if err == nil && conflict.waits() {
+		d, reason, stop := c.nextPace(waitPace)
+		if err = stop; err == nil {
 			err = c.wait(c.req.Context(), d, reason)
 		}
 	}
 	if err == nil {
-		err = conflict.ready(c.req.Context(), decision)
+		err = conflict.ready(c.req.Context())
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c.next(conflict, decision)
+	return c.next(conflict)
+}
+
+// decideOn returns the conflict that a refusal stands for, with what was decided,
+// or why nothing follows.
+func (c *call) decideOn(resp *http.Response) (*Conflict, error) {
+	conflict, decision, err := c.decision(resp)
+	if err == nil {
+		err = c.sendable(conflict, decision)
+	}
+	if err != nil {
+		return nil, err
+	}
+	conflict.decision = decision
+	return conflict, nil
 }
 
 // decision returns what the policy decides on a refusal, or why it isn't asked.
@@ -189,7 +199,8 @@ func (c *call) sendable(conflict *Conflict, d Decision) error {
 }
 
 // next builds the write that was decided for.
-func (c *call) next(conflict *Conflict, d Decision) (*http.Request, error) {
+func (c *call) next(conflict *Conflict) (*http.Request, error) {
+	d := conflict.decision
 	if err := c.inTime(); err != nil {
 		return nil, err
 	}

@@ -167,10 +167,11 @@ type Conflict struct {
 	ended         bool // Resolve has returned
 	compared, own bool // of holdsOwn
 
-	call    *call
-	guard   guard
-	header  http.Header // of the next write; nil until asked for
-	refresh learnt
+	call     *call
+	guard    guard
+	header   http.Header // of the next write; nil until asked for
+	refresh  learnt
+	decision Decision // zero until it was made
 }
 
 // Validators returns the fresh validators, by HEAD, or by GET where HEAD can't

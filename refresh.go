@@ -285,8 +285,14 @@ func changeRefresh(req *http.Request, d *preparedDialect, change requestFunc, ne
 	return made, nil
 }
 
+// waits reports whether the next write is to be waited for.
+func (c *Conflict) waits() bool {
+	return c.refresh.begin(c, c.decision.kind != decideResend)
+}
+
 // ready makes sure that the validators which the decision needs are known.
-func (c *Conflict) ready(ctx context.Context, d Decision) error {
+func (c *Conflict) ready(ctx context.Context) error {
+	d := c.decision
 	if d.kind != decideUnconditional {
 		c.refresh.resend = d.kind == decideResend
 		return c.refresh.learn(ctx, c, d.kind == decideReplace)

@@ -193,33 +193,11 @@ func settledBelow(resp *http.Response, err error) bool {
 }
 
 // repeat returns the same request once more, after a wait; nil where the answer
-// at hand is the last one.
+// at hand is the last one. It waits with a small frame, as resolve does.
 func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
-	if c.deadline.IsZero() {
-		c.deadline = time.Now().Add(c.elapsed(c.traits))
-	}
-	if c.transients+1 >= c.attempts(c.traits) {
-		c.why = ErrAttempts
-		return nil, nil
-	}
-	if c.why = c.payload.Reason(); c.why != nil {
-		return nil, nil
-	}
-	d, more := c.repeatPace.Next(c.newTransientBackOff)
-	reason := "the server is sick"
-	if resp != nil {
-		d, reason = atLeast(d, reason, resp.Header)
-	}
-	if !more {
-		c.why = ErrAttempts
-		return nil, nil
-	}
-	if late := c.timeFor(c.req.Context(), d); late != nil {
-		c.why = late
-		return nil, nil
-	}
-	if !c.transport.budget.Take() {
-		c.why = fmt.Errorf("%w: the retry budget is spent", ErrAttempts)
+	d, reason, why := c.beforeRepeat(resp)
+	if why != nil {
+		c.why = why
 		return nil, nil
 	}
 	c.transients++
@@ -229,4 +207,33 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
 		return nil, err
 	}
 	return c.againWithBody()
+}
+
+// beforeRepeat returns the wait before a repeat and its reason, or why there is no
+// repeat. The budget has paid then.
+func (c *call) beforeRepeat(resp *http.Response) (time.Duration, string, error) {
+	if c.deadline.IsZero() {
+		c.deadline = time.Now().Add(c.elapsed(c.traits))
+	}
+	if c.transients+1 >= c.attempts(c.traits) {
+		return 0, "", ErrAttempts
+	}
+	if err := c.payload.Reason(); err != nil {
+		return 0, "", err
+	}
+	d, more := c.repeatPace.Next(c.newTransientBackOff)
+	reason := "the server is sick"
+	if resp != nil {
+		d, reason = atLeast(d, reason, resp.Header)
+	}
+	if !more {
+		return 0, "", ErrAttempts
+	}
+	if late := c.timeFor(c.req.Context(), d); late != nil {
+		return 0, "", late
+	}
+	if !c.transport.budget.Take() {
+		return 0, "", fmt.Errorf("%w: the retry budget is spent", ErrAttempts)
+	}
+	return d, reason, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/cenkalti/backoff/v4"
 
@@ -153,38 +154,101 @@ func measureWaiting(t *testing.T, n int, body []byte, do func(*http.Request) (*h
 	return cost
 }
 
+func hourly() backoff.BackOff { return backoff.NewConstantBackOff(time.Hour) }
+
 // TestWaitingIsCheap compares calls in their backoff with the loop by hand: at
 // most one and a half times the memory, stacks included, whatever the size of a
-// body with GetBody; no goroutine but the caller's; cancelled at once.
+// body with GetBody; no goroutine but the caller's; cancelled at once. Below an
+// http.Client each of them takes 8 KiB of stack: the frames of the Client and of
+// the runtime alone are more than what the collector leaves in 4 KiB.
 func TestWaitingIsCheap(t *testing.T) {
 	n := 10_000
-	hour := WithBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Hour) })
-	ours := NewTransport(refusingAll{}, Resend, hour, WithMaxElapsed(2*time.Hour))
+	ours := NewTransport(refusingAll{}, Resend, WithBackoff(hourly), WithMaxElapsed(2*time.Hour))
 	sick := NewTransport(baseFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := refusingAll{}.RoundTrip(req)
 		resp.Status, resp.StatusCode = "503 Service Unavailable", http.StatusServiceUnavailable
 		return resp, err
-	}), Resend, WithTransientBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Hour) }), WithMaxElapsed(2*time.Hour), WithRetryBudget(1<<30, 1))
+	}), Resend, WithTransientBackoff(hourly), WithMaxElapsed(2*time.Hour), WithRetryBudget(1<<30, 1))
+	byHand := baseFunc(func(r *http.Request) (*http.Response, error) { return byHandWaiting(refusingAll{}, r, time.Hour) })
 	small, large := make([]byte, 1<<10), make([]byte, 1<<20)
-	hand := measureWaiting(t, n, small, func(r *http.Request) (*http.Response, error) {
-		return byHandWaiting(refusingAll{}, r, time.Hour)
-	})
-	for name, test := range map[string]struct {
-		body []byte
-		rt   http.RoundTripper
+	for _, way := range []struct {
+		name string
+		of   func(http.RoundTripper) func(*http.Request) (*http.Response, error)
 	}{
-		"412, 1 KiB": {small, ours},
-		"412, 1 MiB": {large, ours},
-		"503, 1 KiB": {small, sick},
+		{"", func(rt http.RoundTripper) func(*http.Request) (*http.Response, error) { return rt.RoundTrip }},
+		{", http.Client", func(rt http.RoundTripper) func(*http.Request) (*http.Response, error) {
+			return (&http.Client{Transport: rt}).Do
+		}},
 	} {
-		got := measureWaiting(t, n, test.body, test.rt.RoundTrip)
-		ratio := (got.heap + got.stack) / (hand.heap + hand.stack)
-		t.Logf("%s: by hand %.0f B heap + %.0f B stack, ifmatch %.0f + %.0f, ratio %.2f; cancelling %d took %v", name, hand.heap, hand.stack, got.heap, got.stack, ratio, n, got.cancelled)
-		if got.goroutines != 1 {
-			t.Errorf("%s: %.2f goroutines for each call, want the caller's alone", name, got.goroutines)
+		hand := measureWaiting(t, n, small, way.of(byHand))
+		for name, test := range map[string]struct {
+			body []byte
+			rt   http.RoundTripper
+		}{
+			"412, 1 KiB": {small, ours},
+			"412, 1 MiB": {large, ours},
+			"503, 1 KiB": {small, sick},
+		} {
+			name += way.name
+			got := measureWaiting(t, n, test.body, way.of(test.rt))
+			ratio := (got.heap + got.stack) / (hand.heap + hand.stack)
+			t.Logf("%s: by hand %.0f B heap + %.0f B stack, ifmatch %.0f + %.0f, ratio %.2f; cancelling %d took %v", name, hand.heap, hand.stack, got.heap, got.stack, ratio, n, got.cancelled)
+			if got.goroutines != 1 {
+				t.Errorf("%s: %.2f goroutines for each call, want the caller's alone", name, got.goroutines)
+			}
+			if ratio > 1.5 && !raceEnabled {
+				t.Errorf("%s: a waiting call has %.2f times the memory of one by hand, at most 1.5 are fine", name, ratio)
+			}
 		}
-		if ratio > 1.5 && !raceEnabled {
-			t.Errorf("%s: a waiting call has %.2f times the memory of one by hand, at most 1.5 are fine", name, ratio)
-		}
+	}
+}
+
+// watchedDone is a context that notes how deep the stack is where its Done is
+// called, which is right before a call waits.
+type watchedDone struct {
+	context.Context
+	bottom, waiting *uintptr
+}
+
+//go:noinline
+func (w watchedDone) Done() <-chan struct{} {
+	var here byte
+	*w.waiting = *w.bottom - uintptr(unsafe.Pointer(&here))
+	return w.Context.Done()
+}
+
+// TestWaitingStack: the frames between RoundTrip and a wait fit into what the
+// collector leaves of a stack of 4 KiB. It halves one of 8 KiB where less than a
+// quarter is in use, and counts 800 bytes that it keeps free and the 400 of the
+// runtime below a select.
+func TestWaitingStack(t *testing.T) {
+	const most = 8<<10/4 - 800 - 400
+	for name, status := range map[string]int{"412": 412, "503": 503} {
+		synctest.Test(t, func(t *testing.T) {
+			rt := NewTransport(baseFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := refusingAll{}.RoundTrip(req)
+				resp.StatusCode = status
+				return resp, err
+			}), Resend, WithBackoff(hourly), WithTransientBackoff(hourly), WithMaxElapsed(2*time.Hour))
+			var bottom, waiting uintptr
+			for range 2 { // the first call grows the stack
+				ctx, cancel := context.WithCancel(t.Context())
+				req, err := http.NewRequestWithContext(watchedDone{ctx, &bottom, &waiting}, http.MethodPut, "http://example.test/doc", strings.NewReader("mine"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("If-Match", `"v1"`)
+				time.AfterFunc(time.Minute, cancel)
+				var here byte
+				bottom = uintptr(unsafe.Pointer(&here))
+				if _, err := rt.RoundTrip(req); err == nil {
+					t.Fatal("no wait")
+				}
+			}
+			t.Logf("%s: %d bytes of frames, at most %d", name, waiting, most)
+			if waiting > most && !raceEnabled {
+				t.Errorf("%s: %d bytes of frames stand on the stack while a call waits, at most %d are fine", name, waiting, most)
+			}
+		})
 	}
 }
