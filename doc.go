@@ -151,8 +151,8 @@
 //
 // # Limits
 //
-//	WithMaxAttempts        4        writes that may end in a refusal, the first included
-//	                                and one less of repeats after failures beside them
+//	WithMaxAttempts        4        writes that may end in a refusal, the first included;
+//	                                at most 3 repeats after failures come on top
 //	WithMaxElapsed         30 s     from the first refusal or failure to the last attempt's start
 //	WithRetryBudget        500, 5   repeats after failures, over all calls of a Transport
 //	WithMaxBuffer          1 MiB    of a body without GetBody in memory; then a temporary file

@@ -231,9 +231,8 @@ func (c *Conflict) Resend() Decision { return Decision{conflict: c, kind: decide
 // digests. The body belongs to the Transport until the call ends; an empty one is
 // sent as none.
 //
-// Where the refresh gave the very validator that was refused, the state is the
-// one that the caller's own body was made for: that body is sent once more
-// instead.
+// Where the refresh gave the validator that was refused, the caller's own body was
+// made for this state. Then the caller's body is sent once more instead.
 func (c *Conflict) Replace(body []byte) Decision {
 	return Decision{conflict: c, kind: decideReplace, body: body}
 }

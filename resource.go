@@ -33,15 +33,15 @@ func WithEditLimit(d time.Duration) UpdateOption {
 
 // Resource is one document with many writers in this process: edits queue while
 // a write is in flight and then go out together as one write. Make one with
-// NewResource, and share it; all that a zero Resource does is return errors. It
-// is safe for concurrent use.
+// NewResource, and share it: it is safe for concurrent use. The methods of a zero
+// Resource return errors.
 type Resource[T any] struct {
 	doc *document[T]
 	err error // of the options or the URL
 
-	queue *commit.Queue[T, share[T]]
+	queue *commit.Queue[T, share[T]] // nil where err isn't
 
-	// Of the goroutine that writes.
+	// Used only by the goroutine that writes.
 	kept     *state[T] // what is known to be stored; nil: read first
 	faithful bool      // the server was seen to store exactly what was sent
 }
@@ -90,11 +90,13 @@ func (r *Resource[T]) unusable() error {
 // An edit may call Update of the same Resource: the inner one runs in a later
 // write, and the outer ends with ErrEditLimit.
 //
-// The write uses the options of the Resource and no caller's context; its outcome
-// is that of all who share it, but for the Effect and the error of an edit that
-// was left out. With an error the Snapshot is zero but for its Outcome. The end
-// of ctx ends this caller's wait: its edit isn't run if it was still queued, and
-// otherwise the error matches ErrOutcomeUnknown beside the context's.
+// The write uses the options of the Resource and no caller's context. All callers
+// that share a write get the Outcome of that write. For an edit that was left out,
+// its Effect and Err are the edit's own. With an error, only the Outcome of the
+// Snapshot is set.
+//
+// The end of ctx ends this caller's wait. An edit that was still queued isn't run
+// then. Otherwise the error matches ErrOutcomeUnknown, too.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
 	report(ctx, Outcome{})
 	err := r.unusable()
@@ -120,7 +122,7 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 	return Snapshot[T]{Outcome: Outcome{Err: err}}, err
 }
 
-// cutOut is the result for an edit that took too long, or didn't return.
+// cutOut is what the caller gets whose edit took too long, or didn't return.
 func cutOut[T any](f commit.Failure) share[T] {
 	err, o := errorOf(f), Outcome{Effect: EffectNotApplied}
 	if f.Unknown {
@@ -207,14 +209,14 @@ func (b *batch[T]) accepted(ctx context.Context) (*committed[T], error) {
 		done, err = b.acceptedOn(ctx, nil)
 	}
 	if err == nil && done == nil {
-		err = context.Canceled // nobody waits any more
+		err = context.Canceled // no caller waits any more
 	}
 	return done, err
 }
 
-// mayDecide reports whether a fresh read may end better than a run on a kept state
-// that ended with err: nothing is open, attempts are left, and the server has said
-// nothing final about the write.
+// mayDecide reports whether a fresh read may end better than the run on a kept
+// state, which ended with err: no write is in doubt, attempts are left, and the
+// server has said nothing final.
 func (b *batch[T]) mayDecide(err error) bool {
 	final := (*StatusError)(nil)
 	return !errors.Is(err, ErrOutcomeUnknown) && b.updater.attempts > 0 &&
@@ -232,7 +234,7 @@ func (b *batch[T]) fail(err error) {
 	b.edits.Answer(func() share[T] { return share[T]{Snapshot[T]{Outcome: b.updater.total.clone()}, err} })
 }
 
-// leftOut is the result for an edit that isn't in what was written.
+// leftOut is what the caller gets whose edit isn't in what was written.
 func (b *batch[T]) leftOut(f commit.Failure) share[T] {
 	err, o := errorOf(f), b.updater.total.clone()
 	o.Effect, o.Err = EffectNotApplied, err
@@ -310,10 +312,10 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 // exactly what was sent.
 func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).ownPlaces() {
-		return // what a patch makes, or an API's own version, is the server's to say
+		return // only the server knows what a patch makes, or an API's own version
 	}
 	if !r.faithful {
-		// The callers wait for it, although their edits are written.
+		// The callers wait for this read, although their edits are written.
 		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*drain.KeepTime)
 		defer cancel()
 		stored, err := r.doc.read(ctx)

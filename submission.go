@@ -20,19 +20,22 @@ type store[T any] interface {
 	read(ctx context.Context) (*state[T], error)
 
 	// write writes the draft under the validator of the state that it was made
-	// from. At each refusal it asks w.refused what to write then.
+	// from. At each refusal it asks w.afterRefusal what to write then.
 	write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error)
 }
 
-// submission is one draft that is handed to the store, and those that replace it
-// when it is refused.
+// submission is one draft that is handed to the store. When it is refused, another
+// draft may take its place.
 type submission[T any] struct {
 	on       *state[T]
 	draft    *edit.Draft[T] // handed over last
-	refused  func(context.Context, setback[T]) sequel[T]
-	marked   bool // refused can tell whether a draft was written
-	attempts int  // what is left of WithMaxAttempts
-	elapsed  time.Duration
+	attempts int            // what is left of WithMaxAttempts
+	elapsed  time.Duration  // what is left of WithMaxElapsed
+
+	// afterRefusal is called for each refusal. marked says that it can tell
+	// whether a draft was written.
+	afterRefusal func(context.Context, setback[T]) sequel[T]
+	marked       bool
 
 	// Set by the store.
 	sent   bool // something was, for this submission or one before
@@ -68,7 +71,8 @@ func (p *updatePolicy) Resolve(ctx context.Context, c *Conflict) (Decision, erro
 	return p.resolve(ctx, c)
 }
 
-// write is the write of a store.
+// write sends the draft under its guard, with a policy that edits again at each
+// refusal, and reads the answer.
 func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error) {
 	var o Outcome
 	var last sequel[T] // of the newest refusal
@@ -108,28 +112,18 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 	return d.answered(req, resp, w.draft.Value, o)
 }
 
-// writeRequest returns the guarded write of a body.
+// writeRequest returns the write of a body, guarded by the state that the body was
+// made from.
 func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte) (*http.Request, error) {
 	dialect := d.dialect(ctx)
-	method, contentType := d.methodAndType(dialect, s.Absent)
-	placed := s.placed
-	if s.Absent {
-		placed = dialect.createPlace(d.sample(dialect, true))
-	}
-	switch {
-	case s.unversioned != nil:
-		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, s.unversioned)
-	case s.Absent && (dialect.NoCreate || dialect.ownPlaces() && placed == nil):
-		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no write to this URL that only creates", d.name, dialect.Name)
-	case !s.Absent && dialect.ownPlaces() && placed == nil:
-		return nil, fmt.Errorf("ifmatch: update %q: dialect %s has no place for the version in such a %s", d.name, dialect.Name, method)
-	case !s.Absent && placed == nil && s.ETag == "":
-		return nil, fmt.Errorf("ifmatch: update %q: %w: the state was read without an ETag", d.name, ErrNoValidator)
-	}
-	body, err := setMembers(body, placed)
+	placed, err := d.placesOf(s, dialect)
 	if err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
+	}
+	if body, err = setMembers(body, placed); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
 	}
+	method, contentType := d.methodAndType(dialect, s.Absent)
 	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
@@ -147,10 +141,35 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	return req, nil
 }
 
+// placesOf returns where the version of a state goes in its write. It returns nil
+// where that is If-Match or If-None-Match.
+func (d *document[T]) placesOf(s *state[T], dialect *preparedDialect) ([]placed, error) {
+	if s.unversioned != nil {
+		return nil, s.unversioned
+	}
+	if s.Absent {
+		placed := dialect.createPlace(d.sample(dialect, true))
+		if dialect.NoCreate || dialect.ownPlaces() && placed == nil {
+			return nil, fmt.Errorf("dialect %s has no write to this URL that only creates", dialect.Name)
+		}
+		return placed, nil
+	}
+	switch {
+	case s.placed != nil:
+		return s.placed, nil
+	case dialect.ownPlaces():
+		method, _ := d.methodAndType(dialect, false)
+		return nil, fmt.Errorf("dialect %s has no place for the version in such a %s", dialect.Name, method)
+	case s.ETag == "":
+		return nil, fmt.Errorf("%w: the state was read without an ETag", ErrNoValidator)
+	}
+	return nil, nil
+}
+
 // resolve reads the state that refused a draft, and asks what follows.
 func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]) (sequel[T], Decision, error) {
 	if c.call.req.Response != nil {
-		next := w.refused(ctx, d.redirectedTo(ctx, c, w.marked))
+		next := w.afterRefusal(ctx, d.redirectedTo(ctx, c, w.marked))
 		return next, Decision{}, next.err
 	}
 	current, err := c.Current(ctx)
@@ -162,7 +181,7 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 		return sequel[T]{err: err}, Decision{}, err
 	}
 	d.readVersions(s, d.dialect(ctx))
-	next := w.refused(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})
+	next := w.afterRefusal(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})
 	switch {
 	case next.err != nil:
 		return next, Decision{}, next.err
@@ -237,8 +256,8 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 	return Snapshot[T]{}, o, err
 }
 
-// refusedAtLast reports whether a call ended with a refusal, not with an answer of
-// another kind after one.
+// refusedAtLast reports whether a call ended with a refusal. After a refusal it may
+// end with an answer of another kind, too.
 func refusedAtLast(o Outcome) bool {
 	_, other := o.Err.(*StatusError)
 	return o.Cause != CauseNone && !other

@@ -46,15 +46,16 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // names them.
 //
 // Update works with any client; nil is http.DefaultClient. Where the client has
-// a Transport of this package, its options and those of ctx count, but for the
-// policy. Otherwise each call has a Transport of its own, and the budget of
-// WithRetryBudget isn't shared.
+// a Transport of this package, the options of that Transport and of ctx count,
+// except the policy. Otherwise each call has a Transport of its own, and the
+// budget of WithRetryBudget isn't shared.
 //
 // Errors: *ConflictError after the last refusal, *StatusError for another final
-// status, ErrNoValidator where the server gives none, ErrOutcomeUnknown where it
-// can't be known whether the write was applied. With Marks in T, or WithMarker,
-// the last one is rare: a lost answer is recognised by the next read. With an
-// error, the Snapshot is zero but for its Outcome.
+// status, ErrNoValidator where the server gives no validator, ErrOutcomeUnknown
+// where it can't be known whether the write was applied. With Marks in T, or
+// WithMarker, ErrOutcomeUnknown is rare: the next read shows what became of a
+// write whose answer was lost. With an error, only the Outcome of the Snapshot is
+// set.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
 	report(ctx, Outcome{})
 	d, err := newDocument[T](c, url, opts)
@@ -103,8 +104,8 @@ func withEnd(ctx context.Context, err error) error {
 }
 
 // UpdateOption sets one thing for Get, Update and NewResource. Every Option is
-// an UpdateOption, but for a policy: setting one with OnConflict is an error of
-// each Get and Update, which bring their own. A nil UpdateOption does nothing.
+// an UpdateOption, except OnConflict: Get and Update bring their own policy, and
+// return an error where another one is set. A nil UpdateOption does nothing.
 type UpdateOption interface{ applyUpdate(*updateSettings) }
 
 // UpdateOptions is a bundle that is an UpdateOption itself, applied in order.
@@ -148,9 +149,9 @@ func newUpdateSettings(opts []UpdateOption) (updateSettings, error) {
 
 // CreateIfAbsent makes Update start from the zero T where the document isn't
 // there (404 or 410) and write it with If-None-Match: *. Where somebody else
-// creates it first, their document is updated. One that was there and is deleted
-// before the write stays deleted: that is a *ConflictError with CauseGone. For Get
-// a document that isn't there is the zero T.
+// creates it first, their document is updated. A document that was there and is
+// deleted before the write stays deleted: Update returns a *ConflictError with
+// CauseGone. For Get a document that isn't there is the zero T.
 //
 // By default a document that isn't there is a *StatusError.
 func CreateIfAbsent() UpdateOption {
@@ -276,8 +277,8 @@ type marker[T any] struct {
 
 // WithMarker makes every Update exact, as Marks does, for a T that can't embed
 // Marks: put stores the id of a write in the document, and find tells whether a
-// document has it. A T other than that of the Update is an error of each Get and
-// Update. Both functions may be called concurrently for different documents.
+// document has it. Where the Update has another T, each Get and Update returns an
+// error. Both functions may be called concurrently for different documents.
 //
 // By default T is exact where it embeds Marks, and ErrOutcomeUnknown is returned
 // otherwise whenever an answer was lost.
@@ -304,7 +305,7 @@ func markerOf[T any](custom any) (edit.Marker[T], error) {
 	return edit.Marker[T]{}, nil
 }
 
-// look calls find, whatever that returns.
+// look calls find. A value that isn't a Mark is Unknown.
 func (m *marker[T]) look(doc *T, id string) edit.Sighting {
 	switch m.find(doc, id) {
 	case MarkFound:

@@ -11,22 +11,29 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/rounds"
 )
 
-// updater is one Update under way, round by round.
+// updater is one Update under way. It reads the document, edits it and writes it,
+// round by round, and goes on as internal/rounds decides:
+//
+//	run ─► current ─► make ─► submit ─► store.write ─► accepted
+//	  ▲                              refused: afterRefusal ─► the next draft
+//	  └───────── Again ──────────────────┘ lost, or created by somebody else
 type updater[T any] struct {
 	store  store[T]
 	name   string // of the document, for texts
 	create bool   // by CreateIfAbsent
 	mark   *edit.Mark[T]
-	make   func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
+
+	// make edits a state. inDoubt says that a draft before may have been written.
+	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
 	attempts int           // what is left of WithMaxAttempts
 	elapsed  time.Duration // what is left of WithMaxElapsed
 	until    time.Time     // when that ends; zero before the first failure
 
-	last  submission[T]
-	doubt error     // of a write that may have been applied; nil: none
-	found *state[T] // holds the mark
-	total Outcome   // of all rounds
+	last  submission[T] // zero before the first
+	doubt error         // of a write that may have been applied; nil: none
+	found *state[T]     // holds the mark
+	total Outcome       // of all rounds
 }
 
 // update runs one Update.
@@ -49,17 +56,17 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 	}
 }
 
-// inTurn runs an Update once it has its turn in the lane of the document, where
-// others who lost a race are in it: a read made before would be stale when they are
-// through.
+// inTurn runs an Update. Where writers that lost a race are in the lane of the
+// document, the Update waits for its turn first: what it reads before would be
+// stale by then.
 func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
 	turn := d.lineUp(ctx)
 	defer turn.Leave()
 	return u.run(turn.Within(ctx), kept)
 }
 
-// lineUp waits for the turn. The turn is zero where nobody is in the lane, and where
-// the wait is too long.
+// lineUp waits for the turn. The turn is zero where the lane is empty, and where the
+// wait is too long.
 func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 	t, ours := d.client.Transport.(*Transport)
 	if !ours {
@@ -89,9 +96,9 @@ func (u *updater[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	u.found = nil
 	there := false // was the document, when it was read last
 	for round := 1; ; round++ {
-		s, err := u.begin(ctx, kept)
+		s, err := u.current(ctx, kept)
 		if err != nil {
-			return u.stop(ctx, err)
+			return u.breakOff(ctx, err)
 		}
 		switch u.sight(s, s.Absent && there).Next() {
 		case rounds.Applied:
@@ -102,7 +109,7 @@ func (u *updater[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 		kept, there = nil, !s.Absent
 		draft, err := u.make(s, u.doubt != nil)
 		if err != nil {
-			return u.stop(ctx, err)
+			return u.breakOff(ctx, err)
 		}
 		switch rounds.AfterEdit(draft.Same, u.doubt != nil) {
 		case rounds.Same:
@@ -126,8 +133,9 @@ func (u *updater[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 	}
 }
 
-// begin begins a round, with the state that is kept or else a fresh one.
-func (u *updater[T]) begin(ctx context.Context, kept *state[T]) (*state[T], error) {
+// current returns the state that a round begins with: the one that is kept, or else
+// a fresh one.
+func (u *updater[T]) current(ctx context.Context, kept *state[T]) (*state[T], error) {
 	if !u.until.IsZero() {
 		u.elapsed = max(time.Until(u.until), 1)
 	}
@@ -137,8 +145,8 @@ func (u *updater[T]) begin(ctx context.Context, kept *state[T]) (*state[T], erro
 	return u.read(ctx)
 }
 
-// read reads the document within WithMaxElapsed, or half a minute where that is
-// longer: the callers of a Resource wait for it, and its context has no end.
+// read reads the document. It ends after WithMaxElapsed, or half a minute where that
+// is longer: the context of a Resource has no deadline, and its callers wait.
 func (u *updater[T]) read(ctx context.Context) (*state[T], error) {
 	within, cancel := context.WithTimeout(ctx, max(u.elapsed, defaultMaxElapsed))
 	defer cancel()
@@ -149,8 +157,8 @@ func (u *updater[T]) read(ctx context.Context) (*state[T], error) {
 	return s, err
 }
 
-// sight is what the state at the beginning of a round shows. A write may have been
-// sent before the first round, too.
+// sight is what the state at the beginning of a round shows. Before the first round
+// of a second run, too, a write may have been sent.
 func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
 	if !u.last.sent {
 		return rounds.Sight{}
@@ -158,11 +166,12 @@ func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
 	return rounds.Sight{Sent: true, InDoubt: u.doubt != nil, Mark: u.mark.In(&s.Document), Gone: gone}
 }
 
-// submit writes a draft, or what follows it when it is refused.
+// submit writes a draft, and at each refusal the draft that follows. It adds what
+// that took to the total.
 func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[T]) (Snapshot[T], error) {
 	u.found = nil
 	u.last = submission[T]{
-		on: s, draft: draft, refused: u.refused, marked: u.mark.Kept(),
+		on: s, draft: draft, afterRefusal: u.afterRefusal, marked: u.mark.Kept(),
 		attempts: u.attempts, elapsed: u.elapsed, sent: u.last.sent,
 	}
 	begun := time.Now()
@@ -181,9 +190,9 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	return snapshot, err
 }
 
-// refused looks for the mark in the state that refused a draft, and edits that
+// afterRefusal looks for the mark in the state that refused a draft, and edits that
 // state.
-func (u *updater[T]) refused(ctx context.Context, r setback[T]) sequel[T] {
+func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 	if r.elsewhere != nil {
 		return sequel[T]{err: u.refusedElsewhere(r)}
 	}
@@ -212,9 +221,9 @@ func (u *updater[T]) refused(ctx context.Context, r setback[T]) sequel[T] {
 	return sequel[T]{draft: draft}
 }
 
-// refusedElsewhere is the error of a draft that another document refused. That one
-// isn't edited. The mark in it shows that something on the way has sent the draft
-// twice.
+// refusedElsewhere is the error of a draft that another document refused. The other
+// document isn't edited. Its mark would show that something on the way has sent the
+// draft twice.
 func (u *updater[T]) refusedElsewhere(r setback[T]) error {
 	if !u.mark.Kept() || r.state != nil && u.mark.In(&r.state.Document) == edit.Absent {
 		return r.elsewhere
@@ -237,8 +246,8 @@ func (u *updater[T]) failure(ctx context.Context, err error, round int) rounds.F
 	}
 }
 
-// lookAgain ends an Update by whether the mark of its last write is there, and with
-// err where it isn't.
+// lookAgain reads once more. Where the mark is there, the Update was applied;
+// otherwise it ends with err.
 func (u *updater[T]) lookAgain(ctx context.Context, err error) (Snapshot[T], error) {
 	if s, failed := u.read(ctx); failed == nil && u.mark.In(&s.Document) == edit.Found {
 		return u.applied(s), nil
@@ -250,29 +259,28 @@ func (u *updater[T]) lookAgain(ctx context.Context, err error) (Snapshot[T], err
 func (u *updater[T]) applied(s *state[T]) Snapshot[T] {
 	u.found = s
 	u.total.Effect, u.total.Cause, u.total.Err = EffectApplied, CauseOwnEarlierWrite, nil
-	return u.ended(s)
+	return u.snapshot(s)
 }
 
 // unchanged ends an Update whose edit changes nothing.
 func (u *updater[T]) unchanged(s *state[T]) Snapshot[T] {
 	u.total.Effect, u.total.Err = EffectNotApplied, nil
-	return u.ended(s)
+	return u.snapshot(s)
 }
 
-func (u *updater[T]) ended(s *state[T]) Snapshot[T] {
+func (u *updater[T]) snapshot(s *state[T]) Snapshot[T] {
 	snapshot := s.snapshot()
 	snapshot.Outcome = u.total
 	return snapshot
 }
 
-// stop is fail for an error that isn't of the last write.
-func (u *updater[T]) stop(ctx context.Context, err error) (Snapshot[T], error) {
+// breakOff ends an Update with the error of a read or an edit.
+func (u *updater[T]) breakOff(ctx context.Context, err error) (Snapshot[T], error) {
 	u.total.Err = err
 	return u.fail(ctx, err)
 }
 
-// fail ends an Update with an error. After a write in doubt, what became of that
-// write isn't known.
+// fail ends an Update with an error. Where a write is in doubt, the error says so.
 func (u *updater[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 	if u.doubt != nil {
 		if !errors.Is(err, ErrOutcomeUnknown) {

@@ -13,8 +13,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 )
 
-// fakeStore is a store in memory. It treats the drafts that it gets as a script
-// says, and accepts those that follow.
+// fakeStore is a store in memory. It treats the first drafts as a script says, and
+// accepts the others.
 type fakeStore struct {
 	text   string // of the document; empty: there is none
 	stale  string // what the next read returns instead
@@ -125,7 +125,7 @@ func (f *fakeStore) refuse(ctx context.Context, w *submission[markedCounter], no
 	if now.answer == "elsewhere" {
 		r.elsewhere = errors.New("elsewhere")
 	}
-	next := w.refused(ctx, r)
+	next := w.afterRefusal(ctx, r)
 	switch {
 	case next.err != nil:
 		w.broken = true

@@ -1,6 +1,6 @@
 // Package commit lets edits that wait share one write: a group commit.
 //
-// Edits queue while a write is in flight. Then those that wait go out together.
+// Edits queue while a write is in flight. Then all edits that wait go out together.
 // The queue hands them to its write function as a Batch. The batch runs them one
 // after another, each on its own caller's goroutine, and gives each caller a
 // result.

@@ -48,7 +48,7 @@ var inField = Marker[labelled]{
 	},
 }
 
-// textCodec is that of encoding/json; armed, it fails.
+// textCodec is a codec for JSON. It may be made to fail.
 type textCodec struct{ fails, panics bool }
 
 var errCodec = errors.New("codec")
@@ -217,7 +217,7 @@ func TestDocumentsThatTakeNoMark(t *testing.T) {
 	}
 }
 
-// TestBrokenCodec: an error or a panic of the codec is that of one step.
+// TestBrokenCodec: an error or a panic of the codec ends one step only.
 func TestBrokenCodec(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		f, codec := jsonOf[counter](false), &textCodec{}
