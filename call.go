@@ -14,6 +14,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
+	"github.com/ifmatch-go/ifmatch/internal/memory"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
@@ -40,7 +41,7 @@ type call struct {
 	write    *http.Request // as sent last: at first the caller's own, or a copy of it
 	guard    guard         // of write
 	payload  replay.Body   // of write
-	seen     seen          // what this flow saw under write's tag; zero without Remember
+	seen     memory.Seen   // what this flow saw under write's tag; zero without Remember
 	manner   manner        // how write came about
 	onceMore bool          // write is what was refused before, since the refresh gave the same validator
 	expects  bool          // we put Expect: 100-continue on it
@@ -363,7 +364,7 @@ func (c *call) handOver(resp *http.Response) {
 	}
 	var handed lane.Handed
 	v := etag.Of(resp.Header)
-	if c.guard.placed == nil && c.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
+	if c.guard.placed == nil && c.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && semantics.AboutTarget(c.write.URL, resp.Header) {
 		handed = lane.Handed{Tag: v.ETag, Write: c.write}
 	}
 	c.turn.HandOver(handed)

@@ -73,7 +73,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if d.err != nil {
 		return nil, d.unfit(req, s)
 	}
-	if s != nil && s.memory != nil {
+	if s != nil && s.flow != nil {
 		return t.remembered(base, req, s)
 	}
 	if !t.plain(req, s, d) {

@@ -225,7 +225,7 @@ func (c *call) next(conflict *Conflict) (*http.Request, error) {
 		conflict.rewrite(header)
 		c.manner = underFresh
 		if d.kind == decideSeen {
-			c.manner, c.seen.tag = asSeen, conflict.refresh.Fresh.ETag
+			c.manner, c.seen.Tag = asSeen, conflict.refresh.Fresh.ETag
 		}
 	}
 	if c.manner != unguarded && (!c.onceMore || made) { // a new body has no version yet

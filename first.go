@@ -52,7 +52,7 @@ func (c *call) copiesBody() bool {
 	if c.payload.Replayable() {
 		return false
 	}
-	if c.seen.digest != nil || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && semantics.Idempotent(c.req.Method) {
+	if c.seen.Whole() || guardedWrite(c.req, c.dialect, false) && !c.repeats.none || c.repeats.check != nil && semantics.Idempotent(c.req.Method) {
 		return true
 	}
 	if semantics.Safe(c.req.Method) || c.traits.stops || signedAboveURL(c.req) {

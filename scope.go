@@ -2,6 +2,8 @@ package ifmatch
 
 import (
 	"context"
+
+	"github.com/ifmatch-go/ifmatch/internal/memory"
 )
 
 // scopeKey is the context key of a call's scope.
@@ -12,7 +14,7 @@ type scopeKey struct{}
 type scope struct {
 	settings settings
 	outcome  *Outcome
-	memory   *memory // of Remember
+	flow     *memory.Flow // of Remember; nil: none
 }
 
 func scopeOf(ctx context.Context) *scope {

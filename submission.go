@@ -12,6 +12,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // store reads and writes the document of an Update: on a server, or for a test.
@@ -237,7 +238,7 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 		s := Snapshot[T]{Value: value, Header: resp.Header}
 		// An API with versions of its own gives the next one only in a state, and
 		// an answer may be about another resource (RFC 9110 §8.7).
-		if !dialect.ownPlaces() && aboutTarget(req.URL, resp) {
+		if !dialect.ownPlaces() && semantics.AboutTarget(req.URL, resp.Header) {
 			s.Validators = Validators(etag.Of(resp.Header))
 		}
 		drain.Briefly(resp)

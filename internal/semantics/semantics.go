@@ -116,6 +116,13 @@ func RetryAfter(h http.Header) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
+// AboutTarget reports whether the validators of an answer to a write are about the
+// URL that was written, and not about another resource (RFC 9110 §8.7).
+func AboutTarget(u *url.URL, answer http.Header) bool {
+	at := answer.Get("Content-Location")
+	return at == "" || at == u.RequestURI() || at == u.String()
+}
+
 // Coded reports whether a representation has a content coding.
 func Coded(h http.Header) bool {
 	for _, coding := range field.Lines(h, "Content-Encoding") {

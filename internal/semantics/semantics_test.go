@@ -2,6 +2,7 @@ package semantics
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 )
@@ -40,6 +41,26 @@ func TestStatuses(t *testing.T) {
 	} {
 		if got := [2]bool{AmbiguousStatus(status), Transient(&http.Response{StatusCode: status}, nil)}; got != want {
 			t.Errorf("%d: ambiguous, transient: %v, want %v", status, got, want)
+		}
+	}
+}
+
+// TestAboutTarget (RFC 9110 §8.7): whose validators an answer to a write has.
+func TestAboutTarget(t *testing.T) {
+	u, err := url.Parse("http://example.test/a%2Fb?c=d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]bool{
+		"": true, "/a%2Fb?c=d": true, "http://example.test/a%2Fb?c=d": true,
+		"/a%2Fb": false, "/a/b?c=d": false, "/other": false, "http://other.test/a%2Fb?c=d": false,
+	} {
+		h := http.Header{}
+		if at != "" {
+			h.Set("Content-Location", at)
+		}
+		if got := AboutTarget(u, h); got != want {
+			t.Errorf("Content-Location %q: %v, want %v", at, got, want)
 		}
 	}
 }

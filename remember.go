@@ -1,0 +1,115 @@
+package ifmatch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/memory"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// Remember returns a context whose reads guard its writes. What is called with
+// it, or with a context made from it, is one flow: a Transport of this package
+// notes the strong entity-tag of each GET and HEAD that is answered with 200, and
+// a PUT, PATCH or DELETE of the same URL that carries no precondition is sent
+// under If-Match with the tag that the flow saw last. The tag of its own accepted
+// write counts from then on. A refusal goes to the policy like that of any other
+// guarded write.
+//
+// Where the caller read a body to its end, a digest of it is kept. A refused
+// write whose state still has that content is sent again under the fresh tag,
+// whatever the policy, also under Stop: nothing can be lost. The outcome has
+// CauseFalseConflict. Under Stop the refusal may then come with its body
+// buffered, up to 64 KiB.
+//
+// A URL is forgotten after a write that failed, 412 included, after a success
+// without a strong tag, and after 404 and 410. A write to a URL that isn't
+// remembered goes out as it is: read again first. Only the last 256 URLs are
+// remembered. A write with a precondition, with Content-Range or with a signature
+// that was made above the Transport is left as it is, and so is every POST.
+//
+// The tag of a compressed answer isn't noted, also where http.Transport asked for
+// gzip on its own and decoded it: it belongs to the compressed representation. Set
+// Accept-Encoding: identity on the reads where the server compresses. A tag that
+// was noted before stays then, but the digest goes.
+//
+// Each call of Remember begins a flow of its own that knows nothing of others,
+// also when ctx has one. A flow may be used concurrently.
+func Remember(ctx context.Context) context.Context {
+	s := scopeOf(ctx).copy()
+	s.flow = new(memory.Flow)
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// remembered is RoundTrip for a call of a flow.
+func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
+	visit, seen := s.flow.Visit(req)
+	guarded := req
+	if t.dialectFor(req, s).ownPlaces() {
+		seen = memory.Seen{} // If-Match isn't where the API looks
+	} else {
+		guarded, seen = guardBySeen(req, seen)
+	}
+	c := t.newCall(base, guarded, s)
+	c.seen = seen
+	resp, err := c.begin()
+	return visit.Answered(req, resp, err, c.maxRepresentation), err
+}
+
+// guardBySeen returns the request to send, a copy where the tag was put into it,
+// and what the flow saw of the state that its precondition names.
+func guardBySeen(req *http.Request, seen memory.Seen) (*http.Request, memory.Seen) {
+	if seen.Tag == "" || !memory.Guards(req.Method) {
+		return req, memory.Seen{}
+	}
+	if field.Lines(req.Header, "Content-Range") != nil || signedAbove(req) != "" {
+		return req, memory.Seen{} // neither can be rewritten
+	}
+	switch g := guardOf(req.Header); {
+	case g.kind == guardTags && len(g.tags) == 1 && g.names(seen.Tag):
+		return req, seen // the caller has put it there
+	case g.kind != guardNone:
+		return req, memory.Seen{} // the caller knows better
+	}
+	guarded := req.WithContext(req.Context())
+	guarded.Header = field.Clone(req.Header)
+	field.Set(guarded.Header, "If-Match", seen.Tag)
+	return guarded, seen
+}
+
+// recalls reports whether the refused write was guarded by a state that the flow
+// has seen whole, so that a look at the current one may show a false conflict.
+func (c *call) recalls(g guard) bool {
+	return c.seen.Whole() && c.first == nil && !c.keyed && !c.traits.update &&
+		c.refusal.StatusCode == http.StatusPreconditionFailed &&
+		g.kind == guardTags && len(g.tags) == 1 && g.names(c.seen.Tag) &&
+		!c.exhausted() && c.payload.Replayable() && !c.dialect.versionOnly(c.write)
+}
+
+// resolveSeen decides on a refusal where the current state is the one that the
+// flow has seen. Otherwise the decision is zero and the policy's turn; what was
+// learnt stays with the conflict.
+func (c *call) resolveSeen(conflict *Conflict) (Decision, error) {
+	cause := c.outcome.Cause
+	err := conflict.refresh.learn(c.req.Context(), conflict, true)
+	if fatal := (*fatalError)(nil); errors.As(err, &fatal) {
+		return Decision{}, err
+	}
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		c.outcome.Cause = cause
+		conflict.refresh.forget() // HEAD may still say, without another wait
+		conflict.refresh.started = true
+	case err != nil:
+		if c.traits.asksNothing {
+			c.outcome.Cause = cause // it needs no refresh
+		}
+	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.Fresh.ETag) &&
+		c.seen.SameBody(conflict.refresh.state.Body):
+		return Decision{conflict: conflict, kind: decideSeen}, nil
+	}
+	return Decision{}, nil
+}
