@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -46,26 +47,82 @@ func WithBackoff(newBackOff func() backoff.BackOff) Option {
 // defaultBackOff stands for the pace that is made from the measured round trip.
 func defaultBackOff() backoff.BackOff { return nil }
 
+// spent is what a call has spent of its limits. The zero value is that of a call that has
+// met neither a refusal nor a failure.
+type spent struct {
+	deadline     time.Time // of the last attempt's start; zero until the first refusal or failure
+	races        pace.Races
+	failures     pace.Failures
+	repeats      int // after failures
+	settledRaces int // lost while waiting for a strong validator
+}
+
+// noteRepeat counts a repeat after a failure.
+func (c *call) noteRepeat() {
+	c.spent.repeats++
+	c.startClock()
+}
+
+// noteLostRace counts a race that was lost while a state settled.
+func (s *spent) noteLostRace() { s.settledRaces++ }
+
+// measure takes note of a round trip.
+func (c *call) measure(roundTrip time.Duration) {
+	if c.spent.races.RoundTrip == 0 {
+		c.turn.Measured(roundTrip)
+	}
+	c.spent.races.RoundTrip = roundTrip
+}
+
+// startDeadline starts the limits with the first refusal or failure.
+func (c *call) startDeadline() {
+	if c.spent.deadline.IsZero() {
+		c.spent.deadline = time.Now().Add(c.elapsed(c.traits))
+	}
+}
+
+// startClock starts the limits, where the answer at hand isn't the last one.
+func (c *call) startClock() {
+	c.startDeadline()
+	c.told.handled = true
+}
+
+// attemptsLeft are the attempts that may still end in a refusal.
+func (c *call) attemptsLeft() int {
+	return c.attempts(c.traits) - (c.told.outcome.Attempts - c.spent.repeats - c.turn.handedTries + c.spent.settledRaces)
+}
+
+func (c *call) exhausted() bool { return c.attemptsLeft() <= 0 }
+
+// left is the time until the limits or the context's deadline.
+func (c *call) left() time.Duration {
+	left := time.Until(c.spent.deadline)
+	if deadline, ok := c.req.Context().Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	return left
+}
+
 // waitForPace waits as the pace of conflicts and the refusal demand.
-func (c *call) waitForPace(ctx context.Context, reason string) error {
-	d, reason, err := c.nextPace(reason)
-	if err != nil {
-		return err
+func (c *call) waitForPace(ctx context.Context, reason string) ending {
+	d, reason, end := c.nextPace(reason)
+	if end.ends() {
+		return end
 	}
 	return c.wait(ctx, d, reason)
 }
 
-// nextPace returns the wait that the pace of conflicts and the refusal demand,
-// and its reason.
-func (c *call) nextPace(reason string) (time.Duration, string, error) {
-	d, more := c.pace.Next(c.newBackOff)
+// nextPace returns the wait that the pace of conflicts and the refusal demand, and its
+// reason.
+func (c *call) nextPace(reason string) (time.Duration, string, ending) {
+	d, more := c.spent.races.Next(c.newBackOff)
 	if !more {
-		return 0, "", fmt.Errorf("%w: the backoff stopped", ErrAttempts)
+		return 0, "", because(CauseNone, fmt.Errorf("%w: the backoff stopped", ErrAttempts))
 	}
 	if reason == waitPace {
-		d, reason = atLeast(d, reason, c.refusal.Header)
+		d, reason = atLeast(d, reason, c.refused.resp.Header)
 	}
-	return d, reason, nil
+	return d, reason, ending{}
 }
 
 // atLeast returns a wait and its reason: what an answer with this header demands in
@@ -84,8 +141,7 @@ const (
 	waitPace       = "pace" // only our own, which is bounded
 )
 
-// timeFor returns the error of a wait that can't end in time; it then isn't
-// begun.
+// timeFor returns the error of a wait that can't end in time; it then isn't begun.
 func (c *call) timeFor(ctx context.Context, d time.Duration) error {
 	now := time.Now()
 	for _, ctx := range [...]context.Context{ctx, c.req.Context()} {
@@ -93,29 +149,29 @@ func (c *call) timeFor(ctx context.Context, d time.Duration) error {
 			return fmt.Errorf("%w for a wait of %v: %w", ErrElapsed, d, context.DeadlineExceeded)
 		}
 	}
-	if d > c.deadline.Sub(now) {
+	if d > c.spent.deadline.Sub(now) {
 		return fmt.Errorf("%w for a wait of %v", ErrElapsed, d)
 	}
 	return nil
 }
 
-// wait ends after d, or with the contexts of the policy and of the call. A wait that can't end in time isn't
-// begun: the error then matches ErrElapsed.
-func (c *call) wait(ctx context.Context, d time.Duration, reason string) error {
-	if err := c.cancelled(ctx); err != nil {
-		return err
+// wait ends after d, or with the contexts of the policy and of the call. A wait that
+// can't end in time isn't begun: the error of the ending then matches ErrElapsed.
+func (c *call) wait(ctx context.Context, d time.Duration, reason string) ending {
+	if end := c.cancelled(ctx); end.ends() {
+		return end
 	}
 	if d <= 0 {
-		return nil
+		return ending{}
 	}
 	if err := c.timeFor(ctx, d); err != nil {
-		return err
+		return because(CauseNone, err)
 	}
-	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.pace.Bounded() {
+	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.spent.races.Bounded() {
 		c.turn.Extend(d)
 	}
 	c.traceWaiting(reason, d)
-	c.addWaited(c.sleep(ctx, d))
+	c.told.wait(c.sleep(ctx, d))
 	return c.cancelled(ctx)
 }
 
@@ -133,47 +189,68 @@ func (c *call) sleep(ctx context.Context, d time.Duration) time.Duration {
 	return time.Since(start)
 }
 
-func (c *call) addWaited(d time.Duration) {
-	c.waited += d
-	c.outcome.Waited += d
+// await ends when wake is signalled or after d, and with the context or the limits.
+func (c *call) await(wake <-chan struct{}, d time.Duration) ending {
+	start := time.Now()
+	err := awaitWithin(c.req.Context(), c.req.Cancel, wake, d, c.spent.deadline.Sub(start))
+	c.told.wait(time.Since(start))
+	if end := c.cancelled(c.req.Context()); end.ends() {
+		return end
+	}
+	if err != nil {
+		return because(CauseNone, err)
+	}
+	return ending{}
 }
 
-// cancelled returns the error of a cancelled call, nil as long as it isn't.
-func (c *call) cancelled(ctx context.Context) error {
-	if err := c.req.Context().Err(); err != nil {
-		return &fatalError{context.Cause(c.req.Context()), err}
+// awaitDone waits until done is closed, as long as the context and the limits allow.
+func (c *call) awaitDone(done <-chan struct{}) error { return c.await(done, -1).err }
+
+// awaitWithin ends when wake is signalled, after d where d isn't negative, and with
+// the context or cancel. Where the limit ends it the error is ErrElapsed,
+// otherwise it is nil.
+func awaitWithin(ctx context.Context, cancel, wake <-chan struct{}, d, limit time.Duration) error {
+	late := d < 0 || d > limit
+	if late {
+		d = limit
+	}
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-wake:
+	case <-timer.C:
+		if late {
+			return ErrElapsed
+		}
+	case <-ctx.Done():
+	case <-cancel:
+	}
+	return nil
+}
+
+// cancelled is how a cancelled call ends; as long as the call isn't, it is no ending. The
+// end of the policy's own context ends the call with the refusal.
+func (c *call) cancelled(ctx context.Context) ending {
+	if c.req.Context().Err() != nil {
+		return ending{kind: endFailed, err: endOf(c.req.Context())}
 	}
 	select {
 	case <-c.req.Cancel:
-		return &fatalError{errRequestCancelled, context.Canceled}
+		return ending{kind: endFailed, err: fmt.Errorf("%w: %w", context.Canceled, errRequestCancelled)}
 	default:
-		return ctx.Err() // of the policy's own context, which isn't fatal
 	}
+	if err := ctx.Err(); err != nil {
+		return because(CauseNone, err)
+	}
+	return ending{}
 }
 
 var errRequestCancelled = errors.New("Request.Cancel was closed")
 
-// fatalError ends the call with an error instead of the refusal.
-type fatalError struct{ cause, kind error }
-
-func (e *fatalError) Error() string {
-	if e.kind == nil || e.cause.Error() == e.kind.Error() {
-		return e.cause.Error()
+// inTime is how a call ends that has no time for another attempt.
+func (c *call) inTime() ending {
+	if !time.Now().Before(c.spent.deadline) {
+		return because(CauseNone, ErrElapsed)
 	}
-	return e.kind.Error() + ": " + e.cause.Error()
-}
-
-func (e *fatalError) Unwrap() []error {
-	if e.kind == nil {
-		return []error{e.cause}
-	}
-	return []error{e.cause, e.kind}
-}
-
-// inTime returns the error of a call that has no time for another attempt.
-func (c *call) inTime() error {
-	if !time.Now().Before(c.deadline) {
-		return ErrElapsed
-	}
-	return nil
+	return ending{}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Transport is an http.RoundTripper that handles refused writes: where a server
@@ -71,34 +72,127 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	s := scopeOf(req.Context())
 	d := t.dialectFor(req, s)
 	if d.err != nil {
-		return nil, d.unfit(req, s)
+		return nil, refuseDialect(d.err, req, s)
 	}
 	if s != nil && s.flow != nil {
 		return t.remembered(base, req, s)
 	}
-	if !t.plain(req, s, d) {
-		return t.newCall(base, req, s).begin()
+	p := t.plan(req, s, d, false)
+	if !p.asGiven() {
+		return t.newCall(base, req, s).begin(p)
 	}
+	// From here on base owns req and its body: it closes the body, also where it fails.
 	resp, err := base.RoundTrip(req)
-	if settled(req, resp, err, d) {
-		if succeeded(resp, err) {
+	if isFinal(req, resp, err, d) {
+		if semantics.Succeeded(resp, err) {
 			t.budget.Refund()
 		}
 		return resp, err
 	}
 	c := t.newCall(base, req, s)
-	c.outcome.Attempts = 1
+	c.told.outcome.Attempts = 1
 	c.record(req, resp, err, 0)
 	return c.run(resp, err)
 }
 
-// unfit ends a call whose dialect can't work.
-func (d *preparedDialect) unfit(req *http.Request, s *scope) error {
-	closeBody(req)
-	if s != nil && s.outcome != nil {
-		*s.outcome = Outcome{Effect: EffectNotApplied, Err: d.err}
+// begin sends the first attempt of a call whose plan isn't: as given.
+func (c *call) begin(p plan) (*http.Response, error) {
+	c.told.reset()
+	if err := c.misplaced(); err != nil {
+		closeBody(c.req) // nothing has it yet
+		c.told.end(EffectNotApplied, CauseNone, err)
+		c.told.report()
+		return nil, err
 	}
-	return d.err
+	resp, err := c.send(c.first(p))
+	if c.req.URL == nil || c.req.URL.Host == "" { // it was never sent
+		c.release()
+		c.told.end(EffectNotApplied, CauseNone, err)
+		c.told.report()
+		return resp, err
+	}
+	return c.run(resp, err)
+}
+
+// run sends until nothing follows an answer. The call owns each answer that it doesn't
+// return: it reads the body to a bound and closes it before the next request.
+func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
+	ended := false
+	defer func() {
+		if !ended && resp != nil && (resp != c.refused.resp || c.refused.kept == nil) {
+			c.startClock()
+			c.keep(resp) // a policy panicked, so the caller won't get it
+		}
+		c.release()
+	}()
+	for {
+		c.noteDoubt(resp, err)
+		next, how := c.next(resp, err)
+		if how.ends() {
+			last, lastErr := c.end(resp, err, how)
+			ended = true
+			return last, lastErr
+		}
+		resp, err = c.send(next)
+	}
+}
+
+// next returns the request that follows an answer, or how the call ends.
+func (c *call) next(resp *http.Response, err error) (*http.Request, ending) {
+	switch {
+	case err == nil && c.isRefused(resp):
+		return c.resolve(resp)
+	case err == nil && c.expectationFailed(resp):
+		return c.withoutExpect(resp)
+	case c.repeatable(resp, err):
+		return c.repeat(resp, err)
+	}
+	return nil, ending{kind: endAnswered}
+}
+
+// end ends the call, where nothing follows the answer. The caller of RoundTrip owns the
+// body of the response from then on.
+func (c *call) end(resp *http.Response, err error, how ending) (*http.Response, error) {
+	if how.kind == endSetAside {
+		resp, err, how.kind = c.failed.resp, c.failed.err, endAnswered
+	}
+	if how.cause == 0 {
+		how.cause = smallCause(c.refused.cause)
+	}
+	last := c.lastOf(resp, err, how.kind)
+	if last != how.kind && how.kind == endAnswered { // the answer decides nothing
+		c.noteAside(resp)
+		how.err = nil
+	}
+	switch last {
+	case endRefused:
+		return c.endRefused(how)
+	case endApplied:
+		return c.endApplied()
+	case endFailed:
+		return c.endFailed(how)
+	case endInterrupted:
+		return c.endInterrupted(how.err)
+	case endUnknown:
+		return c.endUnknown(how.err)
+	}
+	if err != nil {
+		return c.endFailedBelow(err, how.err)
+	}
+	return c.endAnswered(resp, how.err)
+}
+
+// isFinal reports whether an answer to the first attempt is the last one.
+func isFinal(req *http.Request, resp *http.Response, err error, d *preparedDialect) bool {
+	switch {
+	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
+		return true // neither a refusal nor a failure
+	case req.URL == nil || req.URL.Host == "":
+		return true // it was never sent
+	case err == nil && mayRefuse(req, resp, d):
+		return false
+	}
+	return !guardedWrite(req, d, false) // nothing else is repeated without an option
 }
 
 // dialectFor returns the dialect of a call.
@@ -113,6 +207,15 @@ func (t *Transport) dialectFor(req *http.Request, s *scope) *preparedDialect {
 	return d
 }
 
+// refuseDialect ends a call whose dialect can't work.
+func refuseDialect(err error, req *http.Request, s *scope) error {
+	closeBody(req)
+	if s != nil && s.outcome != nil {
+		*s.outcome = Outcome{Effect: EffectNotApplied, Err: err}
+	}
+	return err
+}
+
 // effective returns the settings of the constructor, or the defaults.
 func (t *Transport) effective() *settings {
 	if t.settings != nil {
@@ -120,36 +223,6 @@ func (t *Transport) effective() *settings {
 	}
 	set := defaults()
 	return &set
-}
-
-// plain reports whether the first attempt can be the caller's own request, with
-// nothing made before: no copy of the body, no field added, nobody asking for
-// the outcome of an answer that comes through.
-func (t *Transport) plain(req *http.Request, s *scope, d *preparedDialect) bool {
-	if s != nil && (s.outcome != nil || s.settings.ownRead || s.settings.writeIDs || s.settings.repeats != nil || s.settings.expectContinue != nil) {
-		return false
-	}
-	if t.settings != nil && (t.settings.writeIDs || t.settings.repeats.check != nil || *t.settings.expectContinue > 0) {
-		return false
-	}
-	if req.Response != nil && leftOpen(req) != nil {
-		return false
-	}
-	if req.Body == nil || req.Body == http.NoBody || req.GetBody != nil {
-		return true
-	}
-	return d.guardOf(req).kind == guardNone && !d.inBody(req)
-}
-
-// settled reports whether an answer to the first attempt is the last one.
-func settled(req *http.Request, resp *http.Response, err error, d *preparedDialect) bool {
-	if err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest) {
-		return true
-	}
-	if req.URL == nil || req.URL.Host == "" {
-		return true // it was never sent
-	}
-	return !(err == nil && mayRefuse(req, resp, d)) && !guardedWrite(req, d, false)
 }
 
 // CloseIdleConnections closes those of base, where it has the method. That of a

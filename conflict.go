@@ -1,150 +1,202 @@
 package ifmatch
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// resolve returns the write that follows a refusal, or nil and why there is none.
-// Its frame stands on the stack while the call waits, and the stack is most of what
-// such a call takes: so what was decided is kept in the Conflict, and whatever
-// takes room returns before the wait.
-func (c *call) resolve(resp *http.Response) (*http.Request, error) {
-	conflict, err := c.decideOn(resp)
-	if err == nil && conflict.waits() {
-		d, reason, stop := c.nextPace(waitPace)
-		if err = stop; err == nil {
-			err = c.wait(c.req.Context(), d, reason)
-		}
-	}
-	if err == nil {
-		err = conflict.ready(c.req.Context())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return c.next(conflict)
+// refusal is the last refusal of a write.
+type refusal struct {
+	resp     *http.Response
+	kept     *drain.Kept     // of resp; nil: its body is untouched
+	verdict  dialect.Verdict // of the dialect on the last answer; zero without one
+	conflict *Conflict       // as the policy sees it
+	cause    Cause           // as best known
+	count    int
 }
 
-// decideOn returns the conflict that a refusal stands for, with what was decided,
-// or why nothing follows.
-func (c *call) decideOn(resp *http.Response) (*Conflict, error) {
-	conflict, decision, err := c.decision(resp)
-	if err == nil {
-		err = c.sendable(conflict, decision)
+// keep buffers the body of the refusal and closes it.
+func (r *refusal) keep(c *call) {
+	if r.kept == nil {
+		kept := c.keep(r.resp)
+		r.kept = &kept
 	}
-	if err != nil {
-		return nil, err
-	}
-	conflict.decision = decision
-	return conflict, nil
 }
 
-// decision returns what the policy decides on a refusal, or why it isn't asked.
-func (c *call) decision(resp *http.Response) (*Conflict, Decision, error) {
-	c.meet(resp)
-	if c.payload.Copied() && c.dialect.inBody(c.write) {
-		c.keepRefusal() // base may go on sending until it is closed
-	}
-	unread := c.readGuard()
-	g := c.guard
-	cause, why := c.judge(g, resp)
-	if unread != nil {
-		why = unread
-		if errors.Is(unread, ErrNotReplayable) && (cause == CauseUnattributed || c.guard.placed != nil) {
-			cause = CauseNotReplayable
-		}
-	}
-	if g.kind == guardNone && cause == CausePreconditionRequired {
-		c.guard.placed = c.dialect.firstPlace(c.write, !c.payload.Empty())
-		g = c.guard
-	}
-	c.outcome.Cause = cause
-	c.traceRefused(g, resp.StatusCode)
-	recalls := c.recalls(g)
-	if c.first == nil && c.traits.stops && !recalls && c.writeID == "" {
-		return nil, Decision{}, cmp.Or(why, ErrConflict)
-	}
-	if c.first == nil && cause == CauseUnattributed && g.kind == guardNone && c.manner == asGiven {
-		return nil, Decision{}, why
-	}
-	c.keepRefusal()
-	if why == nil {
-		why = c.hopeless(g)
-	}
-	if why == nil {
-		why = c.enterLane()
-	}
-	conflict := c.newConflict(g)
-	var decision Decision
-	if c.bearsWriteID(conflict) {
-		return conflict, Decision{}, ownWrite{conflict}
-	}
-	if why == nil && recalls {
-		if decision, why = c.resolveSeen(conflict); decision.kind == decideSeen {
-			return conflict, decision, nil
-		}
-	}
-	switch {
-	case c.first != nil:
-		decision, why = c.resolveAmbiguous(conflict, why)
-	case why == nil && c.keyed && c.traits.fixed:
-		why = c.stop(CauseNotReplayable, errFixedKey)
-	case why == nil:
-		decision, why = c.decide(conflict)
-	}
-	return conflict, decision, why
-}
+func (r *refusal) noteVerdict(v dialect.Verdict) { r.verdict = v }
 
-// meet takes note of a refusal.
-func (c *call) meet(resp *http.Response) {
+// noteRefusal takes note of a refusal.
+func (c *call) noteRefusal(resp *http.Response) {
 	c.startClock()
-	c.refusals++
-	c.refusal, c.kept = resp, nil
+	c.refused.count++
+	c.refused.resp, c.refused.kept, c.refused.conflict = resp, nil, nil
 	c.countHandedTry()
 }
 
+// noteAside takes note of an answer that is no refusal, and that the call can't end with
+// as it is.
+func (c *call) noteAside(resp *http.Response) {
+	c.startClock()
+	c.refused.resp, c.refused.kept, c.refused.conflict = resp, nil, nil
+	c.refused.keep(c)
+}
+
+// resolve returns the write that follows a refusal, or how the call ends. Its frame stands
+// on the stack while the call waits, and the stack is most of what such a call takes: so
+// what was decided is kept in the Conflict, and whatever takes room returns before the
+// wait.
+func (c *call) resolve(resp *http.Response) (*http.Request, ending) {
+	end := c.decideOn(resp)
+	if !end.ends() && c.refused.conflict.waits() {
+		d, reason, stop := c.nextPace(waitPace)
+		if end = stop; !end.ends() {
+			end = c.wait(c.req.Context(), d, reason)
+		}
+	}
+	if !end.ends() {
+		end = c.refused.conflict.ready(c.req.Context())
+	}
+	if end.ends() {
+		return nil, end
+	}
+	return c.nextWrite(c.refused.conflict)
+}
+
+// decideOn decides what follows a refusal, and keeps it in the conflict.
+func (c *call) decideOn(resp *http.Response) ending {
+	decision, end := c.decision(resp)
+	if end.ends() {
+		return end
+	}
+	c.refused.conflict.decision = decision
+	return c.canSend(c.refused.conflict)
+}
+
+// decision returns what the policy decides on a refusal, or how the call ends without
+// one.
+func (c *call) decision(resp *http.Response) (Decision, ending) {
+	c.noteRefusal(resp)
+	end := c.judge(resp)
+	g := c.sent.guard
+	c.traceRefused(g, resp.StatusCode)
+	seen := c.recalls(g)
+	switch {
+	case c.doubt.first != nil:
+	case c.traits.stops && !seen && c.sent.writeID == "":
+		return Decision{}, orElse(end, because(c.refused.cause, ErrConflict)) // nobody looks at it
+	case c.refused.cause == CauseUnattributed && g.kind == guardNone && c.sent.basis == ofCaller:
+		return Decision{}, end // it isn't about a precondition at all
+	}
+	c.refused.keep(c)
+	if !end.ends() {
+		end = c.whyStop(g)
+	}
+	if !end.ends() {
+		end = c.enterLane()
+	}
+	conflict := c.newConflict(g)
+	c.refused.conflict = conflict
+	if c.bearsWriteID(conflict) {
+		return Decision{}, ending{kind: endApplied}
+	}
+	if seen && !end.ends() {
+		var decision Decision
+		if decision, end = c.resolveSeen(conflict); decision.kind == decideSeen {
+			return decision, end
+		}
+	}
+	switch {
+	case c.doubt.first != nil:
+		c.refused.cause = CauseUnattributed
+		decision, end := c.resolveDoubt(conflict, end)
+		if !end.ends() {
+			c.refused.cause = CauseChanged
+		}
+		return decision, end
+	case end.ends():
+		return Decision{}, end
+	case c.doubt.keyed && c.traits.fixed:
+		return Decision{}, because(CauseNotReplayable, errFixedKey)
+	}
+	return c.decide(conflict)
+}
+
+// orElse is the first ending that ends.
+func orElse(e, other ending) ending {
+	if e.ends() {
+		return e
+	}
+	return other
+}
+
+// judge reads why the write was refused. An ending says that there is nothing for a
+// policy to handle.
+func (c *call) judge(resp *http.Response) ending {
+	if c.sent.payload.Copied() && c.dialect.inBody(c.sent.write) {
+		c.refused.keep(c) // base may go on sending until it is closed
+	}
+	unread := c.readGuard()
+	g := c.sent.guard
+	cause, why := c.causeOf(g, resp)
+	if unread != nil {
+		why = unread
+		if errors.Is(unread, ErrNotReplayable) && (cause == CauseUnattributed || g.placed != nil) {
+			cause = CauseNotReplayable
+		}
+	}
+	c.refused.cause = cause
+	if g.kind == guardNone && cause == CausePreconditionRequired {
+		c.sent.placeFirst(c.dialect)
+	}
+	if why != nil {
+		return because(cause, why)
+	}
+	return ending{}
+}
+
 // decide asks the policy.
-func (c *call) decide(conflict *Conflict) (Decision, error) {
+func (c *call) decide(conflict *Conflict) (Decision, ending) {
 	decision, err := c.policy.Resolve(c.policyContext(), conflict)
 	conflict.ended = true
+	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone {
+		c.refused.cause = learnt
+	}
 	if err == nil {
 		err = decision.check(conflict)
 	}
 	if err == nil {
-		return decision, nil
+		return decision, ending{}
 	}
-	if ours := conflict.refresh.err; ours != nil && errors.Is(err, ours) {
-		if _, fatal := ours.(*fatalError); !fatal {
-			return Decision{}, err
-		}
+	if end := conflict.refresh.end; end.ends() && errors.Is(err, end.err) {
+		end.err = err // handed on, so it isn't the policy's
+		return Decision{}, end
 	}
-	return Decision{}, &fatalError{cause: err}
+	return Decision{}, ending{kind: endFailed, err: err}
 }
 
-// hopeless returns an error when this refusal shows that nothing of ours can
-// help.
-func (c *call) hopeless(g guard) error {
+// whyStop returns the ending of a refusal which shows that nothing sent again can help.
+func (c *call) whyStop(g guard) ending {
 	scheme := signedAbove(c.req)
 	switch {
 	case scheme != "":
-		return c.stop(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
-	case c.onceMore:
-		return c.stop(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
-	case c.manner != asGiven && c.manner != unguarded && g.kind == guardDate:
-		return c.stop(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
+		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
+	case c.sent.sameAgain:
+		return because(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
+	case c.sent.basis != ofCaller && c.sent.basis != ofNothing && g.kind == guardDate:
+		return because(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
 	case c.exhausted():
-		return ErrAttempts
+		return because(CauseNone, ErrAttempts)
 	}
-	return nil
+	return ending{}
 }
 
 // persistentCause is why a validator is refused that the refresh confirmed.
@@ -163,12 +215,98 @@ func persistentCause(g guard) Cause {
 	return CauseStaleCache
 }
 
-// sameHeader is the header of a write that is sent once more as it was refused;
-// only an Idempotency-Key is the policy's new one.
-func sameHeader(refused, policys http.Header) http.Header {
+// canSend returns how the call ends where nothing can follow the decision, before
+// anything is waited for.
+func (c *call) canSend(conflict *Conflict) ending {
+	d := conflict.decision
+	switch {
+	case d.kind == decideApplied:
+		return ending{kind: endApplied}
+	case d.kind == decideStop, d.kind == decideUnconditional && conflict.guard.inBodyOrNone():
+		return because(CauseNone, ErrConflict)
+	}
+	if err := c.sent.payload.Reason(); err != nil && d.kind != decideReplace {
+		return because(CauseNotReplayable, err)
+	}
+	header := conflict.header
+	if header == nil {
+		header = c.sent.write.Header
+	}
+	if fixedKey(c.sent.write.Header, header) {
+		return because(CauseNotReplayable, errFixedKey)
+	}
+	return ending{}
+}
+
+var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
+
+// fixedKey reports whether the next write has no Idempotency-Key of its own where the
+// refused one had one: the server may replay the stored refusal.
+func fixedKey(refused, next http.Header) bool {
+	for _, name := range semantics.IdempotencyKeys {
+		old := field.Lines(refused, name)
+		fresh := field.Lines(next, name)
+		if old != nil && (fresh == nil || slices.Equal(old, fresh)) {
+			return true
+		}
+	}
+	return false
+}
+
+// nextWrite builds the write that was decided for.
+func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
+	d := conflict.decision
+	if end := c.inTime(); end.ends() {
+		return nil, end
+	}
+	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone && c.doubt.first == nil {
+		c.refused.cause = learnt
+	}
+	header := conflict.Header()
+	next := c.again()
+	next.Header = header
+	become := c.sent.next()
+	become.sameAgain = conflict.refresh.Unchanged && d.kind != decideUnconditional
+	made := false
+	switch {
+	case d.kind == decideUnconditional:
+		dropPreconditions(header)
+		next.URL = dropPlaced(header, next.URL, conflict.guard.placed)
+		become.basis = ofNothing
+	case become.sameAgain && become.payload.Replayable() && !c.traits.update:
+		next.Header = sameHeader(c.sent.write.Header, header)
+	case d.kind == decideReplace:
+		become.payload, made = replay.From(d.body), true
+		replay.DropDescription(next, c.sent.write.Header)
+		conflict.rewrite(header)
+		become.basis = ofState
+	case d.kind == decideSeen:
+		conflict.rewrite(header)
+		become.basis, c.seen.Tag = ofSeenState, conflict.refresh.Fresh.ETag
+	default:
+		conflict.rewrite(header)
+		become.basis = ofFreshTag
+	}
+	var err error
+	if become.basis != ofNothing && (!become.sameAgain || made) { // a new body has no version yet
+		become.payload, err = c.putVersions(next, become.payload, conflict)
+	}
+	if err == nil {
+		err = become.payload.Put(next, c.awaitDone)
+	}
+	if err != nil {
+		return nil, because(CauseNotReplayable, err)
+	}
+	c.sent.become(become)
+	return next, ending{}
+}
+
+// sameHeader is the header of a write that is sent once more as it was refused; only an
+// Idempotency-Key is the policy's new one.
+func sameHeader(refused, chosen http.Header) http.Header {
 	h := field.Clone(refused)
 	for _, name := range semantics.IdempotencyKeys {
-		if values := field.Lines(policys, name); values != nil {
+		if values := field.Lines(chosen, name); values != nil {
 			field.Drop(h, name)
 			h[name] = slices.Clone(values)
 		}
@@ -176,78 +314,11 @@ func sameHeader(refused, policys http.Header) http.Header {
 	return h
 }
 
-// sendable returns why nothing follows the decision, before anything is waited
-// for.
-func (c *call) sendable(conflict *Conflict, d Decision) error {
-	if d.kind == decideApplied {
-		return ownWrite{conflict}
-	}
-	if d.kind == decideStop || d.kind == decideUnconditional && conflict.guard.inBodyOrNone() {
-		return ErrConflict
-	}
-	if err := c.payload.Reason(); err != nil && d.kind != decideReplace {
-		return c.stop(CauseNotReplayable, err)
-	}
-	header := conflict.header
-	if header == nil {
-		header = c.write.Header
-	}
-	if fixedKey(c.write.Header, header) {
-		return c.stop(CauseNotReplayable, errFixedKey)
-	}
-	return nil
-}
-
-// next builds the write that was decided for.
-func (c *call) next(conflict *Conflict) (*http.Request, error) {
-	d := conflict.decision
-	if err := c.inTime(); err != nil {
-		return nil, err
-	}
-	header := conflict.Header()
-	next := c.again()
-	next.Header = header
-	payload, made := c.payload, false
-	c.onceMore = conflict.refresh.Unchanged && d.kind != decideUnconditional
-	switch {
-	case d.kind == decideUnconditional:
-		dropPreconditions(header)
-		next.URL = dropPlaced(header, next.URL, conflict.guard.placed)
-		c.manner = unguarded
-	case c.onceMore && payload.Replayable() && !c.traits.update:
-		next.Header = sameHeader(c.write.Header, header)
-	case d.kind == decideReplace:
-		payload, made = replay.From(d.body), true
-		replay.DropDescription(next, c.write.Header)
-		conflict.rewrite(header)
-		c.manner = rebuilt
-	default:
-		conflict.rewrite(header)
-		c.manner = underFresh
-		if d.kind == decideSeen {
-			c.manner, c.seen.Tag = asSeen, conflict.refresh.Fresh.ETag
-		}
-	}
-	if c.manner != unguarded && (!c.onceMore || made) { // a new body has no version yet
-		var err error
-		if payload, err = c.place(next, payload, conflict); err != nil {
-			return nil, c.stop(CauseNotReplayable, err)
-		}
-	}
-	if err := payload.Put(next, c.awaitDone); err != nil {
-		return nil, c.stop(CauseNotReplayable, err)
-	}
-	c.payload.Become(payload)
-	return next, nil
-}
-
-var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
-
 // newConflict describes the refusal to the policy.
 func (c *call) newConflict(g guard) *Conflict {
 	conflict := &Conflict{
-		Attempt:   c.outcome.Attempts,
-		Ambiguous: c.ambiguous(),
+		Attempt:   c.told.outcome.Attempts,
+		Ambiguous: c.doubt.open(),
 		call:      c, guard: g,
 	}
 	if !c.traits.fixed { // such a policy looks at neither
@@ -258,15 +329,12 @@ func (c *call) newConflict(g guard) *Conflict {
 
 // describe sets the refused request and the refusal.
 func (c *Conflict) describe() {
-	if c.Request != nil {
-		return
-	}
-	request := c.call.write.Clone(c.call.req.Context())
+	request := c.call.sent.write.Clone(c.call.req.Context())
 	request.Body = nil
-	response := *c.call.refusal
+	response := *c.call.refused.resp
 	response.Request = request
 	response.Header, response.Trailer = field.Clone(response.Header), response.Trailer.Clone()
 	response.TransferEncoding = slices.Clone(response.TransferEncoding)
-	response.Body = c.call.kept.Reader()
+	response.Body = c.call.refused.kept.Reader()
 	c.Request, c.Response = request, &response
 }

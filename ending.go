@@ -1,203 +1,279 @@
 package ifmatch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// end ends the call with an answer that nothing follows.
-func (c *call) end(resp *http.Response, err, why error) (*http.Response, error) {
-	if c.refusal == nil || c.refusal != resp {
-		if why != nil {
-			return c.interrupted(why)
-		}
-		return c.finish(resp, err)
-	}
-	if own, ok := why.(ownWrite); ok {
-		return c.applied(own.conflict)
-	}
-	if _, fatal := why.(*fatalError); fatal {
-		return c.fail(why)
-	}
-	if c.first != nil {
-		return c.unknown(why)
-	}
-	return c.giveUp(why)
+// ending is how a call ends, as what decides it returns it. The zero ending is none: the
+// call goes on.
+type ending struct {
+	err   error // why; nil where nothing is to be said
+	kind  endingKind
+	cause smallCause // CauseNone: the cause of the refusal
 }
 
-// finish ends the call with an answer that is no refusal.
-func (c *call) finish(resp *http.Response, err error) (*http.Response, error) {
-	if err != nil {
-		return c.finishError(err)
+// smallCause is a Cause in one byte: endings stand on the stack of a call that waits, and
+// the stack is most of what such a call takes.
+type smallCause uint8
+
+type endingKind uint8
+
+const (
+	goesOn         endingKind = iota
+	endAnswered               // the last answer is final
+	endSetAside               // the failure that was set aside is final: its repeat couldn't be sent
+	endRefused                // the refusal is final
+	endApplied                // an earlier attempt was accepted
+	endFailed                 // the policy failed, or the context ended, after a refusal
+	endInterrupted            // the context ended before a failure could be repeated
+	endUnknown                // nothing decides whether the write was applied
+)
+
+// because ends a refused call with the refusal, for a cause of its own.
+func because(cause Cause, err error) ending { return ending{err, endRefused, smallCause(cause)} }
+
+// ends reports whether nothing follows.
+func (e ending) ends() bool { return e.kind != goesOn }
+
+// lastFacts are what is known when nothing follows an answer.
+type lastFacts struct {
+	decided        endingKind
+	failed         bool // there is no answer
+	open           bool // an attempt may have been applied although its answer doesn't say so
+	deletedEarlier bool // the last answer to a repeated DELETE found nothing
+	contentCounts  bool // a state as wanted counts as this call's work
+	comparedNone   bool // the last answer is a 412, or one that says that nothing was compared
+}
+
+// last is the ending that the facts leave.
+func (f lastFacts) last() endingKind {
+	switch {
+	case f.decided == endRefused && f.open:
+		return endUnknown // rule 9: a refusal after an attempt in doubt is no answer
+	case f.decided != endAnswered:
+		return f.decided
+	case f.failed || !f.open:
+		return endAnswered
+	case f.deletedEarlier && f.contentCounts:
+		return endApplied // rule 11
+	case f.deletedEarlier:
+		return endUnknown // rule 11: who deleted it isn't known
+	case f.comparedNone:
+		return endUnknown // rule 9: it isn't handled, and no answer either
 	}
-	if c.deletedEarlier(resp) {
-		return c.endDelete(resp)
+	return endAnswered
+}
+
+// lastOf is the ending that the last answer leaves.
+func (c *call) lastOf(resp *http.Response, err error, decided endingKind) endingKind {
+	f := lastFacts{
+		decided: decided, failed: err != nil, open: c.doubt.first != nil,
+		contentCounts: c.uniqueBody || c.traits.lastWriterWins,
 	}
-	if c.first != nil && (resp.StatusCode == http.StatusPreconditionFailed || c.verdict.Kind() == dialect.KindAgain) {
-		// Not a refusal that is handled, but no answer either.
-		c.startClock()
-		c.refusal, c.kept = resp, nil
-		c.keepRefusal()
-		return c.unknown(nil)
+	if resp != nil {
+		f.deletedEarlier = c.deletedEarlier(resp)
+		f.comparedNone = resp.StatusCode == http.StatusPreconditionFailed || c.refused.verdict.Kind() == dialect.KindAgain
 	}
-	if succeeded(resp, nil) {
+	return f.last()
+}
+
+// endAnswered ends the call with an answer that is no refusal. why is why a failure
+// wasn't followed by a repeat.
+func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, error) {
+	if semantics.Succeeded(resp, nil) {
 		c.transport.budget.Refund()
 	}
-	c.outcome.Effect = c.effect(resp)
-	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
-	switch {
-	case !c.handled:
-		c.outcome.Err = c.why
-		c.report()
+	effect := Effect(doubt.Answer{
+		Status: resp.StatusCode, Safe: semantics.Safe(c.sent.write.Method), Open: c.doubt.open(), Diverted: diverted(c.req),
+	}.Effect())
+	if !c.told.handled {
+		c.conclude(effect, CauseNone, why)
 		if resp.Request == nil && (c.ownRead || c.traits.update) {
 			resp.Request = c.req // Update asks it for redirects
 		}
 		return resp, nil
+	}
+	cause, err := c.refused.cause, error(nil)
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	switch {
 	case !success:
-		c.outcome.Err = &StatusError{Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
-		if c.why != nil {
-			c.outcome.Err = fmt.Errorf("%w: %w", c.why, c.outcome.Err)
-		}
-		if c.first != nil && c.outcome.Effect == EffectUnknown {
-			c.outcome.Err = fmt.Errorf("%w; %w", c.outcome.Err, c.firstError())
-		}
-	case c.first != nil && semantics.Safe(c.write.Method):
-		c.outcome.Err = c.firstError() // a redirect made a GET of the write
-	case c.manner == underFresh, c.manner == unguarded:
-		c.outcome.Overwrote = true
-	case c.manner == asSeen, c.onceMore && c.manner == asGiven:
-		c.outcome.Cause = CauseFalseConflict
+		err = c.statusError(resp, why, effect)
+	case c.doubt.first != nil && semantics.Safe(c.sent.write.Method):
+		err = c.firstError() // a redirect made a GET of the write
+	case c.sent.basis.blind():
+		c.told.outcome.Overwrote = true
+	case c.sent.basis == ofSeenState, c.sent.sameAgain && c.sent.basis == ofCaller:
+		cause = CauseFalseConflict
 	}
 	if success {
 		c.handOver(resp)
 	}
-	c.done()
+	c.conclude(effect, cause, err)
 	return c.returned(resp, true), nil
 }
 
-// finishError ends the call with an error of the base.
-func (c *call) finishError(err error) (*http.Response, error) {
+// statusError is why a call ended with an answer that is neither success nor a refusal.
+func (c *call) statusError(resp *http.Response, why error, effect Effect) error {
+	var err error = &StatusError{Method: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
+	if why != nil {
+		err = fmt.Errorf("%w: %w", why, err)
+	}
+	if c.doubt.first != nil && effect == EffectUnknown {
+		err = fmt.Errorf("%w; %w", err, c.firstError())
+	}
+	return err
+}
+
+// endFailedBelow ends the call with an error of the base. why is why it wasn't repeated.
+func (c *call) endFailedBelow(err, why error) (*http.Response, error) {
+	effect := EffectUnknown
 	switch {
-	case c.first == nil:
-		c.outcome.Effect = EffectNotApplied
+	case c.doubt.first == nil:
+		effect = EffectNotApplied
 	case errors.Is(err, ErrOutcomeUnknown):
-	case c.handled || guardedWrite(c.write, c.dialect, c.refusals > 0):
+	case c.told.handled || guardedWrite(c.sent.write, c.dialect, c.refused.count > 0):
 		err = c.unknownError(c.withFirst(err))
 	}
-	c.outcome.Err = err
-	if c.why != nil {
-		c.outcome.Err = fmt.Errorf("%w: %w", c.why, err)
+	told := err
+	if why != nil {
+		told = fmt.Errorf("%w: %w", why, err)
 	}
-	if c.handled {
-		c.done()
-	} else {
-		c.report()
-	}
+	c.conclude(effect, c.refused.cause, told)
 	return nil, err
 }
 
-// effect is what became of a write that was answered so in the end.
-func (c *call) effect(resp *http.Response) Effect {
-	effect := effectOf(resp.StatusCode)
-	switch {
-	case effect == EffectApplied && !semantics.Safe(c.write.Method):
-		return EffectApplied
-	case c.ambiguous() || seeOther(c.req) || semantics.SeeOther(resp.StatusCode) && !semantics.Safe(c.write.Method):
-		return EffectUnknown // an earlier attempt may have been applied
-	case semantics.Safe(c.write.Method):
-		return EffectNotApplied
+// endRefused ends the call with the last refusal. A false condition performs nothing (RFC
+// 9110 §13.1.1), but an Idempotency-Key lets net/http repeat the request on its own.
+func (c *call) endRefused(e ending) (*http.Response, error) {
+	c.conclude(c.refusedEffect(), Cause(e.cause), e.err)
+	resp := *c.refused.resp
+	if c.refused.kept != nil {
+		c.sent.payload.Abandon()
+		resp.Body = c.refused.kept.Reader()
 	}
-	return effect
+	return c.returned(&resp, c.refused.kept != nil || c.told.outcome.Attempts > 1 || stops(c.refused.verdict)), nil
 }
 
-// giveUp ends the call with the last refusal.
-func (c *call) giveUp(why error) (*http.Response, error) {
-	c.outcome.Err, c.outcome.Effect = why, c.refusedEffect()
-	c.done()
-	resp := *c.refusal
-	if c.kept != nil {
-		c.payload.Abandon()
-		resp.Body = c.kept.Reader()
-	}
-	return c.returned(&resp, c.kept != nil || c.outcome.Attempts > 1 || stops(c.verdict)), nil
-}
-
-// refusedEffect is that of a call that ends with a refusal: a false condition
-// performs nothing (RFC 9110 §13.1.1), but an Idempotency-Key lets net/http
-// repeat the request on its own.
 func (c *call) refusedEffect() Effect {
-	if c.ambiguous() {
+	if c.doubt.open() {
 		return EffectUnknown
 	}
 	return EffectNotApplied
 }
 
-// fail ends the call with an error that carries the refusal: the policy failed,
-// or the context ended.
-func (c *call) fail(why error) (*http.Response, error) {
-	c.payload.Abandon()
-	if c.first != nil {
-		why = fmt.Errorf("%w: %w", why, c.firstError())
+// endFailed ends the call with an error that carries the refusal: the policy failed, or
+// the context ended.
+func (c *call) endFailed(e ending) (*http.Response, error) {
+	c.sent.payload.Abandon()
+	if c.doubt.first != nil {
+		e.err = fmt.Errorf("%w: %w", e.err, c.firstError())
 	}
-	c.outcome.Err, c.outcome.Effect = why, c.refusedEffect()
-	c.done()
+	c.conclude(c.refusedEffect(), Cause(e.cause), e.err)
 	return nil, &ConflictError{
-		Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: c.refusal.StatusCode,
-		Header: c.refusal.Header, Body: c.kept.Data, Outcome: c.outcome, Err: why,
+		Method: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), StatusCode: c.refused.resp.StatusCode,
+		Header: c.refused.resp.Header, Body: c.refused.kept.Data, Outcome: c.told.outcome, Err: e.err,
 	}
 }
 
-// interrupted ends a call whose repeat after a failure couldn't be sent.
-func (c *call) interrupted(why error) (*http.Response, error) {
-	if fatal := (*fatalError)(nil); !errors.As(why, &fatal) {
-		c.why = why
-		return c.finish(c.aside, c.asideErr)
+// endInterrupted ends a call whose repeat after a failure couldn't be sent, since the
+// context ended.
+func (c *call) endInterrupted(why error) (*http.Response, error) {
+	last := c.failed.err
+	if resp := c.failed.resp; resp != nil {
+		last = &StatusError{Method: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
 	}
-	last := c.asideErr
-	if c.aside != nil {
-		last = &StatusError{Method: c.write.Method, URL: redact.URL(c.write.URL), StatusCode: c.aside.StatusCode, Header: c.aside.Header}
+	effect, err := EffectNotApplied, error(&interruptedError{why, last})
+	if c.doubt.open() {
+		effect, err = EffectUnknown, c.unknownError(c.withFirst(err))
 	}
-	err := error(&interruptedError{why, last})
-	c.outcome.Effect = EffectNotApplied
-	if c.ambiguous() {
-		c.outcome.Effect, err = EffectUnknown, c.unknownError(c.withFirst(err))
-	}
-	c.outcome.Err = err
-	c.done()
+	c.conclude(effect, c.refused.cause, err)
 	return nil, err
 }
 
-// returned puts the outcome on the response that the caller gets. A final one
-// isn't handled again by a Transport above.
+// endApplied ends the call with the response to a write that was found to have been
+// applied by an earlier attempt: 204 with the current validators.
+func (c *call) endApplied() (*http.Response, error) {
+	c.told.outcome.Overwrote = c.doubt.first != nil && c.doubt.first.blind
+	resp := &http.Response{
+		Status: "204 No Content", StatusCode: http.StatusNoContent,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: http.NoBody, Request: c.sent.write,
+	}
+	if conflict := c.refused.conflict; conflict != nil {
+		v := conflict.refresh.Fresh
+		if v.ETag != "" && conflict.guard.placed == nil {
+			resp.Header["Etag"] = []string{v.ETag}
+		}
+		if v.LastModified != "" {
+			resp.Header["Last-Modified"] = []string{v.LastModified}
+		}
+	}
+	c.conclude(EffectApplied, CauseOwnEarlierWrite, nil)
+	return c.returned(resp, true), nil
+}
+
+// endUnknown ends the call as if it had not been repeated: with the first answer that
+// leaves its effect open.
+func (c *call) endUnknown(why error) (*http.Response, error) {
+	cause := c.refused.cause
+	if c.refused.count > 0 {
+		cause = CauseUnattributed
+	}
+	if c.deletedEarlier(c.refused.resp) {
+		cause, why = CauseUnattributed, errCouldApplyTwice
+	}
+	err := c.firstError()
+	told := err
+	if why != nil {
+		told = fmt.Errorf("%w (%w)", err, why)
+	}
+	c.conclude(EffectUnknown, cause, told)
+	if c.doubt.first.err != nil {
+		return nil, err
+	}
+	resp := *c.doubt.first.resp
+	if kept := c.doubt.first.kept; kept != nil {
+		resp.Body = kept.Reader()
+	}
+	return c.returned(&resp, true), nil
+}
+
+// conclude sets and tells the outcome of the call.
+func (c *call) conclude(effect Effect, cause Cause, err error) {
+	c.told.end(effect, cause, err)
+	if c.told.handled {
+		c.traceDone()
+	}
+	c.told.report()
+}
+
+// returned puts the outcome on the response that the caller gets. A final one isn't
+// handled again by a Transport above.
 func (c *call) returned(resp *http.Response, final bool) *http.Response {
 	if resp.Request == nil {
-		resp.Request = c.write
+		resp.Request = c.sent.write
 	}
-	if c.rec == nil || resp.Request.Context() != c.ctx {
-		c.rec = new(record)
-		resp.Request = resp.Request.WithContext(context.WithValue(resp.Request.Context(), recordKey{}, c.rec))
-	}
-	*c.rec = record{c.outcome, resp.Request, final, c.first}
+	c.told.leaveOn(resp, final, c.doubt.first)
 	return resp
 }
 
-// done reports the outcome of a call that was more than one request, or refused.
-func (c *call) done() {
-	c.traceDone()
-	c.report()
+// interruptedError is the error of a call whose context ended while it waited for a
+// repeat. It matches the context's error and the last failure.
+type interruptedError struct{ why, last error }
+
+func (e *interruptedError) Error() string {
+	return fmt.Sprintf("ifmatch: wait for a repeat: %v; last: %v", e.why, e.last)
 }
 
-// report fills what WithOutcome was given, unless a Transport of ours below has
-// told more.
-func (c *call) report() {
-	if c.result == nil || !c.handled && len(c.result.Exchanges) > 0 {
-		return
-	}
-	*c.result = c.outcome
-}
+func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }
+
+// Timeout reports whether the wait ended at a deadline: *url.Error asks the error right
+// below it, and no further one.
+func (e *interruptedError) Timeout() bool { return semantics.IsTimeout(e.why) }

@@ -116,7 +116,7 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	if c.call == nil || c.ended {
 		return Decision{}, errors.New("ifmatch: a Conflict was used outside of Resolve")
 	}
-	if c.call.first != nil {
+	if c.call.doubt.first != nil {
 		return Decision{}, nil
 	}
 	if p.err != nil {
@@ -136,8 +136,8 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	}
 	base := p.base
 	if d := c.call.dialect; d.body {
-		if base, err = d.withVersionsOf(c.call.write, theirs, base); err == nil {
-			mine, err = d.withVersionsOf(c.call.write, theirs, mine)
+		if base, err = d.withVersionsOf(c.call.sent.write, theirs, base); err == nil {
+			mine, err = d.withVersionsOf(c.call.sent.write, theirs, mine)
 		}
 		if err != nil {
 			return Decision{}, fmt.Errorf("MergeJSON: dialect %s: %w", d.Name, err)
@@ -196,8 +196,8 @@ func (c *call) originalBody() ([]byte, error) {
 	if original.Empty() {
 		return nil, errors.New("there is none")
 	}
-	if c.req.GetBody == nil && c.payload.Copied() {
-		original = c.payload
+	if c.req.GetBody == nil && c.sent.payload.Copied() {
+		original = c.sent.payload
 		defer time.AfterFunc(c.left(), original.Abandon).Stop()
 	}
 	reader, err := original.Open(c.awaitDone)

@@ -3,10 +3,11 @@ package ifmatch
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
-	"github.com/ifmatch-go/ifmatch/internal/semantics"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
 
 // Effect is what became of a write.
@@ -136,7 +137,7 @@ type record struct {
 	// A refusal that Stop hands on untouched isn't final.
 	final bool
 	// first is what http.Client's next hop takes over after a redirect.
-	first *ambiguity
+	first *lostAnswer
 }
 
 func recordOf(resp *http.Response) *record {
@@ -150,19 +151,79 @@ func recordOf(resp *http.Response) *record {
 	return r
 }
 
-// effectOf reads the effect of a write from the status of its answer.
-func effectOf(status int) Effect {
-	switch status {
-	case http.StatusAccepted, http.StatusMultiStatus:
-		// RFC 9110 §15.3.3: it might or might not be acted upon later.
-		// RFC 4918 §11.1: each member has a status of its own.
-		return EffectUnknown
+// told is what a call tells of itself.
+type told struct {
+	outcome Outcome
+	result  *Outcome        // of WithOutcome; may be nil
+	rec     *record         // what OutcomeOf finds; nil as long as there is one attempt
+	ctx     context.Context // of the writes after the first: the caller's, with the record
+	named   *url.URL        // whose text the last exchange has
+	waited  time.Duration   // since the last exchange
+	handled bool            // the first answer wasn't the last
+}
+
+// add records an exchange, and what was waited before it.
+func (t *told) add(e Exchange) {
+	e.Wait, t.waited = t.waited, 0
+	t.outcome.Exchanges = append(t.outcome.Exchanges, e)
+}
+
+// lastTook is how long the last exchange took.
+func (t *told) lastTook() time.Duration {
+	return t.outcome.Exchanges[len(t.outcome.Exchanges)-1].Duration
+}
+
+// reset empties what WithOutcome was given, before anything is sent.
+func (t *told) reset() {
+	if t.result != nil {
+		*t.result = Outcome{}
 	}
-	if semantics.AmbiguousStatus(status) {
-		return EffectUnknown
+}
+
+// wait records a wait.
+func (t *told) wait(d time.Duration) {
+	t.waited += d
+	t.outcome.Waited += d
+}
+
+// publicURL makes the text once for requests that go to one URL.
+func (t *told) publicURL(u *url.URL) string {
+	if n := len(t.outcome.Exchanges); n > 0 && t.named == u {
+		return t.outcome.Exchanges[n-1].URL
 	}
-	if status >= 200 && status < 300 {
-		return EffectApplied
+	t.named = u
+	return redact.URL(u)
+}
+
+// end sets the outcome, once.
+func (t *told) end(effect Effect, cause Cause, err error) {
+	t.outcome.Effect, t.outcome.Cause, t.outcome.Err = effect, cause, err
+}
+
+// report fills what WithOutcome was given, unless a Transport of ours below has told
+// more.
+func (t *told) report() {
+	if t.result == nil || !t.handled && len(t.result.Exchanges) > 0 {
+		return
 	}
-	return EffectNotApplied
+	*t.result = t.outcome
+}
+
+// context returns the context of the writes after the first: the caller's, with the record
+// that OutcomeOf finds, and nothing else that the caller's hasn't.
+func (t *told) context(callers context.Context) context.Context {
+	if t.rec == nil {
+		t.rec = new(record)
+		t.ctx = context.WithValue(callers, recordKey{}, t.rec)
+	}
+	return t.ctx
+}
+
+// leaveOn leaves a record on a response, for OutcomeOf and for a Transport above.
+func (t *told) leaveOn(resp *http.Response, final bool, first *lostAnswer) {
+	if t.rec == nil || resp.Request.Context() != t.ctx {
+		t.rec = new(record)
+		resp.Request = resp.Request.WithContext(context.WithValue(resp.Request.Context(), recordKey{}, t.rec))
+	}
+	*t.rec = record{t.outcome, resp.Request, final, first}
 }

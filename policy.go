@@ -188,7 +188,7 @@ func (c *Conflict) Current(ctx context.Context) (*Representation, error) {
 	if err := c.ask(ctx, true); err != nil {
 		return nil, err
 	}
-	if c.call.first != nil {
+	if c.call.doubt.first != nil {
 		c.holdsOwn()
 	}
 	return c.refresh.state, nil
@@ -206,7 +206,7 @@ func (c *Conflict) ask(ctx context.Context, needState bool) error {
 		defer context.AfterFunc(outer, func() { cancel(context.Cause(outer)) })()
 		ctx = merged
 	}
-	return c.refresh.learn(ctx, c, needState)
+	return c.refresh.learn(ctx, c, needState).err
 }
 
 // Header returns the header of the next write, which the policy may change. The
@@ -216,7 +216,7 @@ func (c *Conflict) Header() http.Header {
 		return http.Header{}
 	}
 	if c.header == nil {
-		c.header = field.Clone(c.call.write.Header)
+		c.header = field.Clone(c.call.sent.write.Header)
 	}
 	return c.header
 }

@@ -37,9 +37,9 @@ type learnt struct {
 	versions []string    // for the places of a dialect; Fresh.ETag has them in one text
 	header   http.Header // of the answer that gave them
 	state    *Representation
-	err      error // why nothing could be learnt
-	started  bool  // the wait before the first request has begun
-	resend   bool  // the decision is Resend
+	end      ending // how the call ends, where nothing could be learnt; and the cause that the answers show
+	started  bool   // the wait before the first request has begun
+	resend   bool   // the decision is Resend
 }
 
 // forget makes room for a smaller answer after one that was too large. As many
@@ -50,22 +50,20 @@ func (r *learnt) forget() {
 }
 
 // learn refreshes unless that was done before.
-func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) error {
-	if r.err != nil || r.Known && (!needState || r.state != nil) {
-		return r.err
+func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending {
+	if r.end.ends() || r.Known && (!needState || r.state != nil) {
+		return r.end
 	}
-	if needState && c.call.dialect.versionOnly(c.call.write) {
+	if needState && c.call.dialect.versionOnly(c.call.sent.write) {
 		a := refresh.Answer{Method: http.MethodGet}
-		r.err = c.call.stop(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.errVersionOnly()))
-		return r.err
+		r.end = because(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.errVersionOnly()))
+	} else if r.begin(c, needState) {
+		r.end = c.call.waitForPace(ctx, waitPace)
 	}
-	if r.begin(c, needState) {
-		r.err = c.call.waitForPace(ctx, waitPace)
+	if !r.end.ends() && (!r.Known || needState) {
+		r.end = r.run(ctx, c, needState)
 	}
-	if r.err == nil && (!r.Known || needState) {
-		r.err = r.run(ctx, c, needState)
-	}
-	return r.err
+	return r.end
 }
 
 // begin reports whether the refresh is to be waited for: that is before its
@@ -83,18 +81,18 @@ func (r *learnt) begin(c *Conflict, needState bool) bool {
 }
 
 // run asks until the validators are known or can't be.
-func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) error {
+func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) ending {
 	facts := c.facts(needState)
 	var last reply
 	step := r.Begin(needState || c.call.asksBody(c.guard))
 	for step.Do != refresh.Done && step.Do != refresh.Stop {
-		if err := c.call.waitToAsk(ctx, step.Do, last.Header); err != nil {
-			return err
+		if end := c.call.waitToAsk(ctx, step.Do, last.Header); end.ends() {
+			return end
 		}
 		last = c.call.ask(ctx, r, needState)
 		facts.AttemptsLeft = c.call.attemptsLeft()
 		if step = r.Next(&facts, &last.Answer); step.Reason == refresh.LostRace {
-			c.call.lost++
+			c.call.spent.noteLostRace()
 		}
 	}
 	if step.Do == refresh.Done {
@@ -102,48 +100,49 @@ func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) error {
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}
+		return ending{cause: smallCause(refreshCauses[step.Reason])}
 	}
-	return c.refreshed(step, &last.Answer)
+	return c.unrefreshed(step, &last.Answer)
 }
 
 // facts are what the answers to a refresh are judged by.
 func (c *Conflict) facts(needState bool) refresh.Facts {
 	return refresh.Facts{
 		Refused: c.guard.tags, RefusedDate: c.guard.date, Versions: c.guard.placed != nil,
-		Write: c.call.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
+		Write: c.call.sent.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
 	}
 }
 
 // waitToAsk waits as a step demands, before the next request. The header is that of
 // the last answer.
-func (c *call) waitToAsk(ctx context.Context, do refresh.Action, last http.Header) error {
+func (c *call) waitToAsk(ctx context.Context, do refresh.Action, last http.Header) ending {
 	switch do {
 	case refresh.Repeat:
-		err := c.waitToRepeat(ctx, last)
-		if err != nil {
-			c.outcome.Cause = CauseRefreshFailed
-		}
-		return err
+		return c.waitToRepeat(ctx, last)
 	case refresh.Settle:
 		return c.wait(ctx, refresh.SettleTime, waitSettle)
 	case refresh.Doubt:
 		return c.waitForPace(ctx, "the refused validator again")
 	}
-	return nil
+	return ending{}
 }
 
 // waitToRepeat waits until a failed refresh may be repeated.
-func (c *call) waitToRepeat(ctx context.Context, last http.Header) error {
+func (c *call) waitToRepeat(ctx context.Context, last http.Header) ending {
 	if c.repeats.none {
-		return fmt.Errorf("%w: WithTransientRetry(nil)", ErrAttempts)
+		return because(CauseRefreshFailed, fmt.Errorf("%w: WithTransientRetry(nil)", ErrAttempts))
 	}
-	d, more := c.repeatPace.Next(c.newTransientBackOff)
+	d, more := c.spent.failures.Next(c.newTransientBackOff)
 	if !more || !c.transport.budget.Take() {
-		return fmt.Errorf("%w: no repeat of the refresh", ErrAttempts)
+		return because(CauseRefreshFailed, fmt.Errorf("%w: no repeat of the refresh", ErrAttempts))
 	}
 	d, reason := atLeast(d, "the refresh failed", last)
-	return c.wait(ctx, d, reason)
+	end := c.wait(ctx, d, reason)
+	if end.ends() {
+		end.cause = smallCause(CauseRefreshFailed)
+	}
+	return end
 }
 
 // refreshCauses are the causes of what ends a refresh. The others have none of their
@@ -161,29 +160,26 @@ var refreshCauses = [...]Cause{
 	refresh.LostRace:    CauseNone,
 }
 
-// refreshed ends a refresh with its last step and the answer that led to it.
-func (c *Conflict) refreshed(step refresh.Step, a *refresh.Answer) error {
-	if cause := refreshCauses[step.Reason]; cause != CauseNone {
-		c.call.outcome.Cause = cause
+// unrefreshed is how the call ends after a refresh that stopped with this step, at this
+// answer.
+func (c *Conflict) unrefreshed(step refresh.Step, a *refresh.Answer) ending {
+	cause := refreshCauses[step.Reason]
+	switch step.Reason {
+	case refresh.Cancelled:
+		return c.call.cancelled(c.call.req.Context())
+	case refresh.LostRace:
+		return because(cause, ErrAttempts)
+	case refresh.TooMany:
+		return because(cause, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.sent.write.URL), refresh.MaxRequests))
+	case refresh.Late:
+		return because(cause, fmt.Errorf("%w: %w", a.Late, c.refreshError(a, step.Err)))
 	}
-	switch {
-	case step.Do == refresh.Done:
-		return nil
-	case step.Reason == refresh.Cancelled:
-		return step.Err
-	case step.Reason == refresh.LostRace:
-		return ErrAttempts
-	case step.Reason == refresh.TooMany:
-		return fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.write.URL), refresh.MaxRequests)
-	case step.Reason == refresh.Late:
-		return fmt.Errorf("%w: %w", a.Late, c.refreshError(a, step.Err))
-	}
-	return c.refreshError(a, step.Err)
+	return because(cause, c.refreshError(a, step.Err))
 }
 
 // refreshError names the refresh and what was wrong with its answer.
 func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
-	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, redact.URL(c.call.write.URL))
+	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, redact.URL(c.call.sent.write.URL))
 	switch {
 	case a.Status == 0 || a.Status == http.StatusOK:
 		return fmt.Errorf("%s: %w", text, err)
@@ -207,11 +203,11 @@ func (c *call) ask(ctx context.Context, r *learnt, needState bool) reply {
 	last.Err = c.askInTime(ctx, r, &last, needState)
 	switch {
 	case last.Err != nil:
-		last.Cancelled, last.Late = c.cancelled(c.req.Context()), c.inTime()
+		last.Cancelled, last.Late = c.cancelled(c.req.Context()).err, c.inTime().err
 		last.Final = errors.Is(last.Err, ErrTooLarge) || errors.Is(last.Err, refresh.ErrRequest)
 	case last.Status == http.StatusOK:
 		var v Validators
-		v, last.versions, last.NoVersion = c.validatorsIn(last.Header, last.body, c.guard)
+		v, last.versions, last.NoVersion = c.validatorsIn(last.Header, last.body, c.sent.guard)
 		last.Validators = etag.Validators(v)
 	}
 	return last
@@ -219,9 +215,9 @@ func (c *call) ask(ctx context.Context, r *learnt, needState bool) reply {
 
 // askInTime sends one refresh request within the limits and reads its answer.
 func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState bool) error {
-	if ours, ok := ctx.Deadline(); !ok || c.deadline.Before(ours) {
+	if ours, ok := ctx.Deadline(); !ok || c.spent.deadline.Before(ours) {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, c.deadline)
+		ctx, cancel = context.WithDeadline(ctx, c.spent.deadline)
 		defer cancel()
 	}
 	req, err := c.newRefreshRequest(ctx, r, needState)
@@ -234,11 +230,7 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 	if err != nil {
 		return redact.Brief(err)
 	}
-	roundTrip := c.outcome.Exchanges[len(c.outcome.Exchanges)-1].Duration
-	if c.pace.RoundTrip == 0 {
-		c.turn.Measured(roundTrip)
-	}
-	c.pace.RoundTrip = roundTrip
+	c.measure(c.told.lastTook())
 	last.Status, last.Header = resp.StatusCode, resp.Header
 	if !needState && !c.readsVersion(resp) || last.Method == http.MethodHead || last.Status != http.StatusOK {
 		drain.Skip(resp, c.left())
@@ -251,13 +243,13 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 // newRefreshRequest returns a request for the state that write is about: the
 // same URL, credentials and negotiation, but no body and no condition.
 func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool) (*http.Request, error) {
-	write := c.write
+	write := c.sent.write
 	req := (&http.Request{
 		Method: r.Method(), URL: write.URL, Host: write.Host, Close: write.Close, Cancel: write.Cancel,
 		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
 		Header: refresh.Header(write.Header, r.Prefers()),
 	}).WithContext(ctx)
-	req.URL = dropPlaced(req.Header, req.URL, c.guard.placed)
+	req.URL = dropPlaced(req.Header, req.URL, c.sent.guard.placed)
 	if c.dialect.WriteIDField != "" {
 		field.Drop(req.Header, c.dialect.WriteIDField)
 	}
@@ -291,18 +283,17 @@ func (c *Conflict) waits() bool {
 }
 
 // ready makes sure that the validators which the decision needs are known.
-func (c *Conflict) ready(ctx context.Context) error {
-	d := c.decision
-	if d.kind != decideUnconditional {
-		c.refresh.resend = d.kind == decideResend
-		return c.refresh.learn(ctx, c, d.kind == decideReplace)
+func (c *Conflict) ready(ctx context.Context) ending {
+	if c.decision.kind != decideUnconditional {
+		c.refresh.resend = c.decision.kind == decideResend
+		return c.refresh.learn(ctx, c, c.decision.kind == decideReplace)
 	}
-	return nil // nothing to ask; the pace counted
+	return ending{} // nothing to ask; the pace counted
 }
 
 // rewrite puts the fresh validators into the header of the next write.
 func (c *Conflict) rewrite(h http.Header) {
-	restorePreconditions(h, c.call.write.Header)
+	restorePreconditions(h, c.call.sent.write.Header)
 	if c.refresh.versions == nil { // those of a dialect have places of their own
 		c.guard.rewrite(h, Validators(c.refresh.Fresh))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
@@ -29,18 +28,19 @@ func mayRefuse(req *http.Request, resp *http.Response, d *preparedDialect) bool 
 	return r == nil || !r.final
 }
 
-// refused reports whether resp refuses the write, and notes what the dialect says
-// of it.
-func (c *call) refused(resp *http.Response) bool {
-	c.verdict = dialect.Verdict{}
-	if !mayRefuse(c.write, resp, c.dialect) {
+// isRefused reports whether resp refuses the write, and notes what the dialect says of
+// it.
+func (c *call) isRefused(resp *http.Response) bool {
+	c.refused.noteVerdict(dialect.Verdict{})
+	if !mayRefuse(c.sent.write, resp, c.dialect) {
 		return false
 	}
 	if c.dialect.Judge == nil { // as in RFC 9110, where the status says all
 		return true
 	}
-	c.verdict = c.judgedBy(c.dialect, resp)
-	return c.verdict.Kind() != dialect.KindPasses && c.verdict.Kind() != dialect.KindAgain
+	verdict := c.verdictOn(resp)
+	c.refused.noteVerdict(verdict)
+	return verdict.Kind() != dialect.KindPasses && verdict.Kind() != dialect.KindAgain
 }
 
 // judge reads from the exchange alone why the write was refused. An error says
@@ -123,17 +123,4 @@ func signedAbove(req *http.Request) string {
 		}
 	}
 	return ""
-}
-
-// fixedKey reports whether the next write has no Idempotency-Key of its own where
-// the refused one had one: the server may replay the stored refusal.
-func fixedKey(refused, next http.Header) bool {
-	for _, name := range semantics.IdempotencyKeys {
-		old := field.Lines(refused, name)
-		fresh := field.Lines(next, name)
-		if old != nil && (fresh == nil || slices.Equal(old, fresh)) {
-			return true
-		}
-	}
-	return false
 }

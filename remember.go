@@ -55,7 +55,7 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 	}
 	c := t.newCall(base, guarded, s)
 	c.seen = seen
-	resp, err := c.begin()
+	resp, err := c.begin(t.plan(guarded, s, c.dialect, seen.Whole()))
 	return visit.Answered(req, resp, err, c.maxRepresentation), err
 }
 
@@ -83,33 +83,31 @@ func guardBySeen(req *http.Request, seen memory.Seen) (*http.Request, memory.See
 // recalls reports whether the refused write was guarded by a state that the flow
 // has seen whole, so that a look at the current one may show a false conflict.
 func (c *call) recalls(g guard) bool {
-	return c.seen.Whole() && c.first == nil && !c.keyed && !c.traits.update &&
-		c.refusal.StatusCode == http.StatusPreconditionFailed &&
+	return c.seen.Whole() && !c.doubt.open() && !c.traits.update &&
+		c.refused.resp.StatusCode == http.StatusPreconditionFailed &&
 		g.kind == guardTags && len(g.tags) == 1 && g.names(c.seen.Tag) &&
-		!c.exhausted() && c.payload.Replayable() && !c.dialect.versionOnly(c.write)
+		!c.exhausted() && c.sent.payload.Replayable() && !c.dialect.versionOnly(c.sent.write)
 }
 
 // resolveSeen decides on a refusal where the current state is the one that the
 // flow has seen. Otherwise the decision is zero and the policy's turn; what was
 // learnt stays with the conflict.
-func (c *call) resolveSeen(conflict *Conflict) (Decision, error) {
-	cause := c.outcome.Cause
-	err := conflict.refresh.learn(c.req.Context(), conflict, true)
-	if fatal := (*fatalError)(nil); errors.As(err, &fatal) {
-		return Decision{}, err
+func (c *call) resolveSeen(conflict *Conflict) (Decision, ending) {
+	end := conflict.refresh.learn(c.req.Context(), conflict, true)
+	if end.kind == endFailed {
+		return Decision{}, end
 	}
 	switch {
-	case errors.Is(err, ErrTooLarge):
-		c.outcome.Cause = cause
+	case errors.Is(end.err, ErrTooLarge):
 		conflict.refresh.forget() // HEAD may still say, without another wait
 		conflict.refresh.started = true
-	case err != nil:
+	case end.ends():
 		if c.traits.asksNothing {
-			c.outcome.Cause = cause // it needs no refresh
+			conflict.refresh.end.cause = 0 // it needs no refresh
 		}
 	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.Fresh.ETag) &&
 		c.seen.SameBody(conflict.refresh.state.Body):
-		return Decision{conflict: conflict, kind: decideSeen}, nil
+		return Decision{conflict: conflict, kind: decideSeen}, ending{}
 	}
-	return Decision{}, nil
+	return Decision{}, ending{}
 }

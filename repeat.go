@@ -64,11 +64,6 @@ func WithRetryBudget(tokens, cost int) Option {
 	return optionFunc(func(s *settings) { s.budgetTokens, s.budgetCost = tokens, cost })
 }
 
-// succeeded reports whether an answer gives a token back.
-func succeeded(resp *http.Response, err error) bool {
-	return err == nil && resp != nil && resp.StatusCode < http.StatusBadRequest
-}
-
 // guardedWrite reports whether repeating the request can't apply it twice: a
 // PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
 // this call's first refusal a PATCH under one strong tag counts too.
@@ -150,15 +145,15 @@ func (f *repeatFacts) rule() repeatRule {
 func (c *call) repeatable(resp *http.Response, err error) bool {
 	facts := repeatFacts{
 		off:        c.repeats.none,
-		cancelled:  c.cancelled(c.req.Context()) != nil,
+		cancelled:  c.cancelled(c.req.Context()).ends(),
 		final:      settledBelow(resp, err),
-		bodyFailed: c.payload.Failed(),
-		guarded:    guardedWrite(c.write, c.dialect, c.refusals > 0),
-		ownRead:    c.ownRead && semantics.Safe(c.write.Method),
-		existing:   c.guard.kind == guardExists,
-		idempotent: semantics.Idempotent(c.write.Method),
+		bodyFailed: c.sent.payload.Failed(),
+		guarded:    guardedWrite(c.sent.write, c.dialect, c.refused.count > 0),
+		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
+		existing:   c.sent.guard.kind == guardExists,
+		idempotent: semantics.Idempotent(c.sent.write.Method),
 		checks:     c.repeats.check != nil,
-		uncompared: c.verdict.Kind() == dialect.KindAgain && err == nil,
+		uncompared: c.refused.verdict.Kind() == dialect.KindAgain && err == nil,
 	}
 	switch facts.rule() {
 	case repeatAlways:
@@ -174,7 +169,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 // checkSaysYes asks the check of WithTransientRetry.
 func (c *call) checkSaysYes(resp *http.Response, err error) bool {
 	if err != nil {
-		err = &url.Error{Op: c.write.Method, URL: redact.URL(c.write.URL), Err: err}
+		err = &url.Error{Op: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), Err: err}
 	}
 	again, _ := c.repeats.check(c.req.Context(), resp, err)
 	return again
@@ -192,36 +187,70 @@ func settledBelow(resp *http.Response, err error) bool {
 	return r != nil && r.final
 }
 
-// repeat returns the same request once more, after a wait; nil where the answer
-// at hand is the last one. It waits with a small frame, as resolve does.
-func (c *call) repeat(resp *http.Response, err error) (*http.Request, error) {
+// failed is the last failure that was followed by a repeat: the call may have to end with
+// it.
+type failed struct {
+	resp *http.Response
+	err  error
+}
+
+// repeat returns the same request once more, after a wait, or ends the call with the
+// answer at hand. It waits with a small frame, as resolve does.
+func (c *call) repeat(resp *http.Response, err error) (*http.Request, ending) {
 	d, reason, why := c.beforeRepeat(resp)
 	if why != nil {
-		c.why = why
-		return nil, nil
+		return nil, ending{kind: endAnswered, err: why}
 	}
-	c.transients++
-	c.handled = true
+	c.noteRepeat()
 	c.setAside(resp, err)
-	if err := c.wait(c.req.Context(), d, reason); err != nil {
-		return nil, err
+	if end := c.wait(c.req.Context(), d, reason); end.ends() {
+		return nil, c.unsent(end.err)
 	}
-	return c.againWithBody()
+	return c.sendAgain()
+}
+
+// sendAgain returns the same request with its body opened anew.
+func (c *call) sendAgain() (*http.Request, ending) {
+	next, err := c.againWithBody()
+	if err != nil {
+		return nil, c.unsent(err)
+	}
+	return next, ending{}
+}
+
+// unsent is how a call ends whose repeat couldn't be sent.
+func (c *call) unsent(why error) ending {
+	if c.cancelled(c.req.Context()).ends() {
+		return ending{kind: endInterrupted, err: why}
+	}
+	return ending{kind: endSetAside, err: why}
+}
+
+// setAside keeps an answer that is followed by a repeat: the call may have to end with
+// it.
+func (c *call) setAside(resp *http.Response, err error) {
+	c.failed = failed{err: err}
+	if resp == nil {
+		return
+	}
+	kept := c.keep(resp)
+	c.doubt.keepFirst(resp, &kept)
+	aside := *resp
+	aside.Body = kept.Reader()
+	c.failed.resp = &aside
 }
 
 // beforeRepeat returns the wait before a repeat and its reason, or why there is no
 // repeat. The budget has paid then.
 func (c *call) beforeRepeat(resp *http.Response) (time.Duration, string, error) {
-	if c.deadline.IsZero() {
-		c.deadline = time.Now().Add(c.elapsed(c.traits))
-	}
-	if c.transients+1 >= c.attempts(c.traits) {
+	c.startDeadline()
+	if c.spent.repeats+1 >= c.attempts(c.traits) {
 		return 0, "", ErrAttempts
 	}
-	if err := c.payload.Reason(); err != nil {
+	if err := c.sent.payload.Reason(); err != nil {
 		return 0, "", err
 	}
-	d, more := c.repeatPace.Next(c.newTransientBackOff)
+	d, more := c.spent.failures.Next(c.newTransientBackOff)
 	reason := "the server is sick"
 	if resp != nil {
 		d, reason = atLeast(d, reason, resp.Header)

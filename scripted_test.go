@@ -12,6 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
@@ -362,7 +363,7 @@ func TestLimits(t *testing.T) {
 // the count of a Transport below that gave up without keeping.
 func TestSmallPromises(t *testing.T) {
 	for status, want := range map[int]Effect{200: EffectApplied, 202: EffectUnknown, 207: EffectUnknown, 303: EffectNotApplied, 500: EffectUnknown, 501: EffectNotApplied, 502: EffectUnknown, 503: EffectUnknown, 504: EffectUnknown} {
-		if got := effectOf(status); got != want {
+		if got := Effect(doubt.OfStatus(status)); got != want {
 			t.Errorf("%d: %v", status, got)
 		}
 	}

@@ -55,7 +55,7 @@ type WaitInfo struct {
 func (c *call) traceRefused(g guard, status int) {
 	for _, t := range c.traces {
 		if t.Refused != nil {
-			t.Refused(RefusedInfo{c.write.Method, redact.URL(c.write.URL), status, c.outcome.Attempts, g.sent()})
+			t.Refused(RefusedInfo{c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, g.sent()})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))
@@ -64,7 +64,7 @@ func (c *call) traceRefused(g guard, status int) {
 func (c *call) traceRefreshing(method, url string) {
 	for _, t := range c.traces {
 		if t.Refreshing != nil {
-			t.Refreshing(RefreshInfo{method, url, c.outcome.Attempts})
+			t.Refreshing(RefreshInfo{method, url, c.told.outcome.Attempts})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: refreshing", slog.String("with", method))
@@ -73,7 +73,7 @@ func (c *call) traceRefreshing(method, url string) {
 func (c *call) traceWaiting(reason string, d time.Duration) {
 	for _, t := range c.traces {
 		if t.Waiting != nil {
-			t.Waiting(WaitInfo{reason, d, c.outcome.Attempts})
+			t.Waiting(WaitInfo{reason, d, c.told.outcome.Attempts})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: waiting", slog.String("reason", reason), slog.Duration("wait", d))
@@ -82,20 +82,20 @@ func (c *call) traceWaiting(reason string, d time.Duration) {
 func (c *call) traceDone() {
 	for _, t := range c.traces {
 		if t.Done != nil {
-			t.Done(c.outcome)
+			t.Done(c.told.outcome)
 		}
 	}
 	met := "failure"
-	if c.refusals > 0 {
+	if c.refused.count > 0 {
 		met = "conflict"
 	}
 	attrs := []slog.Attr{
-		slog.String("effect", c.outcome.Effect.String()),
-		slog.String("cause", c.outcome.Cause.String()),
-		slog.Int("requests", len(c.outcome.Exchanges)),
-		slog.Duration("waited", c.outcome.Waited),
+		slog.String("effect", c.told.outcome.Effect.String()),
+		slog.String("cause", c.told.outcome.Cause.String()),
+		slog.Int("requests", len(c.told.outcome.Exchanges)),
+		slog.Duration("waited", c.told.outcome.Waited),
 	}
-	if err := c.outcome.Err; err != nil {
+	if err := c.told.outcome.Err; err != nil {
 		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", append(attrs, slog.String("err", c.logged(err)))...)
 		return
 	}
@@ -106,7 +106,7 @@ func (c *call) traceDone() {
 // its beginning: a server may have written much of it.
 func (c *call) logged(err error) string {
 	text := err.Error()
-	for _, u := range []*url.URL{c.req.URL, c.write.URL} {
+	for _, u := range []*url.URL{c.req.URL, c.sent.write.URL} {
 		text = strings.ReplaceAll(text, u.String(), redact.URL(u))
 		text = strings.ReplaceAll(text, u.Redacted(), redact.URL(u))
 		if u.RawQuery != "" {
@@ -135,9 +135,9 @@ func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {
 		return
 	}
 	attrs = append([]slog.Attr{
-		slog.String("method", c.write.Method),
-		slog.String("url", redact.URL(c.write.URL)),
-		slog.Int("attempt", c.outcome.Attempts),
+		slog.String("method", c.sent.write.Method),
+		slog.String("url", redact.URL(c.sent.write.URL)),
+		slog.Int("attempt", c.told.outcome.Attempts),
 	}, attrs...)
 	c.logger.LogAttrs(ctx, level, message, attrs...)
 }

@@ -23,31 +23,31 @@ var causesOfVerdicts = [...]Cause{
 	dialect.KindStops:    CauseUnattributed,
 }
 
-// judgedBy asks the dialect what an answer means. What it reads of the body is
+// verdictOn asks the dialect what an answer means. What it reads of the body is
 // put back.
-func (c *call) judgedBy(d *preparedDialect, resp *http.Response) dialect.Verdict {
-	request := c.write.Clone(c.req.Context())
+func (c *call) verdictOn(resp *http.Response) dialect.Verdict {
+	request := c.sent.write.Clone(c.req.Context())
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
-	return d.Judge(dialect.NewAnswer(request, resp.StatusCode, field.Clone(resp.Header), func() []byte { return slices.Clone(drain.Peek(resp)) }))
+	return c.dialect.Judge(dialect.NewAnswer(request, resp.StatusCode, field.Clone(resp.Header), func() []byte { return slices.Clone(drain.Peek(resp)) }))
 }
 
-// judge reads from the exchange why the write was refused. An error says that
-// there is nothing for a policy to handle.
-func (c *call) judge(g guard, resp *http.Response) (Cause, error) {
-	verdict := c.verdict.Kind()
+// causeOf reads from the exchange why the write was refused. An error says that there is
+// nothing for a policy to handle.
+func (c *call) causeOf(g guard, resp *http.Response) (Cause, error) {
+	verdict := c.refused.verdict.Kind()
 	switch {
-	case stops(c.verdict):
-		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, c.verdict.Reason())
+	case stops(c.refused.verdict):
+		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, c.refused.verdict.Reason())
 	case verdict == dialect.KindRequired:
-		return judge(c.write, g, http.StatusPreconditionRequired)
+		return judge(c.sent.write, g, http.StatusPreconditionRequired)
 	case verdict == dialect.KindConflict || verdict == dialect.KindExpired:
-		cause, why := judge(c.write, g, http.StatusPreconditionFailed)
+		cause, why := judge(c.sent.write, g, http.StatusPreconditionFailed)
 		if why == nil {
 			cause = causesOfVerdicts[verdict]
 		}
 		return cause, why
 	}
-	return judge(c.write, g, resp.StatusCode)
+	return judge(c.sent.write, g, resp.StatusCode)
 }
 
 // stops reports whether nothing is sent after a verdict: no fresh version cures

@@ -31,17 +31,17 @@ func (g guard) inBodyOrNone() bool {
 // has one there and there is no other. The body of a write that can't be had
 // again isn't looked into: there is nothing to send then.
 func (c *call) readGuard() error {
-	if !c.dialect.inBody(c.write) || c.payload.Empty() || c.guard.kind != guardNone && c.guard.placed == nil {
+	if !c.dialect.inBody(c.sent.write) || c.sent.payload.Empty() || c.sent.guard.kind != guardNone && c.sent.guard.placed == nil {
 		return nil
 	}
-	elsewhere := c.guard.placed != nil // then the body may be anything
-	body, err := c.bodyOf(&c.payload)
+	elsewhere := c.sent.guard.placed != nil // then the body may be anything
+	body, err := c.bodyOf(&c.sent.payload)
 	if err != nil {
-		return unless(elsewhere && !maybeJSON(c.write.Header), err)
+		return unless(elsewhere && !maybeJSON(c.sent.write.Header), err)
 	}
-	all := c.guard.placed
+	all := c.sent.guard.placed
 	for _, t := range c.dialect.tokens {
-		if t.Sent.Where() != dialect.Body || !isFor(t, c.write) {
+		if t.Sent.Where() != dialect.Body || !isFor(t, c.sent.write) {
 			continue
 		}
 		member, err := jsonedit.Find(body, t.Sent.Name())
@@ -54,9 +54,9 @@ func (c *call) readGuard() error {
 	}
 	switch {
 	case all != nil:
-		c.guard = placedGuard(all)
+		c.sent.foundInBody(placedGuard(all))
 	case c.createsWithoutVersion():
-		c.guard.kind = guardCreate
+		c.sent.foundInBody(guard{kind: guardCreate})
 	}
 	return nil
 }
@@ -77,9 +77,9 @@ func unless(condition bool, err error) error {
 // createsWithoutVersion reports whether a refused write without a version was one
 // that only creates. Then createPlace has nothing to put.
 func (c *call) createsWithoutVersion() bool {
-	places := c.dialect.createPlace(c.write)
+	places := c.dialect.createPlace(c.sent.write)
 	return places != nil && places[0].value == "" &&
-		(c.verdict.Kind() == dialect.KindConflict || c.verdict.Kind() == dialect.KindExpired)
+		(c.refused.verdict.Kind() == dialect.KindConflict || c.refused.verdict.Kind() == dialect.KindExpired)
 }
 
 // bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
@@ -120,12 +120,12 @@ func (c *call) asksBody(g guard) bool {
 // readsVersion reports whether the body of a refresh's answer is read for the
 // version in it.
 func (c *call) readsVersion(resp *http.Response) bool {
-	for _, p := range c.guard.placed {
+	for _, p := range c.sent.guard.placed {
 		if p.Current.In(resp.Header).Where() == dialect.Body {
 			return true
 		}
 	}
-	if c.guard.placed != nil || etag.Of(resp.Header).ETag != "" {
+	if c.sent.guard.placed != nil || etag.Of(resp.Header).ETag != "" {
 		return false
 	}
 	for _, t := range c.dialect.Tokens {
@@ -185,9 +185,9 @@ func (d *preparedDialect) validators(h http.Header, body []byte) Validators {
 // joined is several versions in one text.
 func joined(versions []string) string { return strings.Join(versions, ", ") }
 
-// place puts the fresh versions into the places of the next write, where they
+// putVersions puts the fresh versions into the places of the next write, where they
 // aren't those of RFC 9110. It returns the body to send.
-func (c *call) place(next *http.Request, p replay.Body, conflict *Conflict) (replay.Body, error) {
+func (c *call) putVersions(next *http.Request, p replay.Body, conflict *Conflict) (replay.Body, error) {
 	for i, version := range conflict.refresh.versions {
 		place := conflict.guard.placed[i]
 		switch place.Sent.Where() {
@@ -204,7 +204,7 @@ func (c *call) place(next *http.Request, p replay.Body, conflict *Conflict) (rep
 				return p, fmt.Errorf("ifmatch: dialect %s: %w", c.dialect.Name, err)
 			}
 			p = replay.From(body)
-			replay.DropDescription(next, c.write.Header)
+			replay.DropDescription(next, c.sent.write.Header)
 		}
 	}
 	return p, nil

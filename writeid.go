@@ -3,7 +3,6 @@ package ifmatch
 import (
 	"net/http"
 
-	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
@@ -23,32 +22,33 @@ import (
 // request has the field already, nothing is added. It is off by default.
 func WithWriteID() Option { return optionFunc(func(s *settings) { s.writeIDs = true }) }
 
-// newWriteID returns the id of a write that gets one, empty for any other.
-func (c *call) newWriteID() string {
-	if !c.writeIDs || c.dialect.WriteIDField == "" || c.req.Method != http.MethodPut {
-		return ""
-	}
-	if c.dialect.guardOf(c.req).kind == guardNone || field.Lines(c.req.Header, c.dialect.WriteIDField) != nil || signedAboveURL(c.req) {
-		return ""
-	}
-	if may := c.dialect.WriteIDs; may != nil {
-		request := c.req.WithContext(c.req.Context())
-		request.Header = field.Canonical(c.req.Header)
-		if !may(request) {
-			return ""
-		}
-	}
-	return edit.NewID()
-}
-
-// bearsWriteID reports whether the object has the id of this call.
-func (c *call) bearsWriteID(conflict *Conflict) bool {
-	if c.writeID == "" {
+// takesWriteID reports whether a write may have an id in its object's metadata.
+func takesWriteID(req *http.Request, d *preparedDialect) bool {
+	if d.WriteIDField == "" || req.Method != http.MethodPut {
 		return false
 	}
-	cause := c.outcome.Cause
-	defer func() { c.outcome.Cause = cause }()
-	err := conflict.refresh.learn(c.policyContext(), conflict, false)
+	if d.guardOf(req).kind == guardNone || field.Lines(req.Header, d.WriteIDField) != nil || signedAboveURL(req) {
+		return false
+	}
+	if d.WriteIDs == nil {
+		return true
+	}
+	request := req.WithContext(req.Context())
+	request.Header = field.Canonical(req.Header)
+	return d.WriteIDs(request)
+}
+
+// signedAboveURL is signedAbove for a request that may have no URL.
+func signedAboveURL(req *http.Request) bool { return req.URL != nil && signedAbove(req) != "" }
+
+// bearsWriteID reports whether the object has the id of this call. What the refresh says
+// of the refusal beside that doesn't count: it wasn't asked for that.
+func (c *call) bearsWriteID(conflict *Conflict) bool {
+	if c.sent.writeID == "" {
+		return false
+	}
+	end := conflict.refresh.learn(c.policyContext(), conflict, false)
+	conflict.refresh.end.cause = 0
 	lines := field.Lines(conflict.refresh.header, c.dialect.WriteIDField)
-	return err == nil && len(lines) == 1 && lines[0] == c.writeID
+	return !end.ends() && len(lines) == 1 && lines[0] == c.sent.writeID
 }

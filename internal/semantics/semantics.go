@@ -67,6 +67,17 @@ func Transient(resp *http.Response, err error) bool {
 	return false
 }
 
+// Succeeded reports whether there is an answer that reports no error.
+func Succeeded(resp *http.Response, err error) bool {
+	return err == nil && resp != nil && resp.StatusCode < http.StatusBadRequest
+}
+
+// IsTimeout reports whether an error, or one that it wraps, is a timeout.
+func IsTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
 // NeverSent reports whether the request surely didn't reach the server: dialing,
 // resolving, connecting to the proxy or the TLS handshake failed.
 func NeverSent(err error) bool {
@@ -116,13 +127,6 @@ func RetryAfter(h http.Header) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// AboutTarget reports whether the validators of an answer to a write are about the
-// URL that was written, and not about another resource (RFC 9110 §8.7).
-func AboutTarget(u *url.URL, answer http.Header) bool {
-	at := answer.Get("Content-Location")
-	return at == "" || at == u.RequestURI() || at == u.String()
-}
-
 // Coded reports whether a representation has a content coding.
 func Coded(h http.Header) bool {
 	for _, coding := range field.Lines(h, "Content-Encoding") {
@@ -151,4 +155,11 @@ func ReplayedBelow(h http.Header) bool {
 		}
 	}
 	return HasIdempotencyKey(h)
+}
+
+// AboutTarget reports whether the validators of an answer to a write are about the
+// URL that was written, and not about another resource (RFC 9110 §8.7).
+func AboutTarget(u *url.URL, answer http.Header) bool {
+	at := answer.Get("Content-Location")
+	return at == "" || at == u.RequestURI() || at == u.String()
 }

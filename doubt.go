@@ -1,0 +1,280 @@
+package ifmatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/ifmatch-go/ifmatch/internal/doubt"
+	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// doubts is what is unknown of the writes that were sent.
+type doubts struct {
+	first *lostAnswer // nil as long as every attempt's effect is known
+	keyed bool        // an attempt had an Idempotency-Key: net/http may have repeated it
+}
+
+// open reports whether an attempt may have been applied although its answer doesn't
+// say so.
+func (d *doubts) open() bool { return d.first != nil || d.keyed }
+
+// lostAnswer is the first attempt whose effect is unknown: what the call ends with where
+// nothing decides it.
+type lostAnswer struct {
+	err   error
+	resp  *http.Response
+	kept  *drain.Kept // of resp, once it was set aside
+	blind bool        // the attempt was sent over a state that the caller had not seen
+}
+
+// noteDoubt remembers the first attempt that may have been applied although its answer
+// doesn't say so.
+func (c *call) noteDoubt(resp *http.Response, err error) {
+	safe := semantics.Safe(c.sent.write.Method)
+	c.doubt.keyed = c.doubt.keyed || !safe && semantics.ReplayedBelow(c.sent.write.Header)
+	attempt := doubt.Attempt{Safe: safe, Keyed: c.doubt.keyed, Failed: err != nil, OpenSince: c.doubt.first != nil}
+	if err == nil {
+		attempt.Status = resp.StatusCode
+	} else if !safe {
+		attempt.Excluded = notApplied(err)
+	}
+	if attempt.Opens() {
+		c.doubt.first = &lostAnswer{err: err, resp: resp, blind: c.sent.basis.blind()}
+	}
+}
+
+// keepFirst keeps the body of the answer in doubt, since the call may have to end with
+// it.
+func (d *doubts) keepFirst(resp *http.Response, kept *drain.Kept) {
+	if d.first != nil && d.first.resp == resp {
+		d.first.kept = kept
+	}
+}
+
+// notApplied reports whether an error of the base shows that the write wasn't applied:
+// it was never sent, or a Transport of ours below knows.
+func notApplied(err error) bool {
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return false
+	}
+	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+		return conflict.Outcome.Effect == EffectNotApplied
+	}
+	interrupted, unfit := (*interruptedError)(nil), (*dialectError)(nil)
+	return errors.As(err, &interrupted) || errors.As(err, &unfit) || semantics.NeverSent(err)
+}
+
+// leftOpen returns what an earlier hop of the same http.Client call left open: a doubt
+// outlasts a redirect.
+func leftOpen(req *http.Request) *lostAnswer {
+	if r := recordOf(req.Response); r != nil {
+		return r.first
+	}
+	return nil
+}
+
+// diverted reports whether an earlier hop of the same http.Client call was a write that
+// was answered with a redirect to what came of it.
+func diverted(req *http.Request) bool {
+	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
+		if !semantics.Safe(resp.Request.Method) && semantics.SeeOther(resp.StatusCode) {
+			return true
+		}
+	}
+	return false
+}
+
+// resolveDoubt handles a refusal after an attempt that may have been applied: the
+// refusal may speak of the call's own write. blocked is why nothing can follow, where
+// something keeps the call from going on.
+func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, ending) {
+	facts := doubt.Refusal{
+		UniqueBody: c.uniqueBody, LastWriterWins: c.traits.lastWriterWins, CreateOnly: conflict.guard.kind == guardCreate,
+		Blocked: blocked.ends(), Update: c.traits.update, TellsOwn: c.traits.tellsOwnWrites, Fixed: c.traits.fixed,
+		Put: c.sent.write.Method == http.MethodPut,
+	}
+	var decision Decision
+	for {
+		step := facts.Next()
+		if step != doubt.CompareState && step != doubt.EndApplied && !facts.Blocked {
+			if end := c.cancelled(c.req.Context()); end.ends() {
+				return Decision{}, end
+			}
+		}
+		switch step {
+		case doubt.CompareState:
+			facts.Own = doubt.NotOwn
+			if c.isOwn(conflict) {
+				facts.Own = doubt.IsOwn
+			}
+		case doubt.AskPolicy:
+			var end ending
+			if decision, end = c.decide(conflict); end.ends() {
+				return Decision{}, end
+			}
+			facts.Decision = decision.inDoubt()
+		case doubt.EndApplied:
+			return Decision{}, ending{kind: endApplied}
+		case doubt.GoOn:
+			return decision, ending{}
+		default:
+			if blocked.ends() {
+				return Decision{}, blocked
+			}
+			return Decision{}, because(CauseUnattributed, errCouldApplyTwice)
+		}
+	}
+}
+
+var errCouldApplyTwice = errors.New("ifmatch: sending again could apply the write twice")
+
+// inDoubt is the decision as far as it matters after a lost answer.
+func (d Decision) inDoubt() doubt.Decision {
+	switch d.kind {
+	case decideStop:
+		return doubt.Stops
+	case decideResend:
+		return doubt.Resends
+	case decideReplace:
+		return doubt.Replaces
+	case decideApplied:
+		return doubt.FoundApplied
+	}
+	return doubt.Other
+}
+
+// isOwn reports whether the current state is what this call wanted: the body that was
+// sent, or nothing after DELETE. It shows that the state is as wanted, not who made it
+// so. A read that carries the refused tag is stale and shows nothing.
+func (c *call) isOwn(conflict *Conflict) bool {
+	if signedAbove(c.req) != "" {
+		return false // nothing can be asked
+	}
+	ctx := c.policyContext()
+	switch c.sent.write.Method {
+	case http.MethodDelete:
+		return Cause(conflict.refresh.learn(ctx, conflict, false).cause) == CauseGone
+	case http.MethodPut:
+		if c.sent.payload.Length() > c.maxRepresentation || !c.sent.payload.Replayable() || c.dialect.versionOnly(c.sent.write) {
+			return false
+		}
+		end := conflict.refresh.learn(ctx, conflict, true)
+		if errors.Is(end.err, ErrTooLarge) {
+			conflict.refresh.forget() // HEAD may still say
+		}
+		return !end.ends() && !conflict.refresh.Unchanged && conflict.holdsOwn()
+	}
+	return false
+}
+
+// holdsOwn reports whether the state that was read is the body that was sent. It is
+// compared before the policy has it, since the policy may change it.
+func (c *Conflict) holdsOwn() bool {
+	if !c.compared && c.refresh.state != nil {
+		c.compared, c.own = true, c.call.hasSent(c.refresh.state)
+	}
+	return c.own
+}
+
+// hasSent reports whether the representation is the body that was sent.
+func (c *call) hasSent(current *Representation) bool {
+	if !slices.Equal(field.Lines(c.sent.write.Header, "Content-Encoding"), field.Lines(current.Header, "Content-Encoding")) {
+		return false
+	}
+	if c.sent.payload.Empty() {
+		return len(current.Body) == 0
+	}
+	if !c.sent.payload.SentWhole() {
+		return false
+	}
+	body, err := c.sent.payload.Open(c.awaitDone)
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	theirs := bytes.NewReader(current.Body)
+	mine := io.LimitReader(body, int64(len(current.Body))+1)
+	return equalStreams(mine, theirs)
+}
+
+// equalStreams compares without holding either whole.
+func equalStreams(a, b io.Reader) bool {
+	one, two := make([]byte, 16<<10), make([]byte, 16<<10)
+	for {
+		n, errA := io.ReadFull(a, one)
+		m, errB := io.ReadFull(b, two)
+		if !bytes.Equal(one[:n], two[:m]) {
+			return false
+		}
+		endA, endB := errA == io.EOF || errA == io.ErrUnexpectedEOF, errB == io.EOF || errB == io.ErrUnexpectedEOF
+		if endA || endB {
+			return endA && endB
+		}
+		if errA != nil || errB != nil {
+			return false
+		}
+	}
+}
+
+// deletedEarlier reports whether a repeated DELETE found nothing. The missing resource
+// doesn't show who deleted it.
+func (c *call) deletedEarlier(resp *http.Response) bool {
+	return c.doubt.first != nil && c.doubt.first.resp != resp && c.sent.write.Method == http.MethodDelete &&
+		(resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone)
+}
+
+// outcomeUnknownError is the connection error of a write that may have been applied. It
+// matches ErrOutcomeUnknown and that error.
+type outcomeUnknownError struct {
+	method, url string
+	cause       error
+}
+
+func (c *call) unknownError(cause error) error {
+	return &outcomeUnknownError{c.sent.write.Method, redact.URL(c.sent.write.URL), cause}
+}
+
+func (e *outcomeUnknownError) Error() string {
+	return fmt.Sprintf("ifmatch: %s %q: outcome unknown: %v", e.method, e.url, e.cause)
+}
+
+func (e *outcomeUnknownError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.cause} }
+
+// Timeout reports whether the cause is a timeout: *url.Error asks the error right below
+// it, and no further one.
+func (e *outcomeUnknownError) Timeout() bool { return semantics.IsTimeout(e.cause) }
+
+// firstError is the first attempt in doubt as an error.
+func (c *call) firstError() error {
+	first := c.doubt.first
+	if first.err != nil {
+		return c.unknownError(first.err)
+	}
+	return fmt.Errorf("%w: %d %s", ErrOutcomeUnknown, first.resp.StatusCode, http.StatusText(first.resp.StatusCode))
+}
+
+// withFirst adds the first connection error that left the effect open to a later one.
+func (c *call) withFirst(err error) error {
+	first := c.doubt.first
+	if first == nil || first.err == nil || errors.Is(err, first.err) {
+		return err
+	}
+	return fmt.Errorf("%w; first: %w", err, first.err)
+}
+
+// policyContext is the context that the policy is called with: a call that the policy
+// makes with it skips the lane that this call holds.
+func (c *call) policyContext() context.Context {
+	if c.traits.callsNobody {
+		return c.req.Context()
+	}
+	return c.turn.Within(c.req.Context())
+}

@@ -1,0 +1,147 @@
+package ifmatch
+
+import (
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// plan says how the first attempt of a call goes out. The zero plan is: as given, with
+// nothing made before.
+type plan struct {
+	observed bool // the answer is looked at by a call, whatever it is
+	copies   bool // the body is copied as it is sent, since it may have to be sent again
+	expects  bool // with Expect: 100-continue
+	writeID  bool // with an id of its own in the object's metadata
+}
+
+func (p plan) asGiven() bool { return p == plan{} }
+
+// plan is made once for a call. recalls says that the call's flow has seen the state
+// that guards the write. What a call of an ordinary client needs is looked at first, and
+// nothing else then.
+func (t *Transport) plan(req *http.Request, s *scope, d *preparedDialect, recalls bool) plan {
+	set := layers{transport: t.settings}
+	var p plan
+	if s != nil {
+		set.call = &s.settings
+		p.observed = s.outcome != nil || s.settings.ownRead || s.flow != nil
+	}
+	p.observed = p.observed || set.repeats().check != nil || req.Response != nil && leftOpen(req) != nil
+	hasBody := req.Body != nil && req.Body != http.NoBody
+	if hasBody && req.GetBody == nil {
+		p.copies = recalls || set.mayRepeat(req, d) || set.mayRewrite(req, d)
+	}
+	if semantics.Safe(req.Method) {
+		return p
+	}
+	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
+	p.writeID = set.writeIDs() && takesWriteID(req, d)
+	return p
+}
+
+// layers are the settings of a call's context over those of its Transport, without the
+// cost of putting them together. Both may be nil.
+type layers struct{ call, transport *settings }
+
+func (l layers) repeats() repeats {
+	switch {
+	case l.call != nil && l.call.repeats != nil:
+		return *l.call.repeats
+	case l.transport != nil:
+		return *l.transport.repeats
+	}
+	return repeats{}
+}
+
+func (l layers) expectContinue() int64 {
+	switch {
+	case l.call != nil && l.call.expectContinue != nil:
+		return *l.call.expectContinue
+	case l.transport != nil:
+		return *l.transport.expectContinue
+	}
+	return 0
+}
+
+func (l layers) writeIDs() bool {
+	return l.call != nil && l.call.writeIDs || l.transport != nil && l.transport.writeIDs
+}
+
+func (l layers) policy() Policy {
+	switch {
+	case l.call != nil && l.call.policy != nil:
+		return l.call.policy
+	case l.transport != nil:
+		return l.transport.policy
+	}
+	return Stop
+}
+
+// mayRepeat reports whether the request may be sent again after a failure.
+func (l layers) mayRepeat(req *http.Request, d *preparedDialect) bool {
+	rule := l.repeats()
+	return guardedWrite(req, d, false) && !rule.none || rule.check != nil && semantics.Idempotent(req.Method)
+}
+
+// mayRewrite reports whether the body may be sent again after a refusal.
+func (l layers) mayRewrite(req *http.Request, d *preparedDialect) bool {
+	if semantics.Safe(req.Method) || semantics.HasIdempotencyKey(req.Header) || traitsOf(l.policy()).stops || signedAboveURL(req) {
+		return false
+	}
+	kind := d.guardOf(req).kind
+	return kind == guardTags || kind == guardDate || d.inBody(req)
+}
+
+// addsExpect reports whether a write with a body goes out with Expect: 100-continue,
+// where bodies of from bytes and more do.
+func addsExpect(req *http.Request, d *preparedDialect, from int64) bool {
+	if from <= 0 || req.ContentLength > 0 && req.ContentLength < from || field.Lines(req.Header, "Expect") != nil {
+		return false
+	}
+	return d.guardOf(req).kind != guardNone
+}
+
+// first returns the request of the first attempt: the caller's own, or a copy of it with
+// what the plan adds.
+func (c *call) first(p plan) *http.Request {
+	first := c.req
+	if p.copies {
+		first = c.req.WithContext(c.req.Context())
+		first.Body = c.sent.payload.CopyAsSent(c.req, c.maxBuffer)
+	}
+	if !p.expects && !p.writeID {
+		return first
+	}
+	first = first.WithContext(first.Context())
+	first.Header = field.Clone(c.req.Header)
+	if p.expects {
+		first.Header["Expect"] = []string{"100-continue"}
+	}
+	if p.writeID {
+		field.Set(first.Header, c.dialect.WriteIDField, c.sent.newWriteID())
+	}
+	c.sent.expects = p.expects
+	return first
+}
+
+// expectationFailed reports whether the server doesn't know the Expect that the plan
+// added (RFC 9110 §15.5.18).
+func (c *call) expectationFailed(resp *http.Response) bool {
+	return c.sent.expects && resp.StatusCode == http.StatusExpectationFailed && c.sent.payload.Replayable()
+}
+
+// withoutExpect returns the same request without the Expect field.
+func (c *call) withoutExpect(resp *http.Response) (*http.Request, ending) {
+	c.noteRepeat()
+	c.setAside(resp, nil)
+	next, err := c.againWithBody()
+	if err != nil {
+		return nil, c.unsent(err)
+	}
+	next.Header = field.Clone(c.sent.write.Header)
+	field.Drop(next.Header, "Expect")
+	c.sent.expects = false
+	return next, ending{}
+}
