@@ -171,7 +171,7 @@ func TestCopiedOnlyWhereNeeded(t *testing.T) {
 		if test.getBody {
 			req.GetBody = func() (io.ReadCloser, error) { return src, nil }
 		}
-		base := baseFunc(func(r *http.Request) (*http.Response, error) {
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
 			if copied := strings.HasPrefix(fmt.Sprintf("%T", r.Body), "*replay."); copied != test.copied {
 				t.Errorf("%s: copied is %v, want %v", test.name, copied, test.copied)
 			}
@@ -194,9 +194,95 @@ func TestCopiedOnlyWhereNeeded(t *testing.T) {
 	}
 }
 
-type baseFunc func(*http.Request) (*http.Response, error)
+// TestCopyFails: without a disk the call isn't replayable, nothing else.
+func TestCopyFails(t *testing.T) {
+	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		t.Setenv("TMPDIR", "/nonexistent/ifmatch")
+		data := bodytest.Pattern(100_000)
+		for _, test := range []struct {
+			tag, want string
+			faults    []ifmatchtest.Fault
+		}{
+			{`"v2"`, "PUT 204", nil},
+			{`"v1"`, "PUT 412", nil},
+			{`"v1"`, "PUT 412", []ifmatchtest.Fault{ifmatchtest.EarlyRefusal(1)}},
+			{`"v3"`, "PUT 503", []ifmatchtest.Fault{ifmatchtest.FailBefore(1, 503)}},
+		} {
+			origin.Inject(test.faults...)
+			src := &bodytest.Source{R: bytes.NewReader(data)}
+			req := noGetBody(t, t.Context(), origin, src, int64(len(data)))
+			req.Header.Set("If-Match", test.tag)
+			got := sendVia(t, NewTransport(origin.Client().Transport, Resend, quick, WithMaxBuffer(1000)), req)
+			if got.err != nil || got.exchanges() != test.want && test.faults == nil {
+				t.Errorf("%s, want %s; %v", got.exchanges(), test.want, got.err)
+			}
+			if got.resp.StatusCode >= 400 && !errors.Is(got.outcome.Err, ErrNotReplayable) {
+				t.Errorf("%s: %v", got.summary(), got.outcome.Err)
+			}
+			if got.resp.StatusCode == 412 && (got.outcome.Cause != CauseNotReplayable || got.body == "") {
+				t.Errorf("%s, body %q", got.summary(), got.body)
+			}
+			eventually(t, "Close", func() bool { return src.Closes() > 0 })
+			src.Check(t)
+		}
+		if body, _, _ := origin.State("/doc"); !bytes.Equal(body, data) {
+			t.Errorf("the accepted write stored %d bytes", len(body))
+		}
+	})
+}
 
-func (f baseFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+// TestNotReplayable: a body that can't be had again isn't sent again.
+func TestNotReplayable(t *testing.T) {
+	for name, getBody := range map[string]func() (io.ReadCloser, error){
+		"fails": func() (io.ReadCloser, error) { return nil, io.ErrClosedPipe },
+		"nil":   func() (io.ReadCloser, error) { return nil, nil },
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			req := newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})
+			req.GetBody = getBody
+			got := sendVia(t, NewTransport(origin.Client().Transport, Resend), req)
+			if got.err != nil || got.resp.StatusCode != 412 || got.outcome.Cause != CauseNotReplayable || !errors.Is(got.outcome.Err, ErrNotReplayable) {
+				t.Errorf("%s: %s, %v, %v", name, got.summary(), got.err, got.outcome.Err)
+			}
+			if name == "fails" && !errors.Is(got.outcome.Err, io.ErrClosedPipe) {
+				t.Errorf("the error of GetBody is lost: %v", got.outcome.Err)
+			}
+			if got.body == "" {
+				t.Errorf("%s: the refusal has no body", name)
+			}
+			// A policy that makes the body itself needs none.
+			req = newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})
+			req.GetBody = getBody
+			if got := sendVia(t, NewTransport(origin.Client().Transport, rebuilding), req); got.outcome.Effect != EffectApplied {
+				t.Errorf("%s, rebuild: %s", name, got.summary())
+			}
+		})
+	}
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		// Nothing was copied: a 428 to a write without a precondition is rare.
+		origin.Inject(ifmatchtest.RequirePrecondition())
+		req := newWrite(t, context.Background(), origin, http.MethodPut, nil)
+		req.GetBody = nil
+		got := sendVia(t, NewTransport(origin.Client().Transport, Resend), req)
+		if got.err != nil || got.resp.StatusCode != 428 || got.outcome.Cause != CauseNotReplayable || got.body == "" {
+			t.Errorf("%s, %v", got.summary(), got.outcome.Err)
+		}
+	})
+}
+
+// TestGetBodyOfAnotherLength: net/http notices and the call ends.
+func TestGetBodyOfAnotherLength(t *testing.T) {
+	for _, second := range []string{"m", "mine and more"} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			req := newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(second)), nil }
+			got := sendVia(t, NewTransport(origin.Client().Transport, Resend), req)
+			if got.err == nil || got.outcome.Effect != EffectUnknown || stateOf(origin) == second {
+				t.Errorf("%s, %v, state %q", got.summary(), got.err, stateOf(origin))
+			}
+		})
+	}
+}
 
 // TestBodyForms sends bodies of all forms twice: what arrives the second time is
 // what arrived the first time, and as it arrives without the Transport.
@@ -290,271 +376,6 @@ func TestBodyForms(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// TestEarlyRefusalRounds refuses uploads at random moments of their sending: no
-// byte is lost, none is read twice, and there is one reader at a time.
-func TestEarlyRefusalRounds(t *testing.T) {
-	rounds, writers := 500, 10 // for each protocol
-	if testing.Short() {
-		rounds = 100
-	}
-	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		origin.Inject(ifmatchtest.EarlyRefusal(0))
-		var midway, repeated atomic.Int32
-		var all sync.WaitGroup
-		for writer := range writers {
-			all.Go(func() {
-				random := rand.New(rand.NewPCG(uint64(writer), 7))
-				path := fmt.Sprintf("/doc/%d", writer)
-				origin.Put(path, "", []byte("first"))
-				origin.Put(path, "", []byte("second"))
-				for range rounds / writers {
-					refusalInRound(t, origin, path, random, &midway, &repeated)
-				}
-			})
-		}
-		all.Wait()
-		t.Logf("%d rounds: %d times the refusal came while the source was read; %d repeats after a failure", rounds, midway.Load(), repeated.Load())
-		if midway.Load() < int32(rounds/4) {
-			t.Error("little was early")
-		}
-	})
-}
-
-func refusalInRound(t *testing.T, origin *ifmatchtest.Server, path string, random *rand.Rand, midway, repeated *atomic.Int32) {
-	// What has 256 KiB and more isn't read to its end by net/http's server
-	// before it answers, so that the answer can be waited for in the midst of it.
-	gated := random.IntN(2) == 0
-	data := bodytest.Pattern(1 + random.IntN([]int{100, 5000, 50_000}[random.IntN(3)]))
-	if gated {
-		data = bodytest.Pattern(257<<10 + random.IntN(20_000))
-	}
-	src := &bodytest.Source{R: bytes.NewReader(data)}
-	answered := make(chan struct{})
-	var once sync.Once
-	gate, yields, step := random.IntN(len(data)), random.IntN(20), 1+len(data)/50+random.IntN(60_000)
-	whole := src.R
-	src.R = readerFunc(func(p []byte) (int, error) { return whole.Read(p[:min(len(p), step)]) })
-	src.Pause = func() {
-		for range yields {
-			runtime.Gosched()
-		}
-		if gated && src.Given() >= int64(gate) { // from here on it reads when the answer is there
-			select {
-			case <-answered:
-			case <-time.After(time.Second):
-			}
-		}
-	}
-	base := baseFunc(func(req *http.Request) (*http.Response, error) {
-		resp, err := origin.Client().Transport.RoundTrip(req)
-		if req.Method == http.MethodPut {
-			once.Do(func() {
-				if src.Reading() {
-					midway.Add(1)
-				}
-				close(answered)
-			})
-		}
-		return resp, err
-	})
-	req := noGetBody(t, t.Context(), origin, src, int64(len(data)))
-	req.URL.Path = path
-	if !gated && random.IntN(4) == 0 {
-		req.ContentLength = -1
-	}
-	got := sendVia(t, NewTransport(base, Resend, quick, WithMaxAttempts(8), WithMaxBuffer(int64(1+random.IntN(1_000_000)))), req)
-	if got.err != nil || got.resp.StatusCode != http.StatusNoContent {
-		t.Errorf("%s: %v, %v", got.summary(), got.err, got.outcome.Err)
-		return
-	}
-	if n := len(got.outcome.Exchanges); n > 3 {
-		repeated.Add(1)
-	}
-	if body, _, _ := origin.State(path); !bytes.Equal(body, data) {
-		t.Errorf("%s: %d bytes arrived, %d were sent", got.summary(), len(body), len(data))
-	}
-	eventually(t, "Close", func() bool { return src.Closes() > 0 })
-	src.Check(t)
-	if src.Given() != int64(len(data)) {
-		t.Errorf("%d bytes of %d were read", src.Given(), len(data))
-	}
-	origin.ResetLog() // it keeps the bodies
-}
-
-// generator makes n bytes without keeping them, and counts them.
-type generator struct {
-	left int64
-	read *atomic.Int64
-	text []byte
-}
-
-func newGenerator(n int64, read *atomic.Int64) *generator {
-	text := make([]byte, 65521) // a prime, so that lost blocks show
-	for i := range text {
-		text[i] = byte(i*7 + i>>8*13)
-	}
-	return &generator{n, read, text}
-}
-
-func (g *generator) Read(p []byte) (int, error) {
-	if g.left == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(int64(len(p)), g.left)], g.text[g.read.Load()%int64(len(g.text)):])
-	g.left -= int64(n)
-	g.read.Add(int64(n))
-	return n, nil
-}
-
-// TestExpectContinue: a refused upload of 64 MiB is sent once.
-func TestExpectContinue(t *testing.T) {
-	const size = 64 << 20
-	for _, getBody := range []bool{false, true} {
-		t.Run(fmt.Sprintf("GetBody %v", getBody), func(t *testing.T) {
-			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
-				origin.Inject(ifmatchtest.EarlyRefusal(0), ifmatchtest.DiscardBodies())
-				base := origin.Client().Transport.(*http.Transport).Clone()
-				defer base.CloseIdleConnections()
-				base.ExpectContinueTimeout = 30 * time.Second
-				var read atomic.Int64
-				src := &bodytest.Source{R: newGenerator(size, &read)}
-				req := noGetBody(t, t.Context(), origin, src, size)
-				if getBody {
-					req.GetBody = func() (io.ReadCloser, error) { return &bodytest.Source{R: newGenerator(size, &read)}, nil }
-				}
-				before := req.Header.Clone()
-				got := sendVia(t, NewTransport(base, Resend, WithExpectContinue(size)), req)
-				if want := "PUT 412, HEAD 200, PUT 204"; got.exchanges() != want {
-					t.Fatalf("%s, want %s; %v", got.exchanges(), want, got.outcome.Err)
-				}
-				log := origin.Log()
-				if log[0].BodySize != 0 || log[2].BodySize != size || read.Load() != size {
-					t.Errorf("%d and %d bytes arrived, %d were read", log[0].BodySize, log[2].BodySize, read.Load())
-				}
-				http1 := strings.HasPrefix(origin.URL, "http:") // net/http's server hides the field on HTTP/2
-				if http1 && (log[0].Header.Get("Expect") != "100-continue" || log[2].Header.Get("Expect") != "100-continue" || log[1].Header.Get("Expect") != "") {
-					t.Errorf("Expect: %q, %q, %q", log[0].Header.Get("Expect"), log[1].Header.Get("Expect"), log[2].Header.Get("Expect"))
-				}
-				if diff := cmp.Diff(before, req.Header); diff != "" {
-					t.Errorf("the caller's header was changed:\n%s", diff)
-				}
-				eventually(t, "Close", func() bool { return src.Closes() > 0 })
-				src.Check(t)
-			})
-		})
-	}
-}
-
-// TestExpectOnlyWhereMeant: from n bytes on, under a precondition, unless the
-// caller has set the field.
-func TestExpectOnlyWhereMeant(t *testing.T) {
-	for _, test := range []struct {
-		n, length int64
-		fields    []string
-		want      string
-	}{
-		{10, 10, []string{stale}, "100-continue"},
-		{10, 9, []string{stale}, ""},
-		{10, -1, []string{stale}, "100-continue"},
-		{10, 0, []string{stale}, "100-continue"},
-		{10, 10, nil, ""},
-		{10, 10, []string{stale, "Expect: other"}, "other"},
-		{0, 10, []string{stale}, ""},
-		{-1, 10, []string{stale}, ""},
-	} {
-		base := baseFunc(func(r *http.Request) (*http.Response, error) {
-			if got := r.Header.Get("Expect"); got != test.want {
-				t.Errorf("%+v: Expect %q", test, got)
-			}
-			r.Body.Close()
-			return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody}, nil
-		})
-		req, _ := http.NewRequest(http.MethodPut, "http://example.test/", nil)
-		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("0123456789")), test.length
-		for _, field := range test.fields {
-			name, value, _ := strings.Cut(field, ": ")
-			req.Header.Set(name, value)
-		}
-		NewTransport(base, Resend).RoundTrip(req.WithContext(WithOptions(t.Context(), WithExpectContinue(test.n))))
-	}
-}
-
-// TestExpectationFailed: 417 is followed by the same request without Expect.
-func TestExpectationFailed(t *testing.T) {
-	for name, test := range map[string]struct {
-		own  bool // the caller's own Expect
-		want string
-	}{
-		"ours":         {false, "PUT 417, PUT 412, HEAD 200, PUT 204"},
-		"the caller's": {true, "PUT 417"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
-				origin.Inject(ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusExpectationFailed) }).On("PUT"))
-				base := origin.Client().Transport.(*http.Transport).Clone()
-				defer base.CloseIdleConnections()
-				base.ExpectContinueTimeout = 30 * time.Second
-				src := &bodytest.Source{R: strings.NewReader("mine")}
-				req := noGetBody(t, t.Context(), origin, src, 4)
-				if test.own {
-					req.Header.Set("Expect", "100-continue")
-				}
-				got := sendVia(t, NewTransport(base, Resend, quick, WithExpectContinue(1)), req)
-				if got.exchanges() != test.want {
-					t.Errorf("%s, want %s; %v", got.exchanges(), test.want, got.outcome.Err)
-				}
-				for _, r := range origin.Log()[1:] {
-					if r.Header.Get("Expect") != "" {
-						t.Errorf("%s after the 417 carries Expect", r.Method)
-					}
-				}
-				if !test.own && (stateOf(origin) != "mine" || src.Given() != 4) {
-					t.Errorf("state %q, %d bytes read", stateOf(origin), src.Given())
-				}
-				eventually(t, "Close", func() bool { return src.Closes() > 0 })
-				src.Check(t)
-			})
-		})
-	}
-}
-
-// TestCopyFails: without a disk the call isn't replayable, nothing else.
-func TestCopyFails(t *testing.T) {
-	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		t.Setenv("TMPDIR", "/nonexistent/ifmatch")
-		data := bodytest.Pattern(100_000)
-		for _, test := range []struct {
-			tag, want string
-			faults    []ifmatchtest.Fault
-		}{
-			{`"v2"`, "PUT 204", nil},
-			{`"v1"`, "PUT 412", nil},
-			{`"v1"`, "PUT 412", []ifmatchtest.Fault{ifmatchtest.EarlyRefusal(1)}},
-			{`"v3"`, "PUT 503", []ifmatchtest.Fault{ifmatchtest.FailBefore(1, 503)}},
-		} {
-			origin.Inject(test.faults...)
-			src := &bodytest.Source{R: bytes.NewReader(data)}
-			req := noGetBody(t, t.Context(), origin, src, int64(len(data)))
-			req.Header.Set("If-Match", test.tag)
-			got := sendVia(t, NewTransport(origin.Client().Transport, Resend, quick, WithMaxBuffer(1000)), req)
-			if got.err != nil || got.exchanges() != test.want && test.faults == nil {
-				t.Errorf("%s, want %s; %v", got.exchanges(), test.want, got.err)
-			}
-			if got.resp.StatusCode >= 400 && !errors.Is(got.outcome.Err, ErrNotReplayable) {
-				t.Errorf("%s: %v", got.summary(), got.outcome.Err)
-			}
-			if got.resp.StatusCode == 412 && (got.outcome.Cause != CauseNotReplayable || got.body == "") {
-				t.Errorf("%s, body %q", got.summary(), got.body)
-			}
-			eventually(t, "Close", func() bool { return src.Closes() > 0 })
-			src.Check(t)
-		}
-		if body, _, _ := origin.State("/doc"); !bytes.Equal(body, data) {
-			t.Errorf("the accepted write stored %d bytes", len(body))
-		}
-	})
-}
 
 // TestLyingBodies: bodies of another length than announced, and such as break
 // off, end the call; the state stays.
@@ -719,7 +540,44 @@ func TestEndlessNothing(t *testing.T) {
 	})
 }
 
-// TestBodyClosedOnce on each path, with GetBody and without.
+// TestUnsentRestIsNotRead: a body that no attempt has sent whole can't have been
+// stored whole, so nothing more of it is read to find that out.
+func TestUnsentRestIsNotRead(t *testing.T) {
+	src := bodytest.NewStuck(100)
+	writes := 0
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"v2"`}}, Body: http.NoBody, Request: req}
+		if req.Method != http.MethodPut {
+			resp.Body = io.NopCloser(bytes.NewReader(bodytest.Pattern(200)))
+			return resp, nil
+		}
+		defer req.Body.Close()
+		switch writes++; writes {
+		case 1:
+			io.ReadFull(req.Body, make([]byte, 100))
+			return nil, io.ErrUnexpectedEOF
+		case 2:
+			resp.StatusCode = http.StatusPreconditionFailed
+		default:
+			resp.StatusCode = http.StatusNoContent
+		}
+		return resp, nil
+	})
+	req, _ := http.NewRequest(http.MethodPut, "http://example.test/doc", nil)
+	req.Header.Set("If-Match", `"v1"`)
+	req.Body, req.ContentLength = src, 200
+	within(t, 5*time.Second, func() {
+		got := sendVia(t, NewTransport(base, Resend, quick), req)
+		if want := "PUT failed, PUT 412, GET 200, PUT 204"; got.exchanges() != want {
+			t.Errorf("%s, want %s; %v", got.exchanges(), want, got.err)
+		}
+	})
+	if src.Hung() {
+		t.Error("the source was read on")
+	}
+}
+
+// TestBodyClosedOnce: on each path, with GetBody and without.
 func TestBodyClosedOnce(t *testing.T) {
 	fails := PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, io.ErrNoProgress })
 	panics := PolicyFunc(func(context.Context, *Conflict) (Decision, error) { panic("broken") })
@@ -823,29 +681,264 @@ func TestBodyClosedOnce(t *testing.T) {
 	}
 }
 
-// TestUnsendable: what can't be sent fails as it does with the base alone, and
-// isn't repeated.
-func TestUnsendable(t *testing.T) {
-	origin := httptest.NewServer(http.NotFoundHandler())
-	defer origin.Close()
-	for name, change := range map[string]func(*http.Request){
-		"no URL":  func(r *http.Request) { r.URL = nil },
-		"no host": func(r *http.Request) { r.URL.Host = "" },
-	} {
-		send := func(rt http.RoundTripper) error {
-			req, _ := http.NewRequest(http.MethodPut, origin.URL, nil)
-			src := &bodytest.Source{R: strings.NewReader("mine")}
-			req.Body, req.ContentLength = src, 4
+// TestEarlyRefusalAtAnyMoment refuses uploads at random moments of their sending: no byte is lost, none is read twice,
+// and there is one reader at a time.
+func TestEarlyRefusalAtAnyMoment(t *testing.T) {
+	rounds, writers := 500, 10 // for each protocol
+	if testing.Short() {
+		rounds = 100
+	}
+	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.EarlyRefusal(0))
+		var midway, repeated atomic.Int32
+		var all sync.WaitGroup
+		for writer := range writers {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(writer), 7))
+				path := fmt.Sprintf("/doc/%d", writer)
+				origin.Put(path, "", []byte("first"))
+				origin.Put(path, "", []byte("second"))
+				for range rounds / writers {
+					refusalInRound(t, origin, path, random, &midway, &repeated)
+				}
+			})
+		}
+		all.Wait()
+		t.Logf("%d rounds: %d times the refusal came while the source was read; %d repeats after a failure", rounds, midway.Load(), repeated.Load())
+		if midway.Load() < int32(rounds/4) {
+			t.Error("little was early")
+		}
+	})
+}
+
+func refusalInRound(t *testing.T, origin *ifmatchtest.Server, path string, random *rand.Rand, midway, repeated *atomic.Int32) {
+	// What has 256 KiB and more isn't read to its end by net/http's server
+	// before it answers, so that the answer can be waited for in the midst of it.
+	gated := random.IntN(2) == 0
+	data := bodytest.Pattern(1 + random.IntN([]int{100, 5000, 50_000}[random.IntN(3)]))
+	if gated {
+		data = bodytest.Pattern(257<<10 + random.IntN(20_000))
+	}
+	src := &bodytest.Source{R: bytes.NewReader(data)}
+	answered := make(chan struct{})
+	var once sync.Once
+	gate, yields, step := random.IntN(len(data)), random.IntN(20), 1+len(data)/50+random.IntN(60_000)
+	whole := src.R
+	src.R = readerFunc(func(p []byte) (int, error) { return whole.Read(p[:min(len(p), step)]) })
+	src.Pause = func() {
+		for range yields {
+			runtime.Gosched()
+		}
+		if gated && src.Given() >= int64(gate) { // from here on it reads when the answer is there
+			select {
+			case <-answered:
+			case <-time.After(time.Second):
+			}
+		}
+	}
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := origin.Client().Transport.RoundTrip(req)
+		if req.Method == http.MethodPut {
+			once.Do(func() {
+				if src.Reading() {
+					midway.Add(1)
+				}
+				close(answered)
+			})
+		}
+		return resp, err
+	})
+	req := noGetBody(t, t.Context(), origin, src, int64(len(data)))
+	req.URL.Path = path
+	if !gated && random.IntN(4) == 0 {
+		req.ContentLength = -1
+	}
+	got := sendVia(t, NewTransport(base, Resend, quick, WithMaxAttempts(8), WithMaxBuffer(int64(1+random.IntN(1_000_000)))), req)
+	if got.err != nil || got.resp.StatusCode != http.StatusNoContent {
+		t.Errorf("%s: %v, %v", got.summary(), got.err, got.outcome.Err)
+		return
+	}
+	if n := len(got.outcome.Exchanges); n > 3 {
+		repeated.Add(1)
+	}
+	if body, _, _ := origin.State(path); !bytes.Equal(body, data) {
+		t.Errorf("%s: %d bytes arrived, %d were sent", got.summary(), len(body), len(data))
+	}
+	eventually(t, "Close", func() bool { return src.Closes() > 0 })
+	src.Check(t)
+	if src.Given() != int64(len(data)) {
+		t.Errorf("%d bytes of %d were read", src.Given(), len(data))
+	}
+	origin.ResetLog() // it keeps the bodies
+}
+
+// TestEarlyRefusalOneConnection: refused while the body is being sent, with one connection allowed.
+func TestEarlyRefusalOneConnection(t *testing.T) {
+	for _, h2 := range []bool{true, false} {
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"v2"`)
+			if tag := r.Header.Get("If-Match"); tag != "" && tag != `"v2"` {
+				http.Error(w, "no", http.StatusPreconditionFailed)
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+		}))
+		srv.EnableHTTP2 = h2
+		srv.StartTLS()
+		cl := srv.Client()
+		cl.Transport.(*http.Transport).MaxConnsPerHost = 1
+		rt := NewTransport(cl.Transport, Resend)
+		_ = time.Now()
+		for i := 0; i < 8; i++ {
+			req, _ := http.NewRequest("PUT", srv.URL, bytes.NewReader(make([]byte, 8<<20)))
 			req.Header.Set("If-Match", `"v1"`)
-			change(req)
-			_, err := rt.RoundTrip(req)
-			src.Check(t)
-			return err
+			ctx, c := context.WithTimeout(context.Background(), 5*time.Second)
+			resp, err := rt.RoundTrip(req.WithContext(ctx))
+			if err != nil || resp.StatusCode != 200 {
+				t.Error(h2, i, resp, err)
+			} else {
+				resp.Body.Close()
+			}
+			c()
 		}
-		want, got := send(origin.Client().Transport), send(NewTransport(origin.Client().Transport, Resend))
-		if got == nil || got.Error() != want.Error() {
-			t.Errorf("%s: %v, without the Transport %v", name, got, want)
+		srv.Close()
+	}
+}
+
+// generator makes n bytes without keeping them, and counts them.
+type generator struct {
+	left int64
+	read *atomic.Int64
+	text []byte
+}
+
+func (g *generator) Read(p []byte) (int, error) {
+	if g.left == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(int64(len(p)), g.left)], g.text[g.read.Load()%int64(len(g.text)):])
+	g.left -= int64(n)
+	g.read.Add(int64(n))
+	return n, nil
+}
+
+func newGenerator(n int64, read *atomic.Int64) *generator {
+	text := make([]byte, 65521) // a prime, so that lost blocks show
+	for i := range text {
+		text[i] = byte(i*7 + i>>8*13)
+	}
+	return &generator{n, read, text}
+}
+
+// TestExpectContinue: a refused upload of 64 MiB is sent once.
+func TestExpectContinue(t *testing.T) {
+	const size = 64 << 20
+	for _, getBody := range []bool{false, true} {
+		t.Run(fmt.Sprintf("GetBody %v", getBody), func(t *testing.T) {
+			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+				origin.Inject(ifmatchtest.EarlyRefusal(0), ifmatchtest.DiscardBodies())
+				base := origin.Client().Transport.(*http.Transport).Clone()
+				defer base.CloseIdleConnections()
+				base.ExpectContinueTimeout = 30 * time.Second
+				var read atomic.Int64
+				src := &bodytest.Source{R: newGenerator(size, &read)}
+				req := noGetBody(t, t.Context(), origin, src, size)
+				if getBody {
+					req.GetBody = func() (io.ReadCloser, error) { return &bodytest.Source{R: newGenerator(size, &read)}, nil }
+				}
+				before := req.Header.Clone()
+				got := sendVia(t, NewTransport(base, Resend, WithExpectContinue(size)), req)
+				if want := "PUT 412, HEAD 200, PUT 204"; got.exchanges() != want {
+					t.Fatalf("%s, want %s; %v", got.exchanges(), want, got.outcome.Err)
+				}
+				log := origin.Log()
+				if log[0].BodySize != 0 || log[2].BodySize != size || read.Load() != size {
+					t.Errorf("%d and %d bytes arrived, %d were read", log[0].BodySize, log[2].BodySize, read.Load())
+				}
+				http1 := strings.HasPrefix(origin.URL, "http:") // net/http's server hides the field on HTTP/2
+				if http1 && (log[0].Header.Get("Expect") != "100-continue" || log[2].Header.Get("Expect") != "100-continue" || log[1].Header.Get("Expect") != "") {
+					t.Errorf("Expect: %q, %q, %q", log[0].Header.Get("Expect"), log[1].Header.Get("Expect"), log[2].Header.Get("Expect"))
+				}
+				if diff := cmp.Diff(before, req.Header); diff != "" {
+					t.Errorf("the caller's header was changed:\n%s", diff)
+				}
+				eventually(t, "Close", func() bool { return src.Closes() > 0 })
+				src.Check(t)
+			})
+		})
+	}
+}
+
+// TestExpectOnlyWhereMeant: from n bytes on, under a precondition, unless the
+// caller has set the field.
+func TestExpectOnlyWhereMeant(t *testing.T) {
+	for _, test := range []struct {
+		n, length int64
+		fields    []string
+		want      string
+	}{
+		{10, 10, []string{stale}, "100-continue"},
+		{10, 9, []string{stale}, ""},
+		{10, -1, []string{stale}, "100-continue"},
+		{10, 0, []string{stale}, "100-continue"},
+		{10, 10, nil, ""},
+		{10, 10, []string{stale, "Expect: other"}, "other"},
+		{0, 10, []string{stale}, ""},
+		{-1, 10, []string{stale}, ""},
+	} {
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if got := r.Header.Get("Expect"); got != test.want {
+				t.Errorf("%+v: Expect %q", test, got)
+			}
+			r.Body.Close()
+			return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody}, nil
+		})
+		req, _ := http.NewRequest(http.MethodPut, "http://example.test/", nil)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("0123456789")), test.length
+		for _, field := range test.fields {
+			name, value, _ := strings.Cut(field, ": ")
+			req.Header.Set(name, value)
 		}
+		NewTransport(base, Resend).RoundTrip(req.WithContext(WithOptions(t.Context(), WithExpectContinue(test.n))))
+	}
+}
+
+// TestExpectationFailed: 417 is followed by the same request without Expect.
+func TestExpectationFailed(t *testing.T) {
+	for name, test := range map[string]struct {
+		own  bool // the caller's own Expect
+		want string
+	}{
+		"ours":         {false, "PUT 417, PUT 412, HEAD 200, PUT 204"},
+		"the caller's": {true, "PUT 417"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+				origin.Inject(ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusExpectationFailed) }).On("PUT"))
+				base := origin.Client().Transport.(*http.Transport).Clone()
+				defer base.CloseIdleConnections()
+				base.ExpectContinueTimeout = 30 * time.Second
+				src := &bodytest.Source{R: strings.NewReader("mine")}
+				req := noGetBody(t, t.Context(), origin, src, 4)
+				if test.own {
+					req.Header.Set("Expect", "100-continue")
+				}
+				got := sendVia(t, NewTransport(base, Resend, quick, WithExpectContinue(1)), req)
+				if got.exchanges() != test.want {
+					t.Errorf("%s, want %s; %v", got.exchanges(), test.want, got.outcome.Err)
+				}
+				for _, r := range origin.Log()[1:] {
+					if r.Header.Get("Expect") != "" {
+						t.Errorf("%s after the 417 carries Expect", r.Method)
+					}
+				}
+				if !test.own && (stateOf(origin) != "mine" || src.Given() != 4) {
+					t.Errorf("state %q, %d bytes read", stateOf(origin), src.Given())
+				}
+				eventually(t, "Close", func() bool { return src.Closes() > 0 })
+				src.Check(t)
+			})
+		})
 	}
 }
 
@@ -969,41 +1062,4 @@ func peakMemory(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return kib << 10
-}
-
-// TestUnsentRestIsNotRead: a body that no attempt has sent whole can't have been
-// stored whole, so nothing more of it is read to find that out.
-func TestUnsentRestIsNotRead(t *testing.T) {
-	src := bodytest.NewStuck(100)
-	writes := 0
-	base := baseFunc(func(req *http.Request) (*http.Response, error) {
-		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"v2"`}}, Body: http.NoBody, Request: req}
-		if req.Method != http.MethodPut {
-			resp.Body = io.NopCloser(bytes.NewReader(bodytest.Pattern(200)))
-			return resp, nil
-		}
-		defer req.Body.Close()
-		switch writes++; writes {
-		case 1:
-			io.ReadFull(req.Body, make([]byte, 100))
-			return nil, io.ErrUnexpectedEOF
-		case 2:
-			resp.StatusCode = http.StatusPreconditionFailed
-		default:
-			resp.StatusCode = http.StatusNoContent
-		}
-		return resp, nil
-	})
-	req, _ := http.NewRequest(http.MethodPut, "http://example.test/doc", nil)
-	req.Header.Set("If-Match", `"v1"`)
-	req.Body, req.ContentLength = src, 200
-	within(t, 5*time.Second, func() {
-		got := sendVia(t, NewTransport(base, Resend, quick), req)
-		if want := "PUT failed, PUT 412, GET 200, PUT 204"; got.exchanges() != want {
-			t.Errorf("%s, want %s; %v", got.exchanges(), want, got.err)
-		}
-	})
-	if src.Hung() {
-		t.Error("the source was read on")
-	}
 }

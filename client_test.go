@@ -2,19 +2,43 @@ package ifmatch
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
+
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/bodytest"
 )
 
-const stale = `If-Match: "v1"`
-
-var (
-	longAgo    = "If-Unmodified-Since: Fri, 31 Dec 1999 00:00:00 GMT"
-	rebuilding = Rebuild(append1)
-)
+// TestContract runs the public suite, also where every refusal is sent again.
+func TestContract(t *testing.T) {
+	soon := WithTransientBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Millisecond) })
+	own := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+		if _, err := c.Current(ctx); err != nil {
+			return Decision{}, err
+		}
+		return c.Resend(), nil
+	})
+	for name, policy := range map[string]Policy{"Stop": Stop, "Resend": Resend, "own": own, "Unconditional": Unconditional} {
+		t.Run(name, func(t *testing.T) {
+			ifmatchtest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+				return NewTransport(base, policy, soon)
+			})
+		})
+	}
+	t.Run("two", func(t *testing.T) {
+		ifmatchtest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+			return NewTransport(NewTransport(base, Stop, soon), Resend, soon)
+		})
+	})
+}
 
 // TestRefusedWrite is the table of what follows a refusal.
 func TestRefusedWrite(t *testing.T) {
@@ -167,8 +191,8 @@ func TestRefusedWrite(t *testing.T) {
 	}
 }
 
-// TestPatch sends a merge patch again under the fresh tag.
-func TestPatch(t *testing.T) {
+// TestMergePatchIsSentAgain: under the fresh tag, and unchanged.
+func TestMergePatchIsSentAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		origin.Put("/doc", "application/json", []byte(`{"a":1}`))
 		req := newWrite(t, context.Background(), origin, http.MethodPatch, []string{stale})
@@ -181,4 +205,213 @@ func TestPatch(t *testing.T) {
 			t.Errorf("state %s", state)
 		}
 	})
+}
+
+// TestTwoTransports: retries don't multiply, yet Stop below leaves the refusal
+// to a policy above.
+func TestTwoTransports(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.CompetingWriter(0, nil))
+		lower := NewTransport(origin.Client().Transport, Resend)
+		got := sendVia(t, NewTransport(lower, Resend), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+		if got.summary() != "PUT 412, HEAD 200, PUT 412, HEAD 200, PUT 412, HEAD 200, PUT 412 | 412 | not applied, changed" || len(origin.Log()) != 7 {
+			t.Errorf("%d requests: %s", len(origin.Log()), got.summary())
+		}
+	})
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		lower := NewTransport(origin.Client().Transport, Stop)
+		got := sendVia(t, NewTransport(lower, Resend), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+		if got.summary() != "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote" {
+			t.Error(got.summary())
+		}
+	})
+}
+
+// TestUnconditionalBelowIsFinal: a write that was refused without a guard isn't sent again by a Transport above.
+func TestUnconditionalBelowIsFinal(t *testing.T) {
+	s := &scriptedBase{answers: []says{refuse()}}
+	req, _ := http.NewRequest("PUT", "http://example.test/", nil)
+	req.Header.Set("If-Match", `"v1"`)
+	if sendVia(t, NewTransport(NewTransport(s, Unconditional), Resend), req); len(s.got) != 2 {
+		t.Errorf("%d requests", len(s.got))
+	}
+}
+
+// TestZeroTransport uses http.DefaultTransport as found, and says so where that
+// would loop.
+func TestZeroTransport(t *testing.T) {
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	origin := ifmatchtest.NewServer()
+	defer origin.Close()
+	origin.Put("/doc", "text/plain", []byte("theirs"))
+
+	http.DefaultTransport = origin.Client().Transport
+	if got := sendVia(t, new(Transport), newWrite(t, t.Context(), origin, http.MethodPut, []string{`If-Match: "v9"`})); got.summary() != "PUT 412 | 412 | not applied, changed" {
+		t.Error(got.summary())
+	}
+	if got := sendVia(t, new(Transport), newWrite(t, WithOptions(t.Context(), OnConflict(Resend)), origin, http.MethodPut, []string{`If-Match: "v9"`})); got.outcome.Effect != EffectApplied {
+		t.Error(got.summary())
+	}
+	// In place of the default: taken at construction, so nothing loops.
+	http.DefaultTransport = NewTransport(nil, Resend)
+	resp, err := http.DefaultClient.Do(newWrite(t, t.Context(), origin, http.MethodPut, []string{`If-Match: "v9"`}))
+	if err != nil || resp.StatusCode != http.StatusNoContent {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+
+	for _, base := range []http.RoundTripper{new(Transport), nil} {
+		http.DefaultTransport = base
+		closed := 0
+		req := newWrite(t, t.Context(), origin, http.MethodPut, nil)
+		req.Body = closing{strings.NewReader("mine"), &closed}
+		if _, err := new(Transport).RoundTrip(req); err == nil || !strings.Contains(err.Error(), "NewTransport") || closed != 1 {
+			t.Errorf("base %v: error %v, body closed %d times", base, err, closed)
+		}
+		new(Transport).CloseIdleConnections()
+	}
+	http.DefaultTransport = nil
+	if _, err := NewClient(Stop).Get(origin.URL); err == nil {
+		t.Error("no error without any base")
+	}
+}
+
+// TestZeroTransportInTheDefault: a zero Transport that hides in
+// http.DefaultTransport ends with an error, not with the stack.
+func TestZeroTransportInTheDefault(t *testing.T) {
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	zero := new(Transport)
+	http.DefaultTransport = roundTripper(func(r *http.Request) (*http.Response, error) { return zero.RoundTrip(r) })
+	if resp, err := http.Get("http://127.0.0.1:1/"); err == nil || !errors.Is(err, errZeroTransport) {
+		t.Error(resp, err)
+	}
+}
+
+// TestBadRequests: they fail as they do with the base alone.
+func TestBadRequests(t *testing.T) {
+	origin := ifmatchtest.NewServer()
+	defer origin.Close()
+	for name, change := range map[string]func(*http.Request){
+		"nil URL":        func(r *http.Request) { r.URL = nil },
+		"invalid method": func(r *http.Request) { r.Method = "PU T" },
+		"nil header":     func(r *http.Request) { r.Header = nil },
+		"no host":        func(r *http.Request) { r.URL = &url.URL{Scheme: "http"} },
+		"bad field":      func(r *http.Request) { r.Header["If-Match"] = []string{"\n"} },
+	} {
+		closed := 0
+		req := newWrite(t, t.Context(), origin, http.MethodPut, []string{stale})
+		req.Body = closing{strings.NewReader("mine"), &closed}
+		change(req)
+		want, wantErr := origin.Client().Transport.RoundTrip(req.Clone(t.Context()))
+		got, err := NewTransport(origin.Client().Transport, Resend).RoundTrip(req)
+		if (want == nil) != (got == nil) || errorText(wantErr) != errorText(err) {
+			t.Errorf("%s: %v, %v without, %v, %v with the Transport", name, want, wantErr, got, err)
+		}
+		for _, resp := range []*http.Response{want, got} {
+			if resp != nil {
+				resp.Body.Close()
+			}
+		}
+		if closed != 2 {
+			t.Errorf("%s: body closed %d times in two calls", name, closed)
+		}
+	}
+	// A base that refuses even those must not make us panic.
+	req := &http.Request{Method: http.MethodPut, Header: http.Header{"If-Match": {`"v1"`}}}
+	if resp, err := NewTransport(refusing{}, Resend).RoundTrip(req); err == nil && resp.StatusCode != 412 {
+		t.Error(resp, err)
+	}
+}
+
+// TestUnsendable: what can't be sent fails as it does with the base alone, and
+// isn't repeated.
+func TestUnsendable(t *testing.T) {
+	origin := httptest.NewServer(http.NotFoundHandler())
+	defer origin.Close()
+	for name, change := range map[string]func(*http.Request){
+		"no URL":  func(r *http.Request) { r.URL = nil },
+		"no host": func(r *http.Request) { r.URL.Host = "" },
+	} {
+		send := func(rt http.RoundTripper) error {
+			req, _ := http.NewRequest(http.MethodPut, origin.URL, nil)
+			src := &bodytest.Source{R: strings.NewReader("mine")}
+			req.Body, req.ContentLength = src, 4
+			req.Header.Set("If-Match", `"v1"`)
+			change(req)
+			_, err := rt.RoundTrip(req)
+			src.Check(t)
+			return err
+		}
+		want, got := send(origin.Client().Transport), send(NewTransport(origin.Client().Transport, Resend))
+		if got == nil || got.Error() != want.Error() {
+			t.Errorf("%s: %v, without the Transport %v", name, got, want)
+		}
+	}
+}
+
+// TestBaseReturnsNothing: a base that returns neither response nor error is no panic.
+func TestBaseReturnsNothing(t *testing.T) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("PANIC %v", r)
+		}
+	}()
+	var o Outcome
+	req, _ := http.NewRequestWithContext(WithOutcome(context.Background(), &o), "PUT", "http://example.test/doc", nil)
+	NewTransport(roundTripper(func(*http.Request) (*http.Response, error) { return nil, nil }), Resend).RoundTrip(req)
+}
+
+// TestBaseReturnsNothingInTheEnd: neither a response nor an error for the repeated write is an error.
+func TestBaseReturnsNothingInTheEnd(t *testing.T) {
+	n := 0
+	base := roundTripper(func(q *http.Request) (*http.Response, error) {
+		if n++; n > 2 {
+			return nil, nil
+		}
+		return (&scriptedBase{answers: []says{{status: map[bool]int{true: 200, false: 412}[q.Method == "HEAD"], fields: []string{`Etag: "v2"`}}}}).RoundTrip(q)
+	})
+	req, _ := http.NewRequest("PUT", "http://example.test/", nil)
+	req.Header.Set("If-Match", `"v1"`)
+	if resp, err := NewTransport(base, Resend).RoundTrip(req); resp != nil || err == nil {
+		t.Error(resp, err)
+	}
+}
+
+// TestNoGoroutineStays: neither while the call waits nor after it.
+func TestNoGoroutineStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := refusing{}
+		rt := NewTransport(base, Resend, WithBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Second) }))
+		req, _ := http.NewRequest(http.MethodPut, "http://example.test/", strings.NewReader("x"))
+		req.Header.Set("If-Match", `"v1"`)
+		resp, err := rt.RoundTrip(req)
+		if err != nil || resp.StatusCode != 412 {
+			t.Fatal(resp, err)
+		}
+	}) // the bubble fails when a goroutine is left
+}
+
+// TestHeaderValuesAreNotShared: the caller's header values don't reach a base through a repeated write.
+func TestHeaderValuesAreNotShared(t *testing.T) {
+	backing := []string{`"v2"`, "spare"}
+	writes := 0
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method == "PUT" {
+			writes++
+		}
+		if writes == 2 {
+			r.Header["If-Match"][0] = "changed"
+		}
+		resp, err := refusing{}.RoundTrip(r)
+		resp.Header.Set("Etag", `"v2"`)
+		return resp, err
+	})
+	req, _ := http.NewRequest("PUT", "http://example.test/doc", strings.NewReader("x"))
+	req.Header["If-Match"] = backing[:1]
+	NewTransport(base, Resend).RoundTrip(req)
+	if backing[0] != `"v2"` {
+		t.Error("caller's slice reached the base of a repeated write:", backing)
+	}
 }

@@ -1,6 +1,8 @@
 package ifmatch
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestLast: how a call ends, by what is known when nothing follows its last answer.
 func TestLast(t *testing.T) {

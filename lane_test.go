@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,9 +115,86 @@ func TestWrongHandedTag(t *testing.T) {
 	})
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
+// TestFirstComeFirstServed is the order of the lane.
+func TestFirstComeFirstServed(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.Slow(0, 50*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale, fmt.Sprint("X-I: ", i)}))
+			})
+		}
+		all.Wait()
+		next := 0
+		for _, r := range origin.Log() {
+			if r.Applied {
+				if got := r.Header.Get("X-I"); got != fmt.Sprint(next) {
+					t.Errorf("writer %s was served as number %d", got, next)
+				}
+				next++
+			}
+		}
+	})
+}
 
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+// TestNoStarvation: writers that keep arriving don't keep out those that wait.
+func TestNoStarvation(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		var all sync.WaitGroup
+		start := time.Now()
+		for i := range 200 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * 6 * time.Millisecond) // more than the lane can take
+				got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+				if got.outcome.Effect != EffectApplied {
+					t.Error(got.summary(), got.outcome.Err)
+				}
+			})
+		}
+		all.Wait()
+		t.Logf("200 writers in %v", time.Since(start))
+	})
+}
+
+// TestManyLanes: different URLs don't wait for each other, and nothing stays.
+func TestManyLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waiting atomic.Int32
+		rt := NewTransport(refusing{}, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			waiting.Add(1)
+			time.Sleep(time.Second)
+			return Decision{}, nil
+		}))
+		start := time.Now()
+		var all sync.WaitGroup
+		for i := range 10000 {
+			all.Go(func() {
+				req, err := http.NewRequest(http.MethodPut, fmt.Sprintf("http://example.test/%d?q=%d", i, i%7), strings.NewReader("x"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("If-Match", `"v1"`)
+				if resp, err := rt.RoundTrip(req); err != nil || resp.StatusCode != 412 {
+					t.Error(resp, err)
+				}
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		if n := rt.lanes.Len(); n != 10000 || waiting.Load() != 10000 {
+			t.Errorf("%d lanes, %d policies running", n, waiting.Load())
+		}
+		all.Wait()
+		if took := time.Since(start); took != time.Second || rt.lanes.Len() != 0 {
+			t.Errorf("%v, %d lanes left", took, rt.lanes.Len())
+		}
+	})
+}
 
 // TestLeaseOfTheSlow: whoever is slow holds up the next for a second, not more,
 // and not only the first in the lane may be slow.
@@ -170,6 +249,33 @@ func TestLeaseOfTheSlow(t *testing.T) {
 	}
 }
 
+// TestLeaseOfLongRoundTrips: four of them where that is more than a second.
+func TestLeaseOfLongRoundTrips(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.NoETagAfterWrite(), ifmatchtest.Slow(0, 900*time.Millisecond))
+		rt := NewTransport(origin.Client().Transport, Resend)
+		for _, r := range crowd(t, rt, origin, 4, nil) {
+			if r.exchanges() != "PUT 412, HEAD 200, PUT 204" { // nobody raced
+				t.Error(r.summary(), r.outcome.Err)
+			}
+		}
+	})
+}
+
+// TestImposedWaitsExtendTheLease: waiting for Apache's second isn't slowness.
+func TestImposedWaitsExtendTheLease(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.WeakFor(time.Second))
+		rt := NewTransport(origin.Client().Transport, Resend, WithMaxElapsed(time.Hour))
+		results := crowd(t, rt, origin, 6, nil)
+		for _, r := range results {
+			if r.exchanges() != "PUT 412, HEAD 200, HEAD 200, PUT 204" {
+				t.Error(r.summary(), r.outcome.Err)
+			}
+		}
+	})
+}
+
 // TestSlowUpload: an upload under way holds nobody up beyond the lease.
 func TestSlowUpload(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
@@ -190,20 +296,6 @@ func TestSlowUpload(t *testing.T) {
 		}
 		if longest > 1100*time.Millisecond {
 			t.Errorf("the other took %v", longest)
-		}
-	})
-}
-
-// TestImposedWaitsExtendTheLease: waiting for Apache's second isn't slowness.
-func TestImposedWaitsExtendTheLease(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		origin.Inject(ifmatchtest.WeakFor(time.Second))
-		rt := NewTransport(origin.Client().Transport, Resend, WithMaxElapsed(time.Hour))
-		results := crowd(t, rt, origin, 6, nil)
-		for _, r := range results {
-			if r.exchanges() != "PUT 412, HEAD 200, HEAD 200, PUT 204" {
-				t.Error(r.summary(), r.outcome.Err)
-			}
 		}
 	})
 }
@@ -271,7 +363,7 @@ func TestCallersLock(t *testing.T) {
 	})
 }
 
-// TestCancelledWaiters leave the lane to those behind them.
+// TestCancelledWaiters: they leave the lane to those behind them.
 func TestCancelledWaiters(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		var calls atomic.Int32
@@ -334,96 +426,104 @@ func TestLaneAndLimits(t *testing.T) {
 	})
 }
 
-// TestManyLanes: different URLs don't wait for each other, and nothing stays.
-func TestManyLanes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var waiting atomic.Int32
-		rt := NewTransport(refusing{}, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
-			waiting.Add(1)
-			time.Sleep(time.Second)
-			return Decision{}, nil
-		}))
-		start := time.Now()
-		var all sync.WaitGroup
-		for i := range 10000 {
-			all.Go(func() {
-				req, err := http.NewRequest(http.MethodPut, fmt.Sprintf("http://example.test/%d?q=%d", i, i%7), strings.NewReader("x"))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				req.Header.Set("If-Match", `"v1"`)
-				if resp, err := rt.RoundTrip(req); err != nil || resp.StatusCode != 412 {
-					t.Error(resp, err)
-				}
-			})
-		}
-		time.Sleep(500 * time.Millisecond)
-		if n := rt.lanes.Len(); n != 10000 || waiting.Load() != 10000 {
-			t.Errorf("%d lanes, %d policies running", n, waiting.Load())
-		}
-		all.Wait()
-		if took := time.Since(start); took != time.Second || rt.lanes.Len() != 0 {
-			t.Errorf("%v, %d lanes left", took, rt.lanes.Len())
-		}
-	})
-}
-
-// TestNoStarvation: writers that keep arriving don't keep out those that wait.
-func TestNoStarvation(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+// TestManyUpdates: 64 goroutines with one client of ours lose nothing and nobody
+// gives up.
+func TestManyUpdates(t *testing.T) {
+	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		const n, each = 64, 5
 		origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
-		rt := NewTransport(origin.Client().Transport, Resend)
-		var all sync.WaitGroup
+		client := &http.Client{Transport: NewTransport(origin.Client().Transport, Stop)}
 		start := time.Now()
-		for i := range 200 {
-			all.Go(func() {
-				time.Sleep(time.Duration(i) * 6 * time.Millisecond) // more than the lane can take
-				got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
-				if got.outcome.Effect != EffectApplied {
-					t.Error(got.summary(), got.outcome.Err)
-				}
-			})
-		}
-		all.Wait()
-		t.Logf("200 writers in %v", time.Since(start))
-	})
-}
-
-// TestFirstComeFirstServed is the order of the lane.
-func TestFirstComeFirstServed(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		origin.Inject(ifmatchtest.Slow(0, 50*time.Millisecond))
-		rt := NewTransport(origin.Client().Transport, Resend)
 		var all sync.WaitGroup
-		for i := range 8 {
+		for range n {
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * time.Millisecond)
-				sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale, fmt.Sprint("X-I: ", i)}))
+				for range each {
+					if _, err := Update(context.Background(), client, url, addMarked); err != nil {
+						t.Error(err)
+					}
+				}
 			})
 		}
 		all.Wait()
-		next := 0
-		for _, r := range origin.Log() {
-			if r.Applied {
-				if got := r.Header.Get("X-I"); got != fmt.Sprint(next) {
-					t.Errorf("writer %s was served as number %d", got, next)
-				}
-				next++
-			}
+		got, err := Get[counter](context.Background(), client, url)
+		if err != nil || got.Value.N != n*each {
+			t.Errorf("%+v, %v", got.Value, err)
+		}
+		per := float64(len(origin.Log())) / (n * each)
+		t.Logf("%.2f requests per add, %v in all", per, time.Since(start))
+		if per > 4 {
+			t.Errorf("%.2f requests per add", per)
 		}
 	})
 }
 
-// TestLeaseOfLongRoundTrips: four of them where that is more than a second.
-func TestLeaseOfLongRoundTrips(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		origin.Inject(ifmatchtest.NoETagAfterWrite(), ifmatchtest.Slow(0, 900*time.Millisecond))
-		rt := NewTransport(origin.Client().Transport, Resend)
-		for _, r := range crowd(t, rt, origin, 4, nil) {
-			if r.exchanges() != "PUT 412, HEAD 200, PUT 204" { // nobody raced
-				t.Error(r.summary(), r.outcome.Err)
-			}
+// writesPerAdd counts the writes in the log for each add.
+func writesPerAdd(origin *ifmatchtest.Server, adds int) float64 {
+	writes := 0
+	for _, r := range origin.Log() {
+		if r.Method == http.MethodPut {
+			writes++
+		}
+	}
+	return float64(writes) / float64(adds)
+}
+
+// TestEightClients without a common lane: every add counts, nobody gives up.
+func TestEightClients(t *testing.T) {
+	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		const clients, each = 8, 20
+		origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
+		var all sync.WaitGroup
+		for range clients {
+			client := &http.Client{Transport: NewTransport(origin.Client().Transport, Stop)}
+			all.Go(func() {
+				for range each {
+					if _, err := Update(context.Background(), client, url, addOne); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		got, err := Get[counter](context.Background(), origin.Client(), url)
+		per := writesPerAdd(origin, clients*each)
+		t.Logf("%.2f writes per add", per)
+		if err != nil || got.Value.N != clients*each || per > 3 {
+			t.Errorf("%+v, %v: %.2f writes per add, at most 3", got.Value, err, per)
 		}
 	})
+}
+
+// TestEightProcesses does the same with processes of their own.
+func TestEightProcesses(t *testing.T) {
+	const processes, each = 8, 10
+	if url := os.Getenv("IFMATCH_ADD_TO"); url != "" {
+		for range each {
+			if _, err := Update(t.Context(), NewClient(Stop), url, addOne); err != nil {
+				t.Error(err)
+			}
+		}
+		return
+	}
+	origin := ifmatchtest.NewServer()
+	defer origin.Close()
+	origin.Put("/doc", "application/json", []byte(`{"n":0}`))
+	origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
+	var all sync.WaitGroup
+	for range processes {
+		all.Go(func() {
+			child := exec.Command(os.Args[0], "-test.run=^TestEightProcesses$")
+			child.Env = append(os.Environ(), "IFMATCH_ADD_TO="+origin.URL+"/doc")
+			if out, err := child.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	got, err := Get[counter](t.Context(), origin.Client(), origin.URL+"/doc")
+	per := writesPerAdd(origin, processes*each)
+	t.Logf("%.2f writes per add", per)
+	if err != nil || got.Value.N != processes*each || per > 3 {
+		t.Errorf("%+v, %v: %.2f writes per add, at most 3", got.Value, err, per)
+	}
 }

@@ -14,16 +14,6 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-func TestMergeError(t *testing.T) {
-	err := error(&MergeError{Pointers: []string{"", "/a~1b", "/c", "/d", "/e", "/f", "/g"}})
-	if want := `ifmatch: merge: changed on both sides: "", "/a~1b", "/c", "/d", "/e" and 2 more`; err.Error() != want {
-		t.Errorf("got %s", err)
-	}
-	if !errors.Is(err, ErrConflict) || errors.Is(err, ErrOutcomeUnknown) {
-		t.Error("it matches ErrConflict, and nothing else")
-	}
-}
-
 // putMine sends body under the tag of what was read.
 func putMine(t *testing.T, origin *ifmatchtest.Server, policy Policy, tag, body string, change func(*http.Request), opts ...Option) result {
 	t.Helper()
@@ -38,6 +28,18 @@ func putMine(t *testing.T, origin *ifmatchtest.Server, policy Policy, tag, body 
 	return sendVia(t, NewTransport(origin.Client().Transport, policy, opts...), req)
 }
 
+// TestMergeError: the text names the first five places, and the error is a conflict.
+func TestMergeError(t *testing.T) {
+	err := error(&MergeError{Pointers: []string{"", "/a~1b", "/c", "/d", "/e", "/f", "/g"}})
+	if want := `ifmatch: merge: changed on both sides: "", "/a~1b", "/c", "/d", "/e" and 2 more`; err.Error() != want {
+		t.Errorf("got %s", err)
+	}
+	if !errors.Is(err, ErrConflict) || errors.Is(err, ErrOutcomeUnknown) {
+		t.Error("it matches ErrConflict, and nothing else")
+	}
+}
+
+// TestMergeTwoWriters: changes of both sides at different places are in, and the text of theirs stays.
 func TestMergeTwoWriters(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		base := []byte(`{"title":"a","tags":[{"id":1}]}`)
@@ -55,6 +57,7 @@ func TestMergeTwoWriters(t *testing.T) {
 	})
 }
 
+// TestMergeOverlap: what both sides changed is named, and nothing is written.
 func TestMergeOverlap(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		tag := origin.Put("/doc", "application/json", []byte(`{"a":1,"b":1,"c":1}`))
@@ -74,8 +77,8 @@ func TestMergeOverlap(t *testing.T) {
 	})
 }
 
-// Each refusal merges from the caller's own base and body: what came from others
-// at the first one may change again.
+// TestMergeThreeWriters: each refusal merges from the caller's own base and body. What came from others at the first one
+// may change again.
 func TestMergeThreeWriters(t *testing.T) {
 	const base, mine = `{"a":1,"b":1,"c":1}`, `{"a":2,"b":1,"c":1}`
 	noGetBody := func(r *http.Request) { r.GetBody = nil }
@@ -114,7 +117,7 @@ func TestMergeThreeWriters(t *testing.T) {
 	}
 }
 
-// What can't be merged is an error, and nothing is sent.
+// TestMergeImpossible: what can't be merged is an error, and nothing is sent.
 func TestMergeImpossible(t *testing.T) {
 	gzipped := func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }
 	for name, test := range map[string]struct {
@@ -153,7 +156,7 @@ func TestMergeImpossible(t *testing.T) {
 	}
 }
 
-// A write that may have been applied isn't merged with itself.
+// TestMergeAmbiguous: a write that may have been applied isn't merged with itself.
 func TestMergeAmbiguous(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		tag := origin.Put("/doc", "application/json", []byte(`{"a":1}`))
@@ -183,8 +186,8 @@ func (h halfReader) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// A body that was refused early is read to its end for the merge. One whose
-// source hangs doesn't outlive the limits.
+// TestMergeUnreadBody: a body that was refused early is read to its end for the merge. One whose source hangs doesn't
+// outlive the limits.
 func TestMergeUnreadBody(t *testing.T) {
 	for _, hangs := range []bool{false, true} {
 		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {

@@ -3,9 +3,11 @@ package ifmatch
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,11 +18,6 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 )
-
-// clientOn is a client of ours for the origin.
-func clientOn(origin *ifmatchtest.Server, opts ...Option) *http.Client {
-	return &http.Client{Transport: NewTransport(origin.Client().Transport, Stop, opts...)}
-}
 
 // answeringWith answers writes with a status, a field and a long body.
 func answeringWith(n, status, size int) ifmatchtest.Fault {
@@ -363,217 +360,91 @@ func TestUpdateTimeout(t *testing.T) {
 	}
 }
 
-// TestUpdateTooLarge: a state that is too large is not edited.
-func TestUpdateTooLarge(t *testing.T) {
-	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-		ran := false
-		_, err := Update(t.Context(), origin.Client(), url, func(c *counter) error { ran = true; return nil }, WithMaxRepresentation(6))
-		if !errors.Is(err, ErrTooLarge) || ran {
-			t.Errorf("%v; edit ran: %v", err, ran)
+// TestUnparsableURLs: no part of a password is in the error.
+func TestUnparsableURLs(t *testing.T) {
+	for _, url := range []string{"http://user:s3cret@host:bad/doc", "http://user:s3cret@ho st/doc", "http://user:s3cret@[::1/doc", "http://user:s3cret@host/%zz", "http://user:s3cret@host/\x7f", "ftp://user:s3cret@host/doc"} {
+		_, err := Get[counter](context.Background(), nil, url)
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: %v", url, err)
 		}
-		if got, err := Get[counter](t.Context(), origin.Client(), url, WithMaxRepresentation(7)); err != nil || got.Value.N != 1 {
-			t.Errorf("as large as the limit: %+v, %v", got.Value, err)
-		}
-		if _, err := NewResource[counter](origin.Client(), url, WithMaxRepresentation(6)).Update(t.Context(), addOne); !errors.Is(err, ErrTooLarge) {
-			t.Errorf("Resource: %v", err)
-		}
-	})
+	}
 }
 
-// TestUpdateWithoutValidator: without a tag no write is sent, and never one with
-// an empty If-Match.
-func TestUpdateWithoutValidator(t *testing.T) {
-	for name, fields := range map[string][]string{
-		"none":       nil,
-		"empty":      {"ETag: "},
-		"two":        {`ETag: "a"`, `ETag: "b"`},
-		"no quotes":  {"ETag: v1"},
-		"only weak/": {`ETag: W/`},
-		"a space":    {`ETag: "a b"`},
-		"date only":  {"Last-Modified: Fri, 31 Dec 1999 00:00:00 GMT"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-				origin.Inject(ifmatchtest.Reply(0, func(w http.ResponseWriter, r *http.Request) {
-					for _, field := range fields {
-						name, value, _ := strings.Cut(field, ": ")
-						w.Header().Add(name, value)
-					}
-					w.Write([]byte(`{"n":1}`))
-				}).On("GET"))
-				for _, opts := range []UpdateOptions{nil, {WithPatch()}, {CreateIfAbsent()}} {
-					if _, err := Update(t.Context(), origin.Client(), url, addOne, opts); !errors.Is(err, ErrNoValidator) {
-						t.Errorf("error %v", err)
-					}
-					if _, err := NewResource[counter](origin.Client(), url, opts).Update(t.Context(), addOne); !errors.Is(err, ErrNoValidator) {
-						t.Errorf("Resource: error %v", err)
-					}
-				}
-				if writesOf(origin) > 0 {
-					t.Errorf("requests %s", requests(origin))
-				}
-			})
-		})
-	}
-	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-		// The answer to a write needs none, and the next write reads first.
-		origin.Inject(ifmatchtest.NoETagAfterWrite())
-		for i := range 3 {
-			got, err := Update(t.Context(), origin.Client(), url, addOne)
-			if err != nil || got.Validators != (Validators{}) || got.Value.N != i+2 {
-				t.Errorf("%+v, %v", got, err)
+// TestUpdateKeepsSecrets: neither the password nor the query of a URL is in an
+// error of Get, Update and Resource.
+func TestUpdateKeepsSecrets(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		dead := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.Body != nil {
+				req.Body.Close()
 			}
-		}
-		r := NewResource[counter](origin.Client(), url)
-		for i := range 3 {
-			if got, err := r.Update(t.Context(), addOne); err != nil || got.Validators != (Validators{}) || got.Value.N != i+5 {
-				t.Errorf("Resource: %+v, %v", got, err)
+			return nil, io.ErrUnexpectedEOF
+		})}
+		once := WithTransientRetry(nil)
+		answering := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.Method != http.MethodGet {
+				return dead.Transport.RoundTrip(req)
 			}
-		}
-		for _, r := range origin.Log() {
-			if tag, sent := r.Header["If-Match"]; r.Method == http.MethodPut && (!sent || len(tag) != 1 || tag[0] == "") {
-				t.Errorf("PUT with If-Match %q", tag)
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"v1"`}}, Request: req,
+				Body: io.NopCloser(strings.NewReader(`{"n":1}`)), ContentLength: 7,
+			}, nil
+		})}
+		for _, url := range []string{
+			"http://hushuser:hushpass@example.com/%zz?sig=hushsig",
+			"http://hushuser:hushpass@example.com/doc?sig=hushsig",
+		} {
+			_, getErr := Get[counter](t.Context(), dead, url, once)
+			_, updateErr := Update(t.Context(), answering, url, addOne, once)
+			_, sharedErr := NewResource[counter](answering, url, once).Update(t.Context(), addOne)
+			for what, err := range map[string]error{"Get": getErr, "Update": updateErr, "Resource": sharedErr} {
+				if err == nil || strings.Contains(err.Error(), "hush") {
+					t.Errorf("%s: %v", what, err)
+				}
+				if !strings.Contains(url, "%zz") && !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("%s: %v is not the error of the base", what, err)
+				}
 			}
 		}
 	})
 }
 
-// TestUpdateWeakTag: a tag that is only weak goes back byte for byte.
-func TestUpdateWeakTag(t *testing.T) {
-	for name, test := range map[string]struct {
-		faults []ifmatchtest.Fault
-		want   string // If-Match of the writes
-		cause  Cause  // of the end; CauseNone: none
-	}{
-		"compared weakly":       {[]ifmatchtest.Fault{ifmatchtest.WeakTags()}, `W/"v1"`, CauseNone},
-		"weakly, a rival":       {[]ifmatchtest.Fault{ifmatchtest.WeakTags(), ifmatchtest.CompetingWriter(1, addFour)}, `W/"v1" W/"v2"`, CauseNone},
-		"compared strongly":     {[]ifmatchtest.Fault{ifmatchtest.WeakTagsStrict()}, `W/"v1" W/"v1"`, CauseWeakValidator},
-		"Apache's first second": {[]ifmatchtest.Fault{ifmatchtest.WeakFor(time.Second)}, `W/"v1" "v1"`, CauseNone},
-	} {
-		t.Run(name, func(t *testing.T) {
-			withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-				origin.Inject(test.faults...)
-				_, err := Update(t.Context(), origin.Client(), url, addOne)
-				var sent []string
-				for _, r := range origin.Log() {
-					if r.Method == http.MethodPut {
-						sent = append(sent, r.Header["If-Match"]...)
-					}
-				}
-				if got := strings.Join(sent, " "); got != test.want {
-					t.Errorf("If-Match %s, want %s: %s", got, test.want, requests(origin))
-				}
-				var conflict *ConflictError
-				switch {
-				case test.cause == CauseNone && err == nil:
-				case test.cause != CauseNone && errors.As(err, &conflict) && conflict.Outcome.Cause == test.cause && stateOf(origin) == `{"n":1}`:
-				default:
-					t.Errorf("error %v: %s", err, stateOf(origin))
-				}
-			})
-		})
-	}
-}
-
-// unmarked leaves the mark out of its JSON.
-type unmarked struct {
-	N int
-	Marks
-}
-
-func (u unmarked) MarshalJSON() ([]byte, error) { return json.Marshal(map[string]int{"n": u.N}) }
-
-// nullable can set a member to null.
-type nullable struct {
-	N    *int           `json:"n"`
-	Deep map[string]any `json:"deep,omitempty"`
-}
-
-// TestUpdateImpossible: what can't be sent as it is meant is an error, and
-// nothing is sent.
-func TestUpdateImpossible(t *testing.T) {
-	other := WithMarker(func(*counter, string) {}, func(*counter, string) Mark { return MarkFound })
-	forgets := WithMarker(func(*counter, string) {}, func(*counter, string) Mark { return MarkAbsent })
-	nilFind := WithMarker[counter](func(*counter, string) {}, nil)
-	setNull := func(n *nullable) error { n.N = nil; return nil }
-	deepNull := func(n *nullable) error { n.Deep["a"] = nil; return nil }
-	for name, update := range map[string]func(ctx context.Context, c *http.Client, url string) error{
-		"the mark is dropped": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, url, func(u *unmarked) error { u.N++; return nil })
-			return err
-		},
-		"the mark is dropped, created": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, strings.TrimSuffix(url, "doc")+"new", func(u *unmarked) error { u.N++; return nil }, CreateIfAbsent())
-			return err
-		},
-		"the mark is dropped, Resource": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := NewResource[unmarked](c, url).Update(ctx, func(u *unmarked) error { u.N++; return nil })
-			return err
-		},
-		"the mark is not found again": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, url, addOne, forgets)
-			return err
-		},
-		"a marker for another type": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, url, addMarked, other)
-			return err
-		},
-		"a marker for another type, Get": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Get[nullable](ctx, c, url, other)
-			return err
-		},
-		"a marker for another type, Resource": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := NewResource[markedCounter](c, url, other).Update(ctx, addMarked)
-			return err
-		},
-		"half a marker": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, url, addOne, nilFind)
-			return err
-		},
-		"a patch with null": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, url, setNull, WithPatch())
-			return err
-		},
-		"a patch with null within": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, url, deepNull, WithPatch())
-			return err
-		},
-		"a patch with null, Resource": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := NewResource[nullable](c, url, WithPatch()).Update(ctx, setNull)
-			return err
-		},
-		"no edit": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update[counter](ctx, c, url, nil)
-			return err
-		},
-		"no edit, Resource": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := NewResource[counter](c, url).Update(ctx, nil)
-			return err
-		},
-		"not a URL": func(ctx context.Context, c *http.Client, url string) error {
-			_, err := Update(ctx, c, ":", addOne)
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			withDocument(t, `{"n":1,"deep":{"a":1}}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-				if err := update(t.Context(), origin.Client(), url); err == nil {
-					t.Error("no error")
-				}
-				if _, _, made := origin.State("/new"); made || writesOf(origin) > 0 || stateOf(origin) != `{"n":1,"deep":{"a":1}}` {
-					t.Errorf("requests %s: %s", requests(origin), stateOf(origin))
-				}
-			})
-		})
-	}
-	// What was null before may stay, and a PUT may set it.
-	withDocument(t, `{"n":1,"deep":{"a":null}}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-		two := 2
-		if _, err := Update(t.Context(), origin.Client(), url, func(n *nullable) error { n.N = &two; return nil }, WithPatch()); err != nil {
-			t.Error(err)
+// TestSecretsInErrors: what the caller's URL, a Location and a client below hold
+// is in no error.
+func TestSecretsInErrors(t *testing.T) {
+	check := func(what string, err error) {
+		t.Helper()
+		if err == nil || strings.Contains(fmt.Sprint(err), "s3c") {
+			t.Errorf("%s: %v", what, err)
 		}
-		if _, err := Update(t.Context(), origin.Client(), url, setNull); err != nil || stateOf(origin) != `{"deep":{"a":null},"n":null}` && stateOf(origin) != `{"n":null,"deep":{"a":null}}` {
-			t.Errorf("%v: %s", err, stateOf(origin))
+	}
+	for _, bad := range []string{
+		"http://user:s3c/ret@host/", "http://user:s3cret#x@host/", "http://user:s3c?ret@host/", "http://user:%s3cret@host/",
+		"http://user:s3cret@host/\n", "http://[user:s3cret@host/?sig=s3c",
+	} {
+		_, err := Get[counter](t.Context(), nil, bad)
+		check(bad, err)
+	}
+	for _, at := range []string{"http://[::1/?sig=s3cret", "http://%zz/?sig=s3cret", "http://host:x/?sig=s3cret", "foo://h/?sig=s3cret"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", at)
+			w.WriteHeader(http.StatusFound)
+		}))
+		_, err := Get[counter](t.Context(), server.Client(), server.URL)
+		check(at, err)
+		server.Close()
+	}
+	below := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })}
+	c := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := below.Get(req.URL.String())
+		if err != nil {
+			err = fmt.Errorf("below: %w", err)
 		}
-	})
+		return resp, err
+	})}
+	_, err := Get[counter](t.Context(), c, "http://u:s3cret@h.test/doc?sig=s3cret")
+	check("a client below", err)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), `below: Get "http://h.test/doc?sig=…"`) {
+		t.Error(err)
+	}
 }

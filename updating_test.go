@@ -13,6 +13,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 )
 
+type cancelKey struct{}
+
 // fakeStore is a store in memory. It treats the first drafts as a script says, and
 // accepts the others.
 type fakeStore struct {
@@ -22,29 +24,6 @@ type fakeStore struct {
 	format edit.Format[markedCounter]
 	log    []string
 }
-
-// treatment is what becomes of one draft.
-type treatment struct {
-	stored  bool // it is performed
-	answer  string
-	rival   string        // what somebody else writes then; "gone": they delete
-	inDoubt bool          // of a refusal: an earlier attempt may have been performed
-	stale   string        // of a refusal: the state, with the validator that was refused
-	takes   time.Duration // before the answer
-	cancel  bool          // the caller gives up before the answer
-}
-
-var (
-	lost     = treatment{answer: "lost"}
-	lostLate = treatment{answer: "lost", stored: true}
-	refused  = treatment{answer: "refused", rival: `{"n":40,"_ifmatch":["r"]}`}
-	exists   = treatment{answer: "exists", rival: `{"n":40,"_ifmatch":["r"]}`}
-	status   = treatment{answer: "status"}
-
-	createdAndDeleted = treatment{answer: "exists", rival: "gone"}
-)
-
-func (t treatment) with(change func(*treatment)) treatment { change(&t); return t }
 
 func (f *fakeStore) state(text string) *state[markedCounter] {
 	if text == "" {
@@ -145,8 +124,6 @@ func (f *fakeStore) refuse(ctx context.Context, w *submission[markedCounter], no
 	return got, false, &ConflictError{}
 }
 
-type cancelKey struct{}
-
 // roundsOf is one Update.
 type roundsOf struct {
 	text     string // the document; none: there is none, and Update may create it
@@ -164,10 +141,49 @@ type roundsOf struct {
 	cause  Cause
 }
 
-const (
-	docOfRounds = `{"n":1,"_ifmatch":["x"]}`
-	wiped       = `{"n":7,"_ifmatch":["y"]}`
-)
+// updater is the Update of a row, on a store.
+func (row roundsOf) updater(f *fakeStore) *updater[markedCounter] {
+	u := &updater[markedCounter]{store: f, create: row.text == "", mark: new(edit.Mark[markedCounter]), attempts: 16, elapsed: defaultMaxElapsed}
+	if !row.unmarked {
+		u.mark = edit.NewMark(edit.Marker[markedCounter]{IDs: markList[markedCounter]})
+	}
+	if row.attempts > 0 {
+		u.attempts = row.attempts
+	}
+	change := row.edit
+	if change == nil {
+		change = addMarked
+	}
+	u.make = func(s *state[markedCounter], inDoubt bool) (*edit.Draft[markedCounter], error) {
+		f.stale, row.stale = row.stale, ""
+		return f.format.Draft(&s.Document, u.mark, change)
+	}
+	return u
+}
+
+func (row roundsOf) run(t *testing.T) {
+	f := &fakeStore{text: row.text, script: row.script, format: edit.Format[markedCounter]{Codec: jsonCodec{}, JSON: true}}
+	var kept *state[markedCounter]
+	if row.kept != "" {
+		kept = f.state(row.kept)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	got, err := row.updater(f).run(context.WithValue(ctx, cancelKey{}, cancel), kept)
+	checkUpdateError(t, err, row.err)
+	var stored counter
+	if f.text != "" && f.text != "broken" {
+		stored.N = f.state(f.text).Value.N
+	}
+	log, o := strings.Join(f.log, " "), got.Outcome
+	if log != row.log || stored.N != row.n || err == nil && got.Value.N != row.n {
+		t.Errorf("%s, n is %d, and %d in the snapshot; want %s, %d", log, stored.N, got.Value.N, row.log, row.n)
+	}
+	writes := len(f.log) - strings.Count(log, "read")
+	if o.Effect != row.effect || o.Cause != row.cause || o.Attempts != writes {
+		t.Errorf("%v, %v, %d attempts; want %v, %v, %d", o.Effect, o.Cause, o.Attempts, row.effect, row.cause, writes)
+	}
+}
 
 func upTo5(c *markedCounter) error {
 	if c.N < 5 {
@@ -268,53 +284,9 @@ func everyRounds() map[string]roundsOf {
 	}
 }
 
-// updater is the Update of a row, on a store.
-func (row roundsOf) updater(f *fakeStore) *updater[markedCounter] {
-	u := &updater[markedCounter]{store: f, create: row.text == "", mark: new(edit.Mark[markedCounter]), attempts: 16, elapsed: defaultMaxElapsed}
-	if !row.unmarked {
-		u.mark = edit.NewMark(edit.Marker[markedCounter]{IDs: markList[markedCounter]})
-	}
-	if row.attempts > 0 {
-		u.attempts = row.attempts
-	}
-	change := row.edit
-	if change == nil {
-		change = addMarked
-	}
-	u.make = func(s *state[markedCounter], inDoubt bool) (*edit.Draft[markedCounter], error) {
-		f.stale, row.stale = row.stale, ""
-		return f.format.Draft(&s.Document, u.mark, change)
-	}
-	return u
-}
-
 // TestRounds: what an Update does with the answers to its writes, and how it ends.
 func TestRounds(t *testing.T) {
 	for name, row := range everyRounds() {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, row.run) })
-	}
-}
-
-func (row roundsOf) run(t *testing.T) {
-	f := &fakeStore{text: row.text, script: row.script, format: edit.Format[markedCounter]{Codec: jsonCodec{}, JSON: true}}
-	var kept *state[markedCounter]
-	if row.kept != "" {
-		kept = f.state(row.kept)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	got, err := row.updater(f).run(context.WithValue(ctx, cancelKey{}, cancel), kept)
-	checkUpdateError(t, err, row.err)
-	var stored counter
-	if f.text != "" && f.text != "broken" {
-		stored.N = f.state(f.text).Value.N
-	}
-	log, o := strings.Join(f.log, " "), got.Outcome
-	if log != row.log || stored.N != row.n || err == nil && got.Value.N != row.n {
-		t.Errorf("%s, n is %d, and %d in the snapshot; want %s, %d", log, stored.N, got.Value.N, row.log, row.n)
-	}
-	writes := len(f.log) - strings.Count(log, "read")
-	if o.Effect != row.effect || o.Cause != row.cause || o.Attempts != writes {
-		t.Errorf("%v, %v, %d attempts; want %v, %v, %d", o.Effect, o.Cause, o.Attempts, row.effect, row.cause, writes)
 	}
 }

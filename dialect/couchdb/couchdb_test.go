@@ -271,3 +271,37 @@ func TestUnreplayable(t *testing.T) {
 		t.Errorf("got %s, %v, %q", resp.Status, out.Cause, o.Log())
 	}
 }
+
+type serving func(*http.Request, string) (int, string)
+
+func (f serving) RoundTrip(req *http.Request) (*http.Response, error) {
+	var b []byte
+	if req.Body != nil {
+		b, _ = io.ReadAll(req.Body)
+		req.Body.Close()
+	}
+	st, text := f(req, string(b))
+	return &http.Response{StatusCode: st, Header: http.Header{}, ContentLength: int64(len(text)), Body: io.NopCloser(strings.NewReader(text)), Request: req}, nil
+}
+
+// TestMergeWithRevInQuery: the revision is no edit, also where the base has it and the body has not.
+func TestMergeWithRevInQuery(t *testing.T) {
+	var log []string
+	r := serving(func(req *http.Request, body string) (int, string) {
+		log = append(log, req.Method+" "+req.URL.RequestURI()+" "+body)
+		switch {
+		case req.Method == "GET":
+			return 200, `{"_id":"d","_rev":"2-b","a":1,"b":2}`
+		case req.URL.Query().Get("rev") == "2-b":
+			return 201, `{}`
+		}
+		return 409, `{"error":"conflict"}`
+	})
+	base := []byte(`{"_id":"d","_rev":"1-a","a":1,"b":1}`)
+	tr := ifmatch.NewTransport(r, ifmatch.MergeJSON(base), ifmatch.WithDialect(Dialect()))
+	req, _ := http.NewRequest("PUT", "https://couch.example/db/d?rev=1-a", strings.NewReader(`{"a":9,"b":1}`))
+	resp, err := tr.RoundTrip(req)
+	if err != nil || resp.StatusCode != 201 {
+		t.Errorf("%v %q", err, log)
+	}
+}
