@@ -55,14 +55,13 @@ type call struct {
 
 // sent is the last write, as it went out.
 type sent struct {
-	write          *http.Request // at first the caller's own, or a copy of it
-	guard          guard         // of write
-	payload        replay.Body   // of write
-	basis          basis
-	sameAgain      bool   // write is what was refused before, since the refresh gave the same validator
-	underHandedTag bool   // write carries a tag that was handed over in the lane
-	expects        bool   // Expect: 100-continue on it is ours
-	writeID        string // in dialect.WriteIDField of each write; empty: none
+	write     *http.Request // at first the caller's own, or a copy of it
+	guard     guard         // of write
+	payload   replay.Body   // of write
+	basis     basis
+	sameAgain bool   // write is what was refused before, since the refresh gave the same validator
+	expects   bool   // Expect: 100-continue on it is ours
+	writeID   string // in dialect.WriteIDField of each write; empty: none
 }
 
 // basis says what a write was made from.

@@ -81,20 +81,15 @@ func (c *call) decideOn(resp *http.Response) ending {
 	return c.canSend(c.refused.conflict)
 }
 
-// decision returns what the policy decides on a refusal, or how the call ends without
-// one.
+// decision returns what follows a refusal, or how the call ends without it.
 func (c *call) decision(resp *http.Response) (Decision, ending) {
 	c.noteRefusal(resp)
 	end := c.judge(resp)
 	g := c.sent.guard
 	c.traceRefused(g, resp.StatusCode)
 	seen := c.recalls(g)
-	switch {
-	case c.doubt.first != nil:
-	case c.traits.stops && !seen && c.sent.writeID == "":
-		return Decision{}, orElse(end, because(c.refused.cause, ErrConflict)) // nobody looks at it
-	case c.refused.cause == CauseUnattributed && g.kind == guardNone && c.sent.basis == ofCaller:
-		return Decision{}, end // it isn't about a precondition at all
+	if c.passesThrough(g, seen) {
+		return Decision{}, orElse(end, because(c.refused.cause, ErrConflict))
 	}
 	c.refused.keep(c)
 	if !end.ends() {
@@ -103,11 +98,29 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 	if !end.ends() {
 		end = c.enterLane()
 	}
-	conflict := c.newConflict(g)
-	c.refused.conflict = conflict
-	if c.bearsWriteID(conflict) {
+	c.refused.conflict = c.newConflict(g)
+	if c.bearsWriteID(c.refused.conflict) {
 		return Decision{}, ending{kind: endApplied}
 	}
+	return c.decideConflict(seen, end)
+}
+
+// passesThrough reports whether nobody looks at a refusal: the caller gets it untouched.
+func (c *call) passesThrough(g guard, seen bool) bool {
+	switch {
+	case c.doubt.first != nil:
+		return false // it may speak of the call's own write
+	case c.traits.stops && !seen && c.sent.writeID == "":
+		return true // the policy wants nothing to be asked
+	}
+	// It isn't about a precondition at all.
+	return c.refused.cause == CauseUnattributed && g.kind == guardNone && c.sent.basis == ofCaller
+}
+
+// decideConflict decides what follows a refusal that was kept. seen says that the flow of
+// the call has seen the state that guarded the write; end is why nothing can follow.
+func (c *call) decideConflict(seen bool, end ending) (Decision, ending) {
+	conflict := c.refused.conflict
 	if seen && !end.ends() {
 		var decision Decision
 		if decision, end = c.resolveSeen(conflict); decision.kind == decideSeen {
@@ -240,53 +253,17 @@ func (c *call) canSend(conflict *Conflict) ending {
 
 var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
 
-// fixedKey reports whether the next write has no Idempotency-Key of its own where the
-// refused one had one: the server may replay the stored refusal.
-func fixedKey(refused, next http.Header) bool {
-	for _, name := range semantics.IdempotencyKeys {
-		old := field.Lines(refused, name)
-		fresh := field.Lines(next, name)
-		if old != nil && (fresh == nil || slices.Equal(old, fresh)) {
-			return true
-		}
-	}
-	return false
-}
-
 // nextWrite builds the write that was decided for.
 func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
-	d := conflict.decision
 	if end := c.inTime(); end.ends() {
 		return nil, end
 	}
 	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone && c.doubt.first == nil {
 		c.refused.cause = learnt
 	}
-	header := conflict.Header()
 	next := c.again()
-	next.Header = header
-	become := c.sent.next()
-	become.sameAgain = conflict.refresh.Unchanged && d.kind != decideUnconditional
-	made := false
-	switch {
-	case d.kind == decideUnconditional:
-		dropPreconditions(header)
-		next.URL = dropPlaced(header, next.URL, conflict.guard.placed)
-		become.basis = ofNothing
-	case become.sameAgain && become.payload.Replayable() && !c.traits.update:
-		next.Header = sameHeader(c.sent.write.Header, header)
-	case d.kind == decideReplace:
-		become.payload, made = replay.From(d.body), true
-		replay.DropDescription(next, c.sent.write.Header)
-		conflict.rewrite(header)
-		become.basis = ofState
-	case d.kind == decideSeen:
-		conflict.rewrite(header)
-		become.basis, c.seen.Tag = ofSeenState, conflict.refresh.Fresh.ETag
-	default:
-		conflict.rewrite(header)
-		become.basis = ofFreshTag
-	}
+	next.Header = conflict.Header()
+	become, made := c.derive(next, conflict)
 	var err error
 	if become.basis != ofNothing && (!become.sameAgain || made) { // a new body has no version yet
 		become.payload, err = c.putVersions(next, become.payload, conflict)
@@ -299,6 +276,34 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 	}
 	c.sent.become(become)
 	return next, ending{}
+}
+
+// derive makes of next, a copy of the last write, what was decided, and returns what it is
+// then. made says that its body is a new one.
+func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made bool) {
+	d := conflict.decision
+	become = c.sent.next()
+	become.sameAgain = conflict.refresh.Unchanged && d.kind != decideUnconditional
+	switch {
+	case d.kind == decideUnconditional:
+		dropPreconditions(next.Header)
+		next.URL = dropPlaced(next.Header, next.URL, conflict.guard.placed)
+		become.basis = ofNothing
+	case become.sameAgain && become.payload.Replayable() && !c.traits.update:
+		next.Header = sameHeader(c.sent.write.Header, next.Header)
+	case d.kind == decideReplace:
+		become.payload, made = replay.From(d.body), true
+		replay.DropDescription(next, c.sent.write.Header)
+		conflict.rewrite(next.Header)
+		become.basis = ofState
+	case d.kind == decideSeen:
+		conflict.rewrite(next.Header)
+		become.basis, c.seen.Tag = ofSeenState, conflict.refresh.Fresh.ETag
+	default:
+		conflict.rewrite(next.Header)
+		become.basis = ofFreshTag
+	}
+	return become, made
 }
 
 // sameHeader is the header of a write that is sent once more as it was refused; only an

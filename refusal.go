@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
@@ -123,4 +124,17 @@ func signedAbove(req *http.Request) string {
 		}
 	}
 	return ""
+}
+
+// fixedKey reports whether the next write has no Idempotency-Key of its own where the
+// refused one had one: the server may replay the stored refusal.
+func fixedKey(refused, next http.Header) bool {
+	for _, name := range semantics.IdempotencyKeys {
+		old := field.Lines(refused, name)
+		fresh := field.Lines(next, name)
+		if old != nil && (fresh == nil || slices.Equal(old, fresh)) {
+			return true
+		}
+	}
+	return false
 }
