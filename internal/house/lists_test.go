@@ -1,0 +1,54 @@
+package house
+
+// floors are the packages from the root down: each may import those below it. A
+// package that imports nothing of the module, and isn't imported, needs no place.
+var floors = []string{
+	".",
+	"internal/rounds",
+	"internal/commit",
+	"internal/edit",
+	"internal/memory",
+	"internal/refresh",
+	"internal/guard",
+	"internal/doubt",
+	"internal/lane",
+	"internal/replay",
+	"internal/drain",
+	"dialect",
+	"internal/jsonedit",
+	"internal/pace",
+	"internal/hosts",
+	"internal/semantics",
+	"internal/redact",
+	"internal/etag",
+	"internal/field",
+	"internal/bodytest",
+}
+
+// forTests are packages that only tests import: they may know the root.
+var forTests = []string{
+	"dialect/internal/origin",
+	"dialect/internal/storetest",
+}
+
+// longFiles are longer than maxLines or maxCode.
+var longFiles = []string{}
+
+// longFunctions are longer than maxFunction.
+var longFunctions = []string{
+	". settings.over",
+	"dialect/gcs toMetadata",
+	"dialect/internal/origin Writers",
+	"examples/counter run",
+	"examples/createorupdate run",
+	"examples/merge run",
+	"examples/queue run",
+	"ifmatchtest contractBodyClosedOnce",
+	"ifmatchtest contractCancel",
+	"ifmatchtest contractCredentialsStay",
+	"ifmatchtest contractMixed",
+	"ifmatchtest contractResponseFields",
+	"ifmatchtest contractTrailers",
+	"ifmatchtest performance.read",
+	"internal/nethttptest main",
+}
