@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,7 +159,7 @@ func TestPanickingApply(t *testing.T) {
 // TestWatch: a write is cancelled as soon as nobody waits for it, and not before.
 func TestWatch(t *testing.T) {
 	bubble(t, func(t *testing.T, doc *number) {
-		cancelled := time.Duration(0)
+		var cancelled atomic.Int64 // how long the last write took until then
 		doc.fate = func(b *Batch[int, answer]) Written {
 			start := time.Now()
 			ctx, cancel := context.WithCancel(context.Background())
@@ -168,7 +169,7 @@ func TestWatch(t *testing.T) {
 			doc.draft(b, false)
 			select {
 			case <-ctx.Done():
-				cancelled = time.Since(start)
+				cancelled.Store(int64(time.Since(start)))
 			case <-time.After(time.Minute):
 			}
 			return WrittenNone
@@ -184,17 +185,17 @@ func TestWatch(t *testing.T) {
 		all.start(func() { doc.Do(in(7*time.Second), add(1)) })
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if cancelled != roundTrip {
+		if cancelled := time.Duration(cancelled.Load()); cancelled != roundTrip {
 			t.Errorf("the first write was cancelled after %v", cancelled)
 		}
 		all.Wait()
 		synctest.Wait()
-		if cancelled != 6*time.Second {
+		if cancelled := time.Duration(cancelled.Load()); cancelled != 6*time.Second {
 			t.Errorf("the second write was cancelled after %v", cancelled)
 		}
 		all.do(t, doc, answer{n: 0}, add(1))
 		all.Wait()
-		if cancelled != 6*time.Second {
+		if cancelled := time.Duration(cancelled.Load()); cancelled != 6*time.Second {
 			t.Errorf("a write that was waited for was cancelled after %v", cancelled)
 		}
 	})
