@@ -84,7 +84,7 @@ func (c *call) startDeadline() {
 // startClock starts the limits, where the answer at hand isn't the last one.
 func (c *call) startClock() {
 	c.startDeadline()
-	c.told.handled = true
+	c.told.handle()
 }
 
 // attemptsLeft are the attempts that may still end in a refusal.

@@ -79,17 +79,16 @@ const (
 func (b basis) blind() bool { return b == ofFreshTag || b == ofNothing }
 
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
-	c := &call{settings: t.effective(), transport: t, base: base, req: req}
+	c := &call{settings: t.effective(), transport: t, base: base, req: req, told: newTold(s)}
 	c.sent.write, c.sent.payload = req, replay.Of(req)
-	c.told.outcome.Exchanges = make([]Exchange, 0, 3)
 	if s != nil {
 		set := s.settings.over(*c.settings)
-		c.settings, c.told.result = &set, s.outcome
+		c.settings = &set
 	}
 	c.traits = traitsOf(c.policy)
 	c.dialect = c.dialectFor(req.URL, &t.rfc9110)
-	if c.doubt.first = leftOpen(req); c.doubt.first != nil {
-		c.told.handled = true
+	if c.doubt.takeOver(req) {
+		c.told.handle()
 	}
 	return c
 }
@@ -120,6 +119,9 @@ func (s *sent) newWriteID() string {
 	return s.writeID
 }
 
+// noteExpect notes whether Expect: 100-continue on the write is ours.
+func (s *sent) noteExpect(ours bool) { s.expects = ours }
+
 // release lets go of what a call holds, on every path.
 func (c *call) release() {
 	c.turn.Leave()
@@ -130,7 +132,7 @@ func (c *call) release() {
 func (c *call) send(write *http.Request) (*http.Response, error) {
 	c.sent.write = write
 	if !semantics.Safe(write.Method) {
-		c.told.outcome.Attempts++
+		c.told.countWrite()
 	}
 	return c.exchange(write)
 }
@@ -210,7 +212,7 @@ func (c *call) enterLane() ending {
 
 // takeHandedTag returns the tag that the writer before got for its write, where this one
 // may try it before it asks. The tag is offered once.
-func (c *call) takeHandedTag(g guard, needState bool) string {
+func (c *call) takeHandedTag(g *guard, needState bool) string {
 	if c.doubt.first != nil {
 		return ""
 	}
@@ -224,7 +226,7 @@ func (c *call) takeHandedTag(g guard, needState bool) string {
 
 // mayTry reports whether the tag that was handed over is one that this call's own refresh
 // might have given.
-func (c *call) mayTry(handed lane.Handed, g guard) bool {
+func (c *call) mayTry(handed lane.Handed, g *guard) bool {
 	if handed.Tag == "" || g.names(handed.Tag) {
 		return false
 	}

@@ -90,7 +90,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	c := t.newCall(base, req, s)
-	c.told.outcome.Attempts = 1
+	c.told.countWrite()
 	c.record(req, resp, err, 0)
 	return c.run(resp, err)
 }

@@ -98,7 +98,7 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 	if !end.ends() {
 		end = c.enterLane()
 	}
-	c.refused.conflict = c.newConflict(g)
+	c.refused.conflict = c.newConflict()
 	if c.bearsWriteID(c.refused.conflict) {
 		return Decision{}, ending{kind: endApplied}
 	}
@@ -320,11 +320,11 @@ func sameHeader(refused, chosen http.Header) http.Header {
 }
 
 // newConflict describes the refusal to the policy.
-func (c *call) newConflict(g guard) *Conflict {
+func (c *call) newConflict() *Conflict {
 	conflict := &Conflict{
 		Attempt:   c.told.outcome.Attempts,
 		Ambiguous: c.doubt.open(),
-		call:      c, guard: g,
+		call:      c, guard: &c.sent.guard,
 	}
 	if !c.traits.fixed { // such a policy looks at neither
 		conflict.describe()

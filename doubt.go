@@ -51,6 +51,13 @@ func (c *call) noteDoubt(resp *http.Response, err error) {
 	}
 }
 
+// takeOver takes over what an earlier hop of the same http.Client call left open, and
+// reports whether there was anything.
+func (d *doubts) takeOver(req *http.Request) bool {
+	d.first = leftOpen(req)
+	return d.first != nil
+}
+
 // keepFirst keeps the body of the answer in doubt, since the call may have to end with
 // it.
 func (d *doubts) keepFirst(resp *http.Response, kept *drain.Kept) {

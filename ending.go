@@ -108,7 +108,7 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	case c.doubt.first != nil && semantics.Safe(c.sent.write.Method):
 		err = c.firstError() // a redirect made a GET of the write
 	case c.sent.basis.blind():
-		c.told.outcome.Overwrote = true
+		c.told.overwrote()
 	case c.sent.basis == ofSeenState, c.sent.sameAgain && c.sent.basis == ofCaller:
 		cause = CauseFalseConflict
 	}
@@ -200,7 +200,9 @@ func (c *call) endInterrupted(why error) (*http.Response, error) {
 // endApplied ends the call with the response to a write that was found to have been
 // applied by an earlier attempt: 204 with the current validators.
 func (c *call) endApplied() (*http.Response, error) {
-	c.told.outcome.Overwrote = c.doubt.first != nil && c.doubt.first.blind
+	if c.doubt.first != nil && c.doubt.first.blind {
+		c.told.overwrote()
+	}
 	resp := &http.Response{
 		Status: "204 No Content", StatusCode: http.StatusNoContent,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

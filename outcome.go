@@ -162,6 +162,24 @@ type told struct {
 	handled bool            // the first answer wasn't the last
 }
 
+// newTold returns what a call with this scope, which may be nil, has told: nothing.
+func newTold(s *scope) told {
+	t := told{outcome: Outcome{Exchanges: make([]Exchange, 0, 3)}}
+	if s != nil {
+		t.result = s.outcome
+	}
+	return t
+}
+
+// countWrite counts a write that is sent.
+func (t *told) countWrite() { t.outcome.Attempts++ }
+
+// handle notes that the first answer isn't the last.
+func (t *told) handle() { t.handled = true }
+
+// overwrote notes that a state was replaced which the caller had not seen.
+func (t *told) overwrote() { t.outcome.Overwrote = true }
+
 // add records an exchange, and what was waited before it.
 func (t *told) add(e Exchange) {
 	e.Wait, t.waited = t.waited, 0

@@ -122,7 +122,7 @@ func (c *call) first(p plan) *http.Request {
 	if p.writeID {
 		field.Set(first.Header, c.dialect.WriteIDField, c.sent.newWriteID())
 	}
-	c.sent.expects = p.expects
+	c.sent.noteExpect(p.expects)
 	return first
 }
 
@@ -142,6 +142,6 @@ func (c *call) withoutExpect(resp *http.Response) (*http.Request, ending) {
 	}
 	next.Header = field.Clone(c.sent.write.Header)
 	field.Drop(next.Header, "Expect")
-	c.sent.expects = false
+	c.sent.noteExpect(false)
 	return next, ending{}
 }

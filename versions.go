@@ -108,7 +108,7 @@ func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
 
 // asksBody reports whether the version is in the body of a refresh's answer, so
 // that HEAD can't say.
-func (c *call) asksBody(g guard) bool {
+func (c *call) asksBody(g *guard) bool {
 	for _, p := range g.placed {
 		if p.Current.Where() == dialect.Body {
 			return true
