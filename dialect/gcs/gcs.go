@@ -155,40 +155,46 @@ func toMetadata(req *http.Request) (*http.Request, error) {
 	}
 	kept, media := []string{"alt", "userProject", "key", "quotaUser", "access_token"}, false
 	segments := strings.Split(path, "/") // the bucket, "o", the name, and what is done
-	of := func(i int) string {
-		if i < len(segments) {
-			return segments[i]
-		}
-		return ""
-	}
-	switch action := of(3); {
+	switch action := at(segments, 3); {
 	case strings.HasSuffix(before, "/upload"):
 		name := req.URL.Query().Get("name")
 		if name == "" {
 			return nil, errors.New("the upload has no name in its query")
 		}
 		before = strings.TrimSuffix(strings.TrimSuffix(before, "/upload"), "/resumable")
-		segments = []string{of(0), "o", url.PathEscape(name)}
+		segments = []string{segments[0], "o", url.PathEscape(name)}
 		kept, media = kept[1:], req.Method == http.MethodGet
 	case action == "rewriteTo" || action == "copyTo":
 		segments = segments[min(5, len(segments)):]
 	case action == "moveTo":
-		segments = []string{of(0), "o", of(5)}
+		segments = []string{segments[0], "o", at(segments, 5)}
 	case action == "compose" || action == "restore":
 		segments = segments[:3]
 	default:
 		kept = append(kept, "generation")
 	}
-	escaped := before + "/storage/v1/b/" + strings.Join(segments, "/")
+	query := keep(req.URL.RawQuery, kept...)
+	if media {
+		query = strings.TrimSuffix("alt=media&"+query, "&")
+	}
+	return toPath(req, before+"/storage/v1/b/"+strings.Join(segments, "/"), query)
+}
+
+// at returns a segment of a path, empty where there are fewer.
+func at(segments []string, i int) string {
+	if i < len(segments) {
+		return segments[i]
+	}
+	return ""
+}
+
+// toPath makes a refresh a GET of an escaped path with a query.
+func toPath(req *http.Request, escaped, query string) (*http.Request, error) {
 	plain, err := url.PathUnescape(escaped)
 	if err != nil {
 		return nil, err
 	}
-	req.URL.Path, req.URL.RawPath = plain, escaped
-	req.Method, req.URL.RawQuery = http.MethodGet, keep(req.URL.RawQuery, kept...)
-	if media {
-		req.URL.RawQuery = strings.TrimSuffix("alt=media&"+req.URL.RawQuery, "&")
-	}
+	req.Method, req.URL.Path, req.URL.RawPath, req.URL.RawQuery = http.MethodGet, plain, escaped, query
 	return req, nil
 }
 
