@@ -11,6 +11,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/memory"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -39,10 +40,10 @@ type call struct {
 	*settings // shared with the Transport where the call has none of its own
 	transport *Transport
 	base      http.RoundTripper
-	req       *http.Request    // the caller's; never modified
-	dialect   *preparedDialect // never nil
-	traits    traits           // of the policy
-	seen      memory.Seen      // what this flow saw under the write's tag; zero without Remember
+	req       *http.Request  // the caller's; never modified
+	dialect   *guard.Dialect // never nil
+	traits    traits         // of the policy
+	seen      memory.Seen    // what this flow saw under the write's tag; zero without Remember
 
 	sent    sent    // call.go: the last write
 	refused refusal // conflict.go: the last refusal
@@ -56,7 +57,7 @@ type call struct {
 // sent is the last write, as it went out.
 type sent struct {
 	write     *http.Request // at first the caller's own, or a copy of it
-	guard     guard         // of write
+	guard     guard.Guard   // of write
 	payload   replay.Body   // of write
 	basis     basis
 	sameAgain bool   // write is what was refused before, since the refresh gave the same validator
@@ -105,12 +106,12 @@ func (s *sent) become(next sent) {
 }
 
 // foundInBody takes note of a precondition that was found in the body of the write.
-func (s *sent) foundInBody(g guard) { s.guard = g }
+func (s *sent) foundInBody(g guard.Guard) { s.guard = g }
 
 // placeFirst notes where a version goes, where the server demands one and the write has
 // none.
-func (s *sent) placeFirst(d *preparedDialect) {
-	s.guard.placed = d.firstPlace(s.write, !s.payload.Empty())
+func (s *sent) placeFirst(d *guard.Dialect) {
+	s.guard.Versions = d.FirstPlaces(s.write, !s.payload.Empty())
 }
 
 // newWriteID gives the write an id, and returns it.
@@ -152,8 +153,8 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 func (c *call) record(req *http.Request, resp *http.Response, err error, took time.Duration) {
 	e := Exchange{Method: req.Method, URL: c.told.publicURL(req.URL), Err: redact.Brief(err), Duration: took}
 	if !semantics.Safe(req.Method) {
-		c.sent.guard = c.dialect.guardOf(req)
-		e.Sent = c.sent.guard.sent()
+		c.sent.guard = c.dialect.Of(req)
+		e.Sent = Validators(c.sent.guard.Sent())
 	}
 	if e.Method == "" {
 		e.Method = http.MethodGet
@@ -201,7 +202,7 @@ func (c *call) enterLane() ending {
 	if c.turn.Turn != (lane.Turn{}) {
 		return ending{}
 	}
-	target := lane.TargetOf(dropPlaced(nil, c.sent.write.URL, c.sent.guard.placed))
+	target := lane.TargetOf(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
 	var end ending
 	c.turn.Turn, _ = c.transport.lanes.Enter(c.req.Context(), target, func(wake <-chan struct{}, d time.Duration) error {
 		end = c.await(wake, d)
@@ -212,7 +213,7 @@ func (c *call) enterLane() ending {
 
 // takeHandedTag returns the tag that the writer before got for its write, where this one
 // may try it before it asks. The tag is offered once.
-func (c *call) takeHandedTag(g *guard, needState bool) string {
+func (c *call) takeHandedTag(g *guard.Guard, needState bool) string {
 	if c.doubt.first != nil {
 		return ""
 	}
@@ -226,11 +227,11 @@ func (c *call) takeHandedTag(g *guard, needState bool) string {
 
 // mayTry reports whether the tag that was handed over is one that this call's own refresh
 // might have given.
-func (c *call) mayTry(handed lane.Handed, g *guard) bool {
-	if handed.Tag == "" || g.names(handed.Tag) {
+func (c *call) mayTry(handed lane.Handed, g *guard.Guard) bool {
+	if handed.Tag == "" || g.Names(handed.Tag) {
 		return false
 	}
-	if g.kind != guardTags || g.placed != nil || g.date != "" {
+	if g.Kind != guard.Tags || g.Versions != nil || g.Date != "" {
 		return false // it needs more than a tag
 	}
 	return c.traits.lastWriterWins && *c.refreshRequest == nil && sameRefresh(handed.Write, c.sent.write)
@@ -272,7 +273,7 @@ func (c *call) handOver(resp *http.Response) {
 	}
 	var handed lane.Handed
 	v := etag.Of(resp.Header)
-	if c.sent.guard.placed == nil && c.sent.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
+	if c.sent.guard.Versions == nil && c.sent.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
 		handed = lane.Handed{Tag: v.ETag, Write: c.sent.write}
 	}
 	c.turn.HandOver(handed)

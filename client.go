@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -30,7 +31,7 @@ type Transport struct {
 	settings *settings         // nil: defaults
 	budget   pace.Budget       // of repeats after failures, for all calls
 	lanes    lane.Lanes        // of writers that lost a race
-	rfc9110  preparedDialect   // of requests for which no option has another; never changed
+	rfc9110  guard.Dialect     // of requests for which no option has another; never changed
 }
 
 // NewClient returns an *http.Client whose Transport is
@@ -71,8 +72,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	s := scopeOf(req.Context())
 	d := t.dialectFor(req, s)
-	if d.err != nil {
-		return nil, refuseDialect(d.err, req, s)
+	if d.Err != nil {
+		return nil, refuseDialect(&dialectError{d.Err}, req, s)
 	}
 	if s != nil && s.flow != nil {
 		return t.remembered(base, req, s)
@@ -183,7 +184,7 @@ func (c *call) end(resp *http.Response, err error, how ending) (*http.Response, 
 }
 
 // isFinal reports whether an answer to the first attempt is the last one.
-func isFinal(req *http.Request, resp *http.Response, err error, d *preparedDialect) bool {
+func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect) bool {
 	switch {
 	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
 		return true // neither a refusal nor a failure
@@ -192,11 +193,11 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *preparedDiale
 	case err == nil && mayRefuse(req, resp, d):
 		return false
 	}
-	return !guardedWrite(req, d, false) // nothing else is repeated without an option
+	return !d.Guards(req, false) // nothing else is repeated without an option
 }
 
 // dialectFor returns the dialect of a call.
-func (t *Transport) dialectFor(req *http.Request, s *scope) *preparedDialect {
+func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 	d := &t.rfc9110
 	if t.settings != nil {
 		d = t.settings.dialectFor(req.URL, d)

@@ -10,6 +10,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -85,7 +86,7 @@ func (c *call) decideOn(resp *http.Response) ending {
 func (c *call) decision(resp *http.Response) (Decision, ending) {
 	c.noteRefusal(resp)
 	end := c.judge(resp)
-	g := c.sent.guard
+	g := &c.sent.guard
 	c.traceRefused(g, resp.StatusCode)
 	seen := c.recalls(g)
 	if c.passesThrough(g, seen) {
@@ -106,7 +107,7 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 }
 
 // passesThrough reports whether nobody looks at a refusal: the caller gets it untouched.
-func (c *call) passesThrough(g guard, seen bool) bool {
+func (c *call) passesThrough(g *guard.Guard, seen bool) bool {
 	switch {
 	case c.doubt.first != nil:
 		return false // it may speak of the call's own write
@@ -114,7 +115,7 @@ func (c *call) passesThrough(g guard, seen bool) bool {
 		return true // the policy wants nothing to be asked
 	}
 	// It isn't about a precondition at all.
-	return c.refused.cause == CauseUnattributed && g.kind == guardNone && c.sent.basis == ofCaller
+	return c.refused.cause == CauseUnattributed && g.Kind == guard.None && c.sent.basis == ofCaller
 }
 
 // decideConflict decides what follows a refusal that was kept. seen says that the flow of
@@ -154,20 +155,20 @@ func orElse(e, other ending) ending {
 // judge reads why the write was refused. An ending says that there is nothing for a
 // policy to handle.
 func (c *call) judge(resp *http.Response) ending {
-	if c.sent.payload.Copied() && c.dialect.inBody(c.sent.write) {
+	if c.sent.payload.Copied() && c.dialect.LooksIntoBody(c.sent.write) {
 		c.refused.keep(c) // base may go on sending until it is closed
 	}
 	unread := c.readGuard()
-	g := c.sent.guard
-	cause, why := c.causeOf(g, resp)
+	g := &c.sent.guard
+	cause, why := c.causeOf(g, resp.StatusCode)
 	if unread != nil {
 		why = unread
-		if errors.Is(unread, ErrNotReplayable) && (cause == CauseUnattributed || g.placed != nil) {
+		if errors.Is(unread, ErrNotReplayable) && (cause == CauseUnattributed || g.Versions != nil) {
 			cause = CauseNotReplayable
 		}
 	}
 	c.refused.cause = cause
-	if g.kind == guardNone && cause == CausePreconditionRequired {
+	if g.Kind == guard.None && cause == CausePreconditionRequired {
 		c.sent.placeFirst(c.dialect)
 	}
 	if why != nil {
@@ -197,14 +198,14 @@ func (c *call) decide(conflict *Conflict) (Decision, ending) {
 }
 
 // whyStop returns the ending of a refusal which shows that nothing sent again can help.
-func (c *call) whyStop(g guard) ending {
-	scheme := signedAbove(c.req)
+func (c *call) whyStop(g *guard.Guard) ending {
+	scheme := guard.SignedAbove(c.req)
 	switch {
 	case scheme != "":
 		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
 	case c.sent.sameAgain:
 		return because(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
-	case c.sent.basis != ofCaller && c.sent.basis != ofNothing && g.kind == guardDate:
+	case c.sent.basis != ofCaller && c.sent.basis != ofNothing && g.Kind == guard.Date:
 		return because(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
 	case c.exhausted():
 		return because(CauseNone, ErrAttempts)
@@ -213,11 +214,11 @@ func (c *call) whyStop(g guard) ending {
 }
 
 // persistentCause is why a validator is refused that the refresh confirmed.
-func persistentCause(g guard) Cause {
-	if g.date != "" {
+func persistentCause(g *guard.Guard) Cause {
+	if g.Date != "" {
 		return CauseStaleDate
 	}
-	for _, tag := range g.tags {
+	for _, tag := range g.Tags {
 		if etag.Weak(tag) {
 			return CauseWeakValidator
 		}
@@ -235,7 +236,7 @@ func (c *call) canSend(conflict *Conflict) ending {
 	switch {
 	case d.kind == decideApplied:
 		return ending{kind: endApplied}
-	case d.kind == decideStop, d.kind == decideUnconditional && conflict.guard.inBodyOrNone():
+	case d.kind == decideStop, d.kind == decideUnconditional && !c.sent.guard.Droppable():
 		return because(CauseNone, ErrConflict)
 	}
 	if err := c.sent.payload.Reason(); err != nil && d.kind != decideReplace {
@@ -266,7 +267,7 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 	become, made := c.derive(next, conflict)
 	var err error
 	if become.basis != ofNothing && (!become.sameAgain || made) { // a new body has no version yet
-		become.payload, err = c.putVersions(next, become.payload, conflict)
+		become.payload, err = c.putVersions(next, become.payload, conflict.refresh.versions)
 	}
 	if err == nil {
 		err = become.payload.Put(next, c.awaitDone)
@@ -286,8 +287,8 @@ func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made
 	become.sameAgain = conflict.refresh.Unchanged && d.kind != decideUnconditional
 	switch {
 	case d.kind == decideUnconditional:
-		dropPreconditions(next.Header)
-		next.URL = dropPlaced(next.Header, next.URL, conflict.guard.placed)
+		guard.Drop(next.Header)
+		next.URL = guard.DropVersions(next.Header, next.URL, c.sent.guard.Versions)
 		become.basis = ofNothing
 	case become.sameAgain && become.payload.Replayable() && !c.traits.update:
 		next.Header = sameHeader(c.sent.write.Header, next.Header)
@@ -324,7 +325,7 @@ func (c *call) newConflict() *Conflict {
 	conflict := &Conflict{
 		Attempt:   c.told.outcome.Attempts,
 		Ambiguous: c.doubt.open(),
-		call:      c, guard: &c.sent.guard,
+		call:      c,
 	}
 	if !c.traits.fixed { // such a policy looks at neither
 		conflict.describe()

@@ -3,76 +3,134 @@ package ifmatch
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// preparedDialect is a Dialect that was looked at once. What the Dialect leaves
-// unset stays so, and is as in RFC 9110: so the zero preparedDialect is RFC 9110.
-type preparedDialect struct {
-	dialect.Dialect
-	tokens []dialect.Token // those that aren't as in RFC 9110
-	body   bool            // a write may carry one in its body
-	err    error
-}
+// WithDialect sets the dialect of all requests, whatever was set before.
+func WithDialect(d dialect.Dialect) Option { return WithDialects(map[string]dialect.Dialect{"*": d}) }
 
-// prepareDialect looks at a Dialect.
-func prepareDialect(d dialect.Dialect) *preparedDialect {
-	switch {
-	case d.Name == "" && d.Tokens == nil && d.Judge == nil:
-		d.Name = dialect.RFC9110().Name
-	case d.Name == "":
-		d.Name = "without a name"
-	}
-	d.WriteIDField = http.CanonicalHeaderKey(d.WriteIDField)
-	made := &preparedDialect{Dialect: d}
-	if err := d.Check(); err != nil {
-		made.err = &dialectError{fmt.Errorf("ifmatch: %w", err)}
-	}
-	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
-	for _, t := range d.Tokens {
-		if !t.Tag {
-			made.tokens = append(made.tokens, t)
-			made.body = made.body || t.Sent.Where() == dialect.Body
+// WithDialects sets the dialect by the host of a request's URL: "api.example.com"
+// for one host on any port, "127.0.0.1:8080" for one with its port,
+// "*.blob.core.windows.net" for all hosts below a domain, "*" for all others. The
+// most specific one counts. An internationalized name is matched as the URL has
+// it. Requests to other hosts have what was set before, or dialect.RFC9110.
+//
+// An invalid Dialect makes each call that it is for return an error that says
+// why, and nothing is sent.
+func WithDialects(byHost map[string]dialect.Dialect) Option {
+	layer := new(hosts.Table[*guard.Dialect])
+	var invalid *guard.Dialect
+	for host, d := range byHost {
+		made := guard.Prepare(d)
+		if !layer.Set(host, made) {
+			made.Err = fmt.Errorf("ifmatch: WithDialects: %q is no host: want \"api.example.com\", one with its port, \"*.example.com\" or \"*\"", strings.ToLower(host))
+			invalid = made
 		}
 	}
-	return made
-}
-
-// refusesWith reports whether a status may refuse a write.
-func (d *preparedDialect) refusesWith(status int) bool {
-	if d.Statuses == nil {
-		return status == http.StatusPreconditionFailed || status == http.StatusPreconditionRequired
+	if invalid != nil {
+		layer.Set("*", invalid)
 	}
-	return slices.Contains(d.Statuses, status)
+	return optionFunc(func(s *settings) { s.dialects = append([]*hosts.Table[*guard.Dialect]{layer}, s.dialects...) })
 }
 
-// versionOnly reports whether a refresh of the write doesn't have the state that
-// it replaces.
-func (d *preparedDialect) versionOnly(write *http.Request) bool {
-	if d.VersionOnly == nil {
-		return false
+// dialectFor returns the dialect of a request, otherwise where none is set for it.
+func (s *settings) dialectFor(u *url.URL, otherwise *guard.Dialect) *guard.Dialect {
+	if u == nil {
+		return otherwise
 	}
-	request := *write
-	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
-	return d.VersionOnly(&request)
-}
-
-// errVersionOnly is why a state can't be had.
-func (d *preparedDialect) errVersionOnly() error {
-	return fmt.Errorf("dialect %s: the refresh of such a write has its version, but not the state that it replaces", d.Name)
-}
-
-// inBody reports whether the body of a write may carry a version.
-func (d *preparedDialect) inBody(req *http.Request) bool {
-	if !d.body || semantics.Safe(req.Method) {
-		return false
+	for _, layer := range s.dialects {
+		if d, ok := layer.Of(u); ok {
+			return d
+		}
 	}
-	return slices.ContainsFunc(d.tokens, func(t dialect.Token) bool { return t.Sent.Where() == dialect.Body && isFor(t, req) })
+	return otherwise
 }
 
-// isFor reports whether a write may carry the version here.
-func isFor(t dialect.Token, req *http.Request) bool { return t.For == nil || t.For(req) }
+// causesOfVerdicts are the causes of what a dialect says of an answer. Where there
+// is CauseNone, the guard of the write has the cause.
+var causesOfVerdicts = [...]Cause{
+	dialect.KindConflict: CauseChanged,
+	dialect.KindRequired: CausePreconditionRequired,
+	dialect.KindExpired:  CauseTokenExpired,
+	dialect.KindExists:   CauseExists,
+	dialect.KindGone:     CauseGone,
+	dialect.KindChanged:  CauseChanged,
+	dialect.KindLocked:   CauseLocked,
+	dialect.KindStops:    CauseUnattributed,
+}
+
+// causesOfRefusals are the causes of what the guard of a write says of a refusal.
+var causesOfRefusals = [...]Cause{
+	guard.ReasonUnattributed: CauseUnattributed,
+	guard.ReasonChanged:      CauseChanged,
+	guard.ReasonExists:       CauseExists,
+	guard.ReasonGone:         CauseGone,
+	guard.ReasonRequired:     CausePreconditionRequired,
+	guard.ReasonConflicting:  CauseConflictingPreconditions,
+	guard.ReasonLocked:       CauseLocked,
+}
+
+// verdictOn asks the dialect what an answer means. What it reads of the body is
+// put back.
+func (c *call) verdictOn(resp *http.Response) dialect.Verdict {
+	request := c.sent.write.Clone(c.req.Context())
+	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
+	body := func() []byte { return slices.Clone(drain.Peek(resp)) }
+	return c.dialect.Judge(dialect.NewAnswer(request, resp.StatusCode, field.Clone(resp.Header), body))
+}
+
+// causeOf reads from the exchange why the write was refused. An error says that there is
+// nothing for a policy to handle.
+func (c *call) causeOf(g *guard.Guard, status int) (Cause, error) {
+	verdict := c.refused.verdict.Kind()
+	switch {
+	case stops(c.refused.verdict):
+		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, c.refused.verdict.Reason())
+	case verdict == dialect.KindRequired:
+		status = http.StatusPreconditionRequired
+	case verdict == dialect.KindConflict || verdict == dialect.KindExpired:
+		status = http.StatusPreconditionFailed
+	}
+	reason, why := guard.Judge(g, status)
+	if cause := causesOfVerdicts[verdict]; why == nil && cause != CauseNone {
+		return cause, nil
+	}
+	return causesOfRefusals[reason], why
+}
+
+// stops reports whether nothing is sent after a verdict: no fresh version cures
+// the refusal.
+func stops(v dialect.Verdict) bool {
+	switch v.Kind() {
+	case dialect.KindExists, dialect.KindGone, dialect.KindChanged, dialect.KindLocked, dialect.KindStops:
+		return true
+	}
+	return false
+}
+
+// dialectError is the error of a call that was never sent, since its dialect can't
+// work. A Transport above doesn't repeat it.
+type dialectError struct{ error }
+
+func (e *dialectError) Unwrap() error { return e.error }
+
+// misplaced returns the error of an Update that doesn't know of the dialect down
+// here: its version stands where the API doesn't look.
+func (c *call) misplaced() error {
+	if !c.traits.update || semantics.Safe(c.req.Method) {
+		return nil
+	}
+	if g := c.dialect.Of(c.req); c.dialect.Misplaces(&g) {
+		return &dialectError{fmt.Errorf("ifmatch: dialect %s is that of a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
+	}
+	return nil
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -124,7 +125,7 @@ func TestDialectHosts(t *testing.T) {
 		var s settings
 		WithDialects(map[string]dialect.Dialect{test.key: inField}).apply(&s)
 		u := httptest.NewRequest(http.MethodGet, test.url, nil).URL
-		rfc9110 := new(preparedDialect)
+		rfc9110 := new(guard.Dialect)
 		if d := s.dialectFor(u, rfc9110); (d != rfc9110) != test.found {
 			t.Errorf("%s for %s: %v", test.key, test.url, d != rfc9110)
 		}
@@ -162,7 +163,7 @@ func TestHostsThatAreTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := s.dialectFor(u, new(preparedDialect)); d.Name != "mine" {
+		if d := s.dialectFor(u, new(guard.Dialect)); d.Name != "mine" {
 			t.Errorf("%s: not found by %q", test[1], test[0])
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -25,7 +26,7 @@ type document[T any] struct {
 	format edit.Format[T]
 	marker edit.Marker[T]
 
-	rfc9110 preparedDialect // where no option has another; never changed
+	rfc9110 guard.Dialect // where no option has another; never changed
 }
 
 func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
@@ -74,8 +75,8 @@ func clientOf(c *http.Client) *http.Client {
 type state[T any] struct {
 	Validators
 	edit.Document[T]
-	header http.Header
-	placed []placed // the version, where a dialect has another than RFC 9110
+	header   http.Header
+	versions []guard.Version // the version, where a dialect has another than RFC 9110
 
 	unversioned error // why there is none, where the dialect wants one
 }
@@ -118,21 +119,21 @@ func (d *document[T]) effective(ctx context.Context) settings {
 }
 
 // dialect returns the dialect of the document.
-func (d *document[T]) dialect(ctx context.Context) *preparedDialect {
+func (d *document[T]) dialect(ctx context.Context) *guard.Dialect {
 	set := d.effective(ctx)
 	return set.dialectFor(d.target, &d.rfc9110)
 }
 
 // methodAndType returns the method and the media type of a write.
-func (d *document[T]) methodAndType(dialect *preparedDialect, absent bool) (method, contentType string) {
+func (d *document[T]) methodAndType(dialect *guard.Dialect, absent bool) (method, contentType string) {
 	if d.set.patch && !absent {
-		return http.MethodPatch, dialect.mergePatch()
+		return http.MethodPatch, dialect.PatchType()
 	}
 	return http.MethodPut, d.set.codec.ContentType()
 }
 
 // sample is a write as far as a dialect looks at it to know where its version is.
-func (d *document[T]) sample(dialect *preparedDialect, absent bool) *http.Request {
+func (d *document[T]) sample(dialect *guard.Dialect, absent bool) *http.Request {
 	method, contentType := d.methodAndType(dialect, absent)
 	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
 }
@@ -167,7 +168,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
 	}
-	s, err := d.decode(dialect.validators(resp.Header, body), resp.Header, body)
+	s, err := d.decode(Validators(dialect.Validators(resp.Header, body)), resp.Header, body)
 	if err != nil {
 		return nil, err
 	}
@@ -177,17 +178,17 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 
 // readRequest returns the request of a read, as the dialect and WithRefreshRequest
 // change it.
-func (d *document[T]) readRequest(ctx context.Context, dialect *preparedDialect, change requestFunc) (*http.Request, error) {
+func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, change requestFunc) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Accept", d.set.codec.ContentType())
 	refresh.PastCaches(req.Header)
-	if dialect.versionOnly(d.sample(dialect, false)) {
-		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.errVersionOnly())
+	if dialect.HidesState(d.sample(dialect, false)) {
+		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.ErrHidden())
 	}
-	if signedAbove(req) != "" {
+	if guard.SignedAbove(req) != "" {
 		dialect = &d.rfc9110 // another URL would break the signature
 	}
 	return changeRefresh(req, dialect, change, true)
@@ -211,21 +212,17 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 }
 
 // readVersions takes the version from where the dialect has it.
-func (d *document[T]) readVersions(s *state[T], dialect *preparedDialect) {
-	places := dialect.firstPlace(d.sample(dialect, false), true)
+func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
+	places := dialect.FirstPlaces(d.sample(dialect, false), true)
 	if places == nil {
 		return
 	}
-	versions, err := currentVersions(places, s.header, s.Text)
+	versions, err := guard.Current(places, s.header, s.Text)
 	if err != nil {
 		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
 		return
 	}
-	for i := range places {
-		places[i].value = versions[i]
-	}
-	learnKinds(places, s.header, s.Text)
-	s.ETag, s.placed = joined(versions), places
+	s.ETag, s.versions = guard.Text(versions), versions
 }
 
 // statusError reads an answer that is neither success nor a refusal.

@@ -12,6 +12,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -104,7 +105,7 @@ func diverted(req *http.Request) bool {
 // something keeps the call from going on.
 func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, ending) {
 	facts := doubt.Refusal{
-		UniqueBody: c.uniqueBody, LastWriterWins: c.traits.lastWriterWins, CreateOnly: conflict.guard.kind == guardCreate,
+		UniqueBody: c.uniqueBody, LastWriterWins: c.traits.lastWriterWins, CreateOnly: c.sent.guard.Kind == guard.Create,
 		Blocked: blocked.ends(), Update: c.traits.update, TellsOwn: c.traits.tellsOwnWrites, Fixed: c.traits.fixed,
 		Put: c.sent.write.Method == http.MethodPut,
 	}
@@ -162,7 +163,7 @@ func (d Decision) inDoubt() doubt.Decision {
 // sent, or nothing after DELETE. It shows that the state is as wanted, not who made it
 // so. A read that carries the refused tag is stale and shows nothing.
 func (c *call) isOwn(conflict *Conflict) bool {
-	if signedAbove(c.req) != "" {
+	if guard.SignedAbove(c.req) != "" {
 		return false // nothing can be asked
 	}
 	ctx := c.policyContext()
@@ -170,7 +171,7 @@ func (c *call) isOwn(conflict *Conflict) bool {
 	case http.MethodDelete:
 		return Cause(conflict.refresh.learn(ctx, conflict, false).cause) == CauseGone
 	case http.MethodPut:
-		if c.sent.payload.Length() > c.maxRepresentation || !c.sent.payload.Replayable() || c.dialect.versionOnly(c.sent.write) {
+		if c.sent.payload.Length() > c.maxRepresentation || !c.sent.payload.Replayable() || c.dialect.HidesState(c.sent.write) {
 			return false
 		}
 		end := conflict.refresh.learn(ctx, conflict, true)

@@ -138,7 +138,7 @@ func (c *call) endFailedBelow(err, why error) (*http.Response, error) {
 	case c.doubt.first == nil:
 		effect = EffectNotApplied
 	case errors.Is(err, ErrOutcomeUnknown):
-	case c.told.handled || guardedWrite(c.sent.write, c.dialect, c.refused.count > 0):
+	case c.told.handled || c.dialect.Guards(c.sent.write, c.refused.count > 0):
 		err = c.unknownError(c.withFirst(err))
 	}
 	told := err
@@ -210,7 +210,7 @@ func (c *call) endApplied() (*http.Response, error) {
 	}
 	if conflict := c.refused.conflict; conflict != nil {
 		v := conflict.refresh.Fresh
-		if v.ETag != "" && conflict.guard.placed == nil {
+		if v.ETag != "" && c.sent.guard.Versions == nil {
 			resp.Header["Etag"] = []string{v.ETag}
 		}
 		if v.LastModified != "" {

@@ -134,14 +134,13 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	if err != nil {
 		return Decision{}, fmt.Errorf("MergeJSON: the current state: %w", err)
 	}
-	base := p.base
-	if d := c.call.dialect; d.body {
-		if base, err = d.withVersionsOf(c.call.sent.write, theirs, base); err == nil {
-			mine, err = d.withVersionsOf(c.call.sent.write, theirs, mine)
-		}
-		if err != nil {
-			return Decision{}, fmt.Errorf("MergeJSON: dialect %s: %w", d.Name, err)
-		}
+	d := c.call.dialect
+	base, err := d.WithVersionsOf(c.call.sent.write, theirs, p.base)
+	if err == nil {
+		mine, err = d.WithVersionsOf(c.call.sent.write, theirs, mine)
+	}
+	if err != nil {
+		return Decision{}, fmt.Errorf("MergeJSON: dialect %s: %w", d.Name, err)
 	}
 	merged, err := jsonedit.Merge(base, mine, theirs, p.keys...)
 	if overlap := (*jsonedit.Overlap)(nil); errors.As(err, &overlap) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 )
 
@@ -61,9 +62,9 @@ type settings struct {
 	budgetTokens, budgetCost int // of the constructors only
 	expectContinue           *int64
 	uniqueBody               bool
-	ownRead                  bool                             // a read that Get, Update or Resource make: repeated like a refresh
-	writeIDs                 bool                             // of WithWriteID
-	dialects                 []*hosts.Table[*preparedDialect] // the first that has the host counts
+	ownRead                  bool                           // a read that Get, Update or Resource make: repeated like a refresh
+	writeIDs                 bool                           // of WithWriteID
+	dialects                 []*hosts.Table[*guard.Dialect] // the first that has the host counts
 	traces                   []*Trace
 	logger                   *slog.Logger
 }

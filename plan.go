@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -21,7 +22,7 @@ func (p plan) asGiven() bool { return p == plan{} }
 // plan is made once for a call. recalls says that the call's flow has seen the state
 // that guards the write. What a call of an ordinary client needs is looked at first, and
 // nothing else then.
-func (t *Transport) plan(req *http.Request, s *scope, d *preparedDialect, recalls bool) plan {
+func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
 	set := layers{transport: t.settings}
 	var p plan
 	if s != nil {
@@ -80,27 +81,27 @@ func (l layers) policy() Policy {
 }
 
 // mayRepeat reports whether the request may be sent again after a failure.
-func (l layers) mayRepeat(req *http.Request, d *preparedDialect) bool {
+func (l layers) mayRepeat(req *http.Request, d *guard.Dialect) bool {
 	rule := l.repeats()
-	return guardedWrite(req, d, false) && !rule.none || rule.check != nil && semantics.Idempotent(req.Method)
+	return d.Guards(req, false) && !rule.none || rule.check != nil && semantics.Idempotent(req.Method)
 }
 
 // mayRewrite reports whether the body may be sent again after a refusal.
-func (l layers) mayRewrite(req *http.Request, d *preparedDialect) bool {
-	if semantics.Safe(req.Method) || semantics.HasIdempotencyKey(req.Header) || traitsOf(l.policy()).stops || signedAboveURL(req) {
+func (l layers) mayRewrite(req *http.Request, d *guard.Dialect) bool {
+	if semantics.Safe(req.Method) || semantics.HasIdempotencyKey(req.Header) || traitsOf(l.policy()).stops || guard.SignedAbove(req) != "" {
 		return false
 	}
-	kind := d.guardOf(req).kind
-	return kind == guardTags || kind == guardDate || d.inBody(req)
+	kind := d.Of(req).Kind
+	return kind == guard.Tags || kind == guard.Date || d.LooksIntoBody(req)
 }
 
 // addsExpect reports whether a write with a body goes out with Expect: 100-continue,
 // where bodies of from bytes and more do.
-func addsExpect(req *http.Request, d *preparedDialect, from int64) bool {
+func addsExpect(req *http.Request, d *guard.Dialect, from int64) bool {
 	if from <= 0 || req.ContentLength > 0 && req.ContentLength < from || field.Lines(req.Header, "Expect") != nil {
 		return false
 	}
-	return d.guardOf(req).kind != guardNone
+	return d.Of(req).Kind != guard.None
 }
 
 // first returns the request of the first attempt: the caller's own, or a copy of it with

@@ -168,7 +168,6 @@ type Conflict struct {
 	compared, own bool // of holdsOwn
 
 	call     *call
-	guard    *guard      // of the refused write; the call has it
 	header   http.Header // of the next write; nil until asked for
 	refresh  learnt
 	decision Decision // zero until it was made

@@ -7,8 +7,8 @@ import (
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
@@ -34,8 +34,8 @@ func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
 // state itself where that was asked for.
 type learnt struct {
 	refresh.Machine
-	versions []string    // for the places of a dialect; Fresh.ETag has them in one text
-	header   http.Header // of the answer that gave them
+	versions []guard.Version // for the places of a dialect; Fresh.ETag has them in one text
+	header   http.Header     // of the answer that gave them
 	state    *Representation
 	end      ending // how the call ends, where nothing could be learnt; and the cause that the answers show
 	started  bool   // the wait before the first request has begun
@@ -54,9 +54,9 @@ func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending 
 	if r.end.ends() || r.Known && (!needState || r.state != nil) {
 		return r.end
 	}
-	if needState && c.call.dialect.versionOnly(c.call.sent.write) {
+	if needState && c.call.dialect.HidesState(c.call.sent.write) {
 		a := refresh.Answer{Method: http.MethodGet}
-		r.end = because(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.errVersionOnly()))
+		r.end = because(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.ErrHidden()))
 	} else if r.begin(c, needState) {
 		r.end = c.call.waitForPace(ctx, waitPace)
 	}
@@ -73,7 +73,7 @@ func (r *learnt) begin(c *Conflict, needState bool) bool {
 		return false
 	}
 	r.started = true
-	if tag := c.call.takeHandedTag(c.guard, needState); tag != "" {
+	if tag := c.call.takeHandedTag(&c.call.sent.guard, needState); tag != "" {
 		r.Take(tag)
 		return false
 	}
@@ -84,7 +84,7 @@ func (r *learnt) begin(c *Conflict, needState bool) bool {
 func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) ending {
 	facts := c.facts(needState)
 	var last reply
-	step := r.Begin(needState || c.call.asksBody(c.guard))
+	step := r.Begin(needState || c.call.sent.guard.AsksBody())
 	for step.Do != refresh.Done && step.Do != refresh.Stop {
 		if end := c.call.waitToAsk(ctx, step.Do, last.Header); end.ends() {
 			return end
@@ -107,8 +107,9 @@ func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) ending {
 
 // facts are what the answers to a refresh are judged by.
 func (c *Conflict) facts(needState bool) refresh.Facts {
+	g := &c.call.sent.guard
 	return refresh.Facts{
-		Refused: c.guard.tags, RefusedDate: c.guard.date, Versions: c.guard.placed != nil,
+		Refused: g.Tags, RefusedDate: g.Date, Versions: g.Versions != nil,
 		Write: c.call.sent.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
 	}
@@ -192,8 +193,8 @@ func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
 // reply is the answer to a refresh request, and what was read of its body.
 type reply struct {
 	refresh.Answer
-	body     []byte   // nil: not read
-	versions []string // for the places of a dialect; nil: the validators are those of RFC 9110
+	body     []byte          // nil: not read
+	versions []guard.Version // for the places of a dialect; nil: the validators are those of RFC 9110
 }
 
 // ask sends one refresh request, reads as much of its answer as is needed, the state
@@ -206,9 +207,7 @@ func (c *call) ask(ctx context.Context, r *learnt, needState bool) reply {
 		last.Cancelled, last.Late = c.cancelled(c.req.Context()).err, c.inTime().err
 		last.Final = errors.Is(last.Err, ErrTooLarge) || errors.Is(last.Err, refresh.ErrRequest)
 	case last.Status == http.StatusOK:
-		var v Validators
-		v, last.versions, last.NoVersion = c.validatorsIn(last.Header, last.body, c.sent.guard)
-		last.Validators = etag.Validators(v)
+		last.Validators, last.versions, last.NoVersion = c.dialect.Current(&c.sent.guard, last.Header, last.body)
 	}
 	return last
 }
@@ -232,7 +231,7 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 	}
 	c.measure(c.told.lastTook())
 	last.Status, last.Header = resp.StatusCode, resp.Header
-	if !needState && !c.readsVersion(resp) || last.Method == http.MethodHead || last.Status != http.StatusOK {
+	if !needState && !c.dialect.ReadsBody(&c.sent.guard, resp.Header) || last.Method == http.MethodHead || last.Status != http.StatusOK {
 		drain.Skip(resp, c.left())
 		return nil
 	}
@@ -249,7 +248,7 @@ func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool)
 		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
 		Header: refresh.Header(write.Header, r.Prefers()),
 	}).WithContext(ctx)
-	req.URL = dropPlaced(req.Header, req.URL, c.sent.guard.placed)
+	req.URL = guard.DropVersions(req.Header, req.URL, c.sent.guard.Versions)
 	if c.dialect.WriteIDField != "" {
 		field.Drop(req.Header, c.dialect.WriteIDField)
 	}
@@ -261,7 +260,7 @@ func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool)
 
 // changeRefresh returns what a dialect, and then WithRefreshRequest, make of a
 // refresh.
-func changeRefresh(req *http.Request, d *preparedDialect, change requestFunc, needState bool) (*http.Request, error) {
+func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, needState bool) (*http.Request, error) {
 	made := req
 	var err error
 	if d.RefreshRequest != nil {
@@ -293,9 +292,9 @@ func (c *Conflict) ready(ctx context.Context) ending {
 
 // rewrite puts the fresh validators into the header of the next write.
 func (c *Conflict) rewrite(h http.Header) {
-	restorePreconditions(h, c.call.sent.write.Header)
+	guard.Restore(h, c.call.sent.write.Header)
 	if c.refresh.versions == nil { // those of a dialect have places of their own
-		c.guard.rewrite(h, Validators(c.refresh.Fresh))
+		c.call.sent.guard.Rewrite(h, c.refresh.Fresh)
 	}
 	if c.refresh.Identity && field.Lines(h, "Accept-Encoding") == nil {
 		// net/http would ask for gzip, and the server might then compare with

@@ -3,21 +3,25 @@ package ifmatch
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // mayRefuse reports whether resp may refuse a write, and nobody below has dealt
 // with that yet. Safe methods and requests with Content-Range pass through: their
 // 412 is no lost update.
-func mayRefuse(req *http.Request, resp *http.Response, d *preparedDialect) bool {
-	if resp == nil || !d.refusesWith(resp.StatusCode) {
+func mayRefuse(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
+	if resp == nil || !d.RefusesWith(resp.StatusCode) {
 		return false
 	}
 	if req.URL == nil || semantics.Safe(req.Method) || field.Lines(req.Header, "Content-Range") != nil {
@@ -44,86 +48,85 @@ func (c *call) isRefused(resp *http.Response) bool {
 	return verdict.Kind() != dialect.KindPasses && verdict.Kind() != dialect.KindAgain
 }
 
-// judge reads from the exchange alone why the write was refused. An error says
-// that there is nothing for a policy to handle.
-func judge(write *http.Request, g guard, status int) (Cause, error) {
-	if status == http.StatusPreconditionRequired {
-		if g.kind == guardNone {
-			return CausePreconditionRequired, nil
-		}
-		return CausePreconditionRequired, errors.New("ifmatch: the server demands another precondition than the one that was sent")
+// readGuard looks for a version in the body of a refused write, where the dialect
+// has one there and there is no other. The body of a write that can't be had
+// again isn't looked into: there is nothing to send then.
+func (c *call) readGuard() error {
+	if !c.dialect.LooksIntoBody(c.sent.write) || c.sent.payload.Empty() || c.sent.guard.Kind != guard.None && c.sent.guard.Versions == nil {
+		return nil
 	}
-	switch g.kind {
-	case guardTags, guardDate:
-		return CauseChanged, nil
-	case guardCreate:
-		return CauseExists, errors.New("ifmatch: create only: the resource exists")
-	case guardExists:
-		// RFC 9110 §13.1.1: If-Match: * is false without a current representation.
-		return CauseGone, errors.New("ifmatch: If-Match: * was refused: there is no current representation")
-	case guardConflicting:
-		return CauseConflictingPreconditions, errors.New("ifmatch: several preconditions: can't tell which one failed; send one")
-	case guardForeign:
-		return foreignCause(write.Header, g.field), fmt.Errorf("ifmatch: the condition in %s is not understood, so it is left alone", g.field)
+	elsewhere := c.sent.guard.Versions != nil // then the body may be anything
+	body, err := c.bodyOf(&c.sent.payload)
+	if err != nil {
+		return unless(elsewhere && !maybeJSON(c.sent.write.Header), err)
 	}
-	return CauseUnattributed, errors.New("ifmatch: refused without a precondition")
+	inBody, err := c.dialect.VersionsIn(body, c.sent.write)
+	if err != nil {
+		return unless(elsewhere && !errors.Is(err, jsonedit.ErrTwice), fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
+	}
+	verdict := c.refused.verdict.Kind()
+	switch all := slices.Concat(c.sent.guard.Versions, inBody); {
+	case all != nil:
+		c.sent.foundInBody(guard.OfVersions(all))
+	case c.dialect.CreatesWithoutVersion(c.sent.write) && (verdict == dialect.KindConflict || verdict == dialect.KindExpired):
+		c.sent.foundInBody(guard.Guard{Kind: guard.Create})
+	}
+	return nil
 }
 
-// foreignCause is the cause of a refusal that carried a condition in this field.
-func foreignCause(h http.Header, in string) Cause {
-	if field.Lines(h, "If-Match") != nil {
-		return CauseUnattributed // either can have failed
-	}
-	switch in {
-	case "Overwrite":
-		return CauseExists
-	case "If", "Lock-Token", "X-Ms-Lease-Id":
-		return CauseLocked
-	}
-	return CauseUnattributed
+// maybeJSON reports whether a body may be JSON by its Content-Type.
+func maybeJSON(h http.Header) bool {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return kind == "" || strings.HasSuffix(strings.ToLower(strings.TrimSpace(kind)), "json")
 }
 
-// signedSchemes are Authorization schemes whose credentials cover the method,
-// the URL or the header fields of one request.
-var signedSchemes = [...]string{
-	"AWS4-", "AWS ", "GOOG4-", "GOOG1 ", "SharedKey", "Signature ", "HMAC-", "HMAC ", "DPoP ", "Digest ", "Hawk ", "OSS4-", "OSS ",
+func unless(condition bool, err error) error {
+	if condition {
+		return nil
+	}
+	return err
 }
 
-// signedQueries are query parameters of presigned URLs that cover the method or
-// header fields. A shared access signature of Azure ("sig") covers neither.
-var signedQueries = [...]string{"X-Amz-Signature", "X-Goog-Signature", "Signature", "X-Oss-Signature"}
+// bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
+// bytes of it.
+func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
+	if err := sent.Reason(); err != nil {
+		return nil, err
+	}
+	if sent.Empty() {
+		return nil, nil
+	}
+	if sent.Length() > c.maxRepresentation {
+		return nil, fmt.Errorf("%w: %w: a body of %d bytes may carry a version, and WithMaxRepresentation is %d", ErrNotReplayable, ErrTooLarge, sent.Length(), c.maxRepresentation)
+	}
+	body, err := sent.Open(c.awaitDone)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	data, err := drain.UpTo(body, c.maxRepresentation, sent.Length())
+	if err != io.EOF {
+		return nil, fmt.Errorf("%w: read body: %w", ErrNotReplayable, err)
+	}
+	return data, nil
+}
 
-// signedAbove returns what shows that the request was signed before it came
-// here, empty if nothing does.
-func signedAbove(req *http.Request) string {
-	for _, name := range [...]string{"Signature-Input", "Signature", "Dpop"} {
-		if field.Lines(req.Header, name) != nil {
-			return "the " + name + " field"
-		}
+// putVersions puts the fresh versions into the places of the next write, where they
+// aren't those of RFC 9110. It returns the body to send.
+func (c *call) putVersions(next *http.Request, p replay.Body, fresh []guard.Version) (replay.Body, error) {
+	guard.Put(next, fresh)
+	if !guard.InBody(fresh) {
+		return p, nil
 	}
-	for _, credentials := range field.Lines(req.Header, "Authorization") {
-		for _, scheme := range signedSchemes {
-			if len(credentials) >= len(scheme) && strings.EqualFold(credentials[:len(scheme)], scheme) {
-				name, _, _ := strings.Cut(credentials, " ")
-				return "the Authorization scheme " + name
-			}
-		}
-		if strings.Contains(credentials, "oauth_signature=") {
-			return "the Authorization scheme OAuth 1.0"
-		}
+	body, err := c.bodyOf(&p)
+	if err == nil {
+		body, err = guard.PutIntoBody(body, fresh)
 	}
-	if req.URL.RawQuery == "" {
-		return ""
+	if err != nil {
+		return p, fmt.Errorf("ifmatch: dialect %s: %w", c.dialect.Name, err)
 	}
-	query, _ := url.ParseQuery(req.URL.RawQuery)
-	for name := range query {
-		for _, signed := range signedQueries {
-			if strings.EqualFold(name, signed) {
-				return "the query parameter " + signed
-			}
-		}
-	}
-	return ""
+	replay.DropDescription(next, c.sent.write.Header)
+	return replay.From(body), nil
 }
 
 // fixedKey reports whether the next write has no Idempotency-Key of its own where the

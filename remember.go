@@ -7,6 +7,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/memory"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -48,7 +49,7 @@ func Remember(ctx context.Context) context.Context {
 func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
 	visit, seen := s.flow.Visit(req)
 	guarded := req
-	if t.dialectFor(req, s).ownPlaces() {
+	if t.dialectFor(req, s).OwnPlaces() {
 		seen = memory.Seen{} // If-Match isn't where the API looks
 	} else {
 		guarded, seen = guardBySeen(req, seen)
@@ -65,13 +66,13 @@ func guardBySeen(req *http.Request, seen memory.Seen) (*http.Request, memory.See
 	if seen.Tag == "" || !memory.Guards(req.Method) {
 		return req, memory.Seen{}
 	}
-	if field.Lines(req.Header, "Content-Range") != nil || signedAbove(req) != "" {
+	if field.Lines(req.Header, "Content-Range") != nil || guard.SignedAbove(req) != "" {
 		return req, memory.Seen{} // neither can be rewritten
 	}
-	switch g := guardOf(req.Header); {
-	case g.kind == guardTags && len(g.tags) == 1 && g.names(seen.Tag):
+	switch g := guard.Of(req.Header); {
+	case g.Kind == guard.Tags && len(g.Tags) == 1 && g.Names(seen.Tag):
 		return req, seen // the caller has put it there
-	case g.kind != guardNone:
+	case g.Kind != guard.None:
 		return req, memory.Seen{} // the caller knows better
 	}
 	guarded := req.WithContext(req.Context())
@@ -82,11 +83,11 @@ func guardBySeen(req *http.Request, seen memory.Seen) (*http.Request, memory.See
 
 // recalls reports whether the refused write was guarded by a state that the flow
 // has seen whole, so that a look at the current one may show a false conflict.
-func (c *call) recalls(g guard) bool {
+func (c *call) recalls(g *guard.Guard) bool {
 	return c.seen.Whole() && !c.doubt.open() && !c.traits.update &&
 		c.refused.resp.StatusCode == http.StatusPreconditionFailed &&
-		g.kind == guardTags && len(g.tags) == 1 && g.names(c.seen.Tag) &&
-		!c.exhausted() && c.sent.payload.Replayable() && !c.dialect.versionOnly(c.sent.write)
+		g.Kind == guard.Tags && len(g.Tags) == 1 && g.Names(c.seen.Tag) &&
+		!c.exhausted() && c.sent.payload.Replayable() && !c.dialect.HidesState(c.sent.write)
 }
 
 // resolveSeen decides on a refusal where the current state is the one that the

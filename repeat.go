@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
-	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -62,34 +62,6 @@ func WithTransientBackoff(newBackOff func() backoff.BackOff) Option {
 // By default, and where a number is zero or negative, tokens is 500 and cost 5.
 func WithRetryBudget(tokens, cost int) Option {
 	return optionFunc(func(s *settings) { s.budgetTokens, s.budgetCost = tokens, cost })
-}
-
-// guardedWrite reports whether repeating the request can't apply it twice: a
-// PUT or DELETE under exactly one strong tag or under If-None-Match: *. After
-// this call's first refusal a PATCH under one strong tag counts too.
-func guardedWrite(req *http.Request, d *preparedDialect, afterRefusal bool) bool {
-	patch := req.Method == http.MethodPatch
-	switch {
-	case patch && afterRefusal, req.Method == http.MethodPut, req.Method == http.MethodDelete:
-	default:
-		return false
-	}
-	// A tag of the whole doesn't say whether a part was stored.
-	if field.Lines(req.Header, "Content-Range") != nil {
-		return false
-	}
-	g := d.guardOf(req)
-	switch {
-	case g.placed == nil && d.ownPlaces():
-		return false // the API doesn't look there
-	case g.strongTag():
-		return true // the first that is applied makes another tag current
-	case d.WeakTags && g.kind == guardTags && len(g.tags) == 1:
-		return true // as above: the API compares weak tags
-	case g.kind == guardCreate && !patch:
-		return !d.NoCreate // the first that is applied is there
-	}
-	return false
 }
 
 // repeatRule says whether the same request follows an answer that is no refusal.
@@ -148,9 +120,9 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		cancelled:  c.cancelled(c.req.Context()).ends(),
 		final:      settledBelow(resp, err),
 		bodyFailed: c.sent.payload.Failed(),
-		guarded:    guardedWrite(c.sent.write, c.dialect, c.refused.count > 0),
+		guarded:    c.dialect.Guards(c.sent.write, c.refused.count > 0),
 		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
-		existing:   c.sent.guard.kind == guardExists,
+		existing:   c.sent.guard.Kind == guard.Exists,
 		idempotent: semantics.Idempotent(c.sent.write.Method),
 		checks:     c.repeats.check != nil,
 		uncompared: c.refused.verdict.Kind() == dialect.KindAgain && err == nil,

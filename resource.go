@@ -311,7 +311,7 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 // keepState keeps the state for the next write, once the server was seen to store
 // exactly what was sent.
 func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
-	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).ownPlaces() {
+	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).OwnPlaces() {
 		return // only the server knows what a patch makes, or an API's own version
 	}
 	if !r.faithful {
@@ -325,7 +325,7 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 		r.faithful = true
 	}
 	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
-		kept.placed, kept.unversioned = s.placed, s.unversioned
+		kept.versions, kept.unversioned = s.versions, s.unversioned
 		r.kept = kept
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -117,11 +118,11 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 // made from.
 func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte) (*http.Request, error) {
 	dialect := d.dialect(ctx)
-	placed, err := d.placesOf(s, dialect)
+	versions, err := d.versionsOf(s, dialect)
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
 	}
-	if body, err = setMembers(body, placed); err != nil {
+	if body, err = guard.PutIntoBody(body, versions); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
 	}
 	method, contentType := d.methodAndType(dialect, s.Absent)
@@ -132,8 +133,8 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", d.set.codec.ContentType()) // refreshes must select what was read
 	switch {
-	case placed != nil:
-		putPlaced(req, placed)
+	case versions != nil:
+		guard.Put(req, versions)
 	case s.Absent:
 		req.Header.Set("If-None-Match", "*")
 	default:
@@ -142,23 +143,23 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	return req, nil
 }
 
-// placesOf returns where the version of a state goes in its write. It returns nil
-// where that is If-Match or If-None-Match.
-func (d *document[T]) placesOf(s *state[T], dialect *preparedDialect) ([]placed, error) {
+// versionsOf returns what the write of a state carries in places of its dialect. It
+// returns nil where the version goes into If-Match or If-None-Match.
+func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.Version, error) {
 	if s.unversioned != nil {
 		return nil, s.unversioned
 	}
 	if s.Absent {
-		placed := dialect.createPlace(d.sample(dialect, true))
-		if dialect.NoCreate || dialect.ownPlaces() && placed == nil {
+		versions := dialect.CreatePlaces(d.sample(dialect, true))
+		if dialect.NoCreate || dialect.OwnPlaces() && versions == nil {
 			return nil, fmt.Errorf("dialect %s has no write to this URL that only creates", dialect.Name)
 		}
-		return placed, nil
+		return versions, nil
 	}
 	switch {
-	case s.placed != nil:
-		return s.placed, nil
-	case dialect.ownPlaces():
+	case s.versions != nil:
+		return s.versions, nil
+	case dialect.OwnPlaces():
 		method, _ := d.methodAndType(dialect, false)
 		return nil, fmt.Errorf("dialect %s has no place for the version in such a %s", dialect.Name, method)
 	case s.ETag == "":
@@ -238,12 +239,12 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 		s := Snapshot[T]{Value: value, Header: resp.Header}
 		// An API with versions of its own gives the next one only in a state, and
 		// an answer may be about another resource (RFC 9110 §8.7).
-		if !dialect.ownPlaces() && semantics.AboutTarget(req.URL, resp.Header) {
+		if !dialect.OwnPlaces() && semantics.AboutTarget(req.URL, resp.Header) {
 			s.Validators = Validators(etag.Of(resp.Header))
 		}
 		drain.Briefly(resp)
 		return s, o, nil
-	case refusedAtLast(o) && dialect.refusesWith(resp.StatusCode),
+	case refusedAtLast(o) && dialect.RefusesWith(resp.StatusCode),
 		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
 		body := drain.Briefly(resp)
 		return Snapshot[T]{}, o, &ConflictError{

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
 
@@ -52,10 +53,10 @@ type WaitInfo struct {
 	Attempt  int // writes sent so far
 }
 
-func (c *call) traceRefused(g guard, status int) {
+func (c *call) traceRefused(g *guard.Guard, status int) {
 	for _, t := range c.traces {
 		if t.Refused != nil {
-			t.Refused(RefusedInfo{c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, g.sent()})
+			t.Refused(RefusedInfo{c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, Validators(g.Sent())})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))

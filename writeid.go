@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 )
 
 // WithWriteID gives each write an id, in metadata that the API stores with the
@@ -23,11 +24,11 @@ import (
 func WithWriteID() Option { return optionFunc(func(s *settings) { s.writeIDs = true }) }
 
 // takesWriteID reports whether a write may have an id in its object's metadata.
-func takesWriteID(req *http.Request, d *preparedDialect) bool {
+func takesWriteID(req *http.Request, d *guard.Dialect) bool {
 	if d.WriteIDField == "" || req.Method != http.MethodPut {
 		return false
 	}
-	if d.guardOf(req).kind == guardNone || field.Lines(req.Header, d.WriteIDField) != nil || signedAboveURL(req) {
+	if d.Of(req).Kind == guard.None || field.Lines(req.Header, d.WriteIDField) != nil || guard.SignedAbove(req) != "" {
 		return false
 	}
 	if d.WriteIDs == nil {
@@ -37,9 +38,6 @@ func takesWriteID(req *http.Request, d *preparedDialect) bool {
 	request.Header = field.Canonical(req.Header)
 	return d.WriteIDs(request)
 }
-
-// signedAboveURL is signedAbove for a request that may have no URL.
-func signedAboveURL(req *http.Request) bool { return req.URL != nil && signedAbove(req) != "" }
 
 // bearsWriteID reports whether the object has the id of this call. What the refresh says
 // of the refusal beside that doesn't count: it wasn't asked for that.

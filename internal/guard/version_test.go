@@ -1,4 +1,4 @@
-package ifmatch
+package guard
 
 import (
 	"net/url"
@@ -9,27 +9,28 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
-// TestSetMember: a version has the kind that the API gave it, or else the one that
+// TestPutIntoBody: a version has the kind that the API gave it, or else the one that
 // its token says. jsonedit.Put has the rest.
-func TestSetMember(t *testing.T) {
+func TestPutIntoBody(t *testing.T) {
 	version := dialect.Token{Sent: dialect.InBody("/version"), Current: dialect.InBody("/version")}
 	number := dialect.Token{Sent: dialect.InBody("/version"), Current: dialect.InBody("/version"), Number: true}
 	for _, test := range []struct {
-		version         placed
+		version         Version
 		text, value     string
 		want, complaint string
 	}{
-		{placed{Token: version}, `{}`, "8", `{"version":"8"}`, ""},
-		{placed{Token: version}, `{"version":7}`, "8", `{"version":8}`, ""},
-		{placed{Token: version, kind: jsonedit.Number}, `{}`, "8", `{"version":8}`, ""},
-		{placed{Token: number}, `{}`, "8", `{"version":8}`, ""},
-		{placed{Token: number, kind: jsonedit.String}, `{}`, "8", `{"version":"8"}`, ""},
-		{placed{Token: number}, `{"version":"7"}`, "8", `{"version":"8"}`, ""},
-		{placed{Token: version}, `[]`, "2", "", "the body: there is no object to put the member /version into"},
-		{placed{Token: version}, `{"version":1,"version":2}`, "3", "", "the body: /version: a name on the way occurs twice"},
-		{placed{Token: version}, ``, "3", "", "the body: not JSON"},
+		{Version{Token: version}, `{}`, "8", `{"version":"8"}`, ""},
+		{Version{Token: version}, `{"version":7}`, "8", `{"version":8}`, ""},
+		{Version{Token: version, kind: jsonedit.Number}, `{}`, "8", `{"version":8}`, ""},
+		{Version{Token: number}, `{}`, "8", `{"version":8}`, ""},
+		{Version{Token: number, kind: jsonedit.String}, `{}`, "8", `{"version":"8"}`, ""},
+		{Version{Token: number}, `{"version":"7"}`, "8", `{"version":"8"}`, ""},
+		{Version{Token: version}, `[]`, "2", "", "the body: there is no object to put the member /version into"},
+		{Version{Token: version}, `{"version":1,"version":2}`, "3", "", "the body: /version: a name on the way occurs twice"},
+		{Version{Token: version}, ``, "3", "", "the body: not JSON"},
 	} {
-		got, err := test.version.setMember([]byte(test.text), test.value)
+		test.version.Value = test.value
+		got, err := PutIntoBody([]byte(test.text), []Version{test.version})
 		if string(got) != test.want || (err == nil) != (test.complaint == "") || err != nil && !strings.Contains(err.Error(), test.complaint) {
 			t.Errorf("%s: %s, %v; want %s, %s", test.text, got, err, test.want, test.complaint)
 		}

@@ -1,0 +1,280 @@
+package guard
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// Dialect is a dialect.Dialect that was looked at once. What that leaves unset stays
+// so, and is as in RFC 9110: the zero Dialect is RFC 9110. Without a Judge the status
+// of an answer says all.
+//
+// A Dialect is never changed after Prepare, and may be used concurrently.
+type Dialect struct {
+	dialect.Dialect
+	Err error // why it can't work; nil if it can
+
+	own    []dialect.Token // those that aren't as in RFC 9110
+	inBody bool            // a write may carry one in its body
+}
+
+// Prepare looks at a dialect.
+func Prepare(d dialect.Dialect) *Dialect {
+	switch {
+	case d.Name == "" && d.Tokens == nil && d.Judge == nil:
+		d.Name = dialect.RFC9110().Name
+	case d.Name == "":
+		d.Name = "without a name"
+	}
+	d.WriteIDField = http.CanonicalHeaderKey(d.WriteIDField)
+	made := &Dialect{Dialect: d}
+	if err := d.Check(); err != nil {
+		made.Err = fmt.Errorf("ifmatch: %w", err)
+	}
+	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
+	for _, t := range d.Tokens {
+		if !t.Tag {
+			made.own = append(made.own, t)
+			made.inBody = made.inBody || t.Sent.Where() == dialect.Body
+		}
+	}
+	return made
+}
+
+// Of returns the precondition of a request. What its body carries isn't looked at.
+func (d *Dialect) Of(req *http.Request) Guard {
+	var all []Version
+	for _, t := range d.own {
+		if !isFor(t, req) {
+			continue
+		}
+		switch value, n := sentIn(t.Sent, req); {
+		case n > 1:
+			return Guard{Kind: Foreign, Field: t.Sent.String()}
+		case n == 1:
+			all = append(all, Version{Token: t, Value: value})
+		}
+	}
+	if all == nil {
+		return inFields(req.Header, d)
+	}
+	if g := foreign(req.Header, d); g.Kind == Foreign {
+		return g
+	}
+	for _, name := range fields {
+		if field.Lines(req.Header, name) != nil && !d.sends(name) {
+			return Guard{Kind: Conflicting}
+		}
+	}
+	return OfVersions(all)
+}
+
+// isFor reports whether a write may carry the version of a token.
+func isFor(t dialect.Token, req *http.Request) bool { return t.For == nil || t.For(req) }
+
+// knows reports whether a field that looks like a condition is one that the
+// dialect has a token in, or tells apart.
+func (d *Dialect) knows(name string) bool {
+	return slices.ContainsFunc(d.Conditions, func(c string) bool { return strings.EqualFold(c, name) }) || d.sends(name)
+}
+
+// sends reports whether a token of the dialect is in this field.
+func (d *Dialect) sends(name string) bool {
+	return slices.ContainsFunc(d.own, func(t dialect.Token) bool { return t.Sent == dialect.InHeader(name) })
+}
+
+// RefusesWith reports whether a status may refuse a write.
+func (d *Dialect) RefusesWith(status int) bool {
+	if d.Statuses == nil {
+		return status == http.StatusPreconditionFailed || status == http.StatusPreconditionRequired
+	}
+	return slices.Contains(d.Statuses, status)
+}
+
+// Guards reports whether repeating a request can't apply it twice: a PUT or
+// DELETE under exactly one strong tag or under If-None-Match: *. After the first
+// refusal of a call a PATCH under one strong tag counts too.
+func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
+	switch {
+	case req.Method == http.MethodPut || req.Method == http.MethodDelete:
+	case req.Method == http.MethodPatch && afterRefusal:
+	default:
+		return false
+	}
+	if field.Lines(req.Header, "Content-Range") != nil {
+		return false
+	}
+	g := d.Of(req)
+	switch {
+	case g.Versions == nil && d.OwnPlaces():
+		return false // the API doesn't look there
+	case g.oneStrong():
+		return true
+	case g.Kind == Tags:
+		return d.WeakTags && len(g.Tags) == 1
+	case g.Kind == Create:
+		return req.Method != http.MethodPatch && !d.NoCreate
+	}
+	return false
+}
+
+// OwnPlaces reports whether the dialect has a version elsewhere than RFC 9110 has
+// it.
+func (d *Dialect) OwnPlaces() bool { return len(d.Tokens) > 0 && !d.Tokens[0].Tag }
+
+// Misplaces reports whether the API doesn't look where the guard of a write has its
+// version, or ignores that the write only creates.
+func (d *Dialect) Misplaces(g *Guard) bool {
+	return g.Versions == nil && g.Kind != None && d.OwnPlaces() || g.Kind == Create && d.NoCreate
+}
+
+// FirstPlaces is where a version goes into a write that has none, nil where the
+// dialect has it where RFC 9110 has it.
+func (d *Dialect) FirstPlaces(write *http.Request, hasBody bool) []Version {
+	if !d.OwnPlaces() {
+		return nil
+	}
+	var places []Version
+	for _, t := range d.Tokens {
+		if !t.Tag && isFor(t, write) && (t.Sent.Where() != dialect.Body || hasBody) && (places == nil || t.Also) {
+			places = append(places, Version{Token: t})
+		}
+	}
+	return places
+}
+
+// CreatePlaces is what a write carries that may only create, nil where it is what
+// RFC 9110 has: If-None-Match: *. An API whose version is in the body takes one
+// without it for that.
+func (d *Dialect) CreatePlaces(write *http.Request) []Version {
+	places := d.FirstPlaces(write, true)
+	if places == nil || places[0].Create == "" && places[0].Sent.Where() != dialect.Body {
+		return nil
+	}
+	places[0].Value = places[0].Create
+	return places[:1]
+}
+
+// CreatesWithoutVersion reports whether a write that has no version is one that only
+// creates. Then CreatePlaces has nothing to put.
+func (d *Dialect) CreatesWithoutVersion(write *http.Request) bool {
+	places := d.CreatePlaces(write)
+	return places != nil && places[0].Value == ""
+}
+
+// LooksIntoBody reports whether the body of a write may carry a version.
+func (d *Dialect) LooksIntoBody(req *http.Request) bool {
+	return d.inBody && !semantics.Safe(req.Method) &&
+		slices.ContainsFunc(d.own, func(t dialect.Token) bool { return isMember(t, req) })
+}
+
+// isMember reports whether a write may carry the version of a token in its body.
+func isMember(t dialect.Token, write *http.Request) bool {
+	return t.Sent.Where() == dialect.Body && isFor(t, write)
+}
+
+// VersionsIn returns the versions that the body of a write has in its members. The
+// errors are those of jsonedit.Find.
+func (d *Dialect) VersionsIn(body []byte, write *http.Request) ([]Version, error) {
+	var all []Version
+	for _, t := range d.own {
+		if !isMember(t, write) {
+			continue
+		}
+		member, err := jsonedit.Find(body, t.Sent.Name())
+		if err != nil {
+			return nil, err
+		}
+		if value := member.Text(); value != "" {
+			all = append(all, Version{Token: t, Value: value})
+		}
+	}
+	return all, nil
+}
+
+// WithVersionsOf returns doc with the versions that another document has in its
+// members: they are no edit of anybody's.
+func (d *Dialect) WithVersionsOf(write *http.Request, other, doc *jsonedit.Document) (*jsonedit.Document, error) {
+	var pointers []string
+	for _, t := range d.own {
+		if isMember(t, write) {
+			pointers = append(pointers, t.Sent.Name())
+		}
+	}
+	return doc.WithMembersOf(other, pointers)
+}
+
+// ReadsBody reports whether the body of a refresh's answer, with this header, is
+// read for the version in it.
+func (d *Dialect) ReadsBody(g *Guard, h http.Header) bool {
+	if g.Versions != nil {
+		return slices.ContainsFunc(g.Versions, func(v Version) bool { return v.Current.In(h).Where() == dialect.Body })
+	}
+	return etag.Of(h).ETag == "" && slices.ContainsFunc(d.Tokens, func(t dialect.Token) bool { return t.Current.Where() == dialect.Body })
+}
+
+// Current returns what the answer to a refresh has for the guard of a write: its
+// validators, and the versions that go into places of the dialect. Those are nil
+// where the validators are those of RFC 9110; otherwise ETag has them in one text.
+// body is nil where it wasn't read.
+func (d *Dialect) Current(g *Guard, h http.Header, body []byte) (etag.Validators, []Version, error) {
+	if g.Versions == nil {
+		return d.Validators(h, body), nil, nil
+	}
+	versions, err := Current(g.Versions, h, body)
+	if err != nil {
+		return etag.Validators{}, nil, err
+	}
+	return etag.Validators{ETag: Text(versions), LastModified: etag.Of(h).LastModified}, versions, nil
+}
+
+// Validators returns those of RFC 9110 in an answer, with an entity-tag from the
+// body where the dialect has it there and the header has none.
+func (d *Dialect) Validators(h http.Header, body []byte) etag.Validators {
+	v := etag.Of(h)
+	if v.ETag != "" {
+		return v
+	}
+	for _, t := range d.Tokens {
+		if !t.Tag || t.Current.Where() != dialect.Body {
+			continue
+		}
+		if tag, err := current(Version{Token: t}, h, body); err == nil && etag.Valid(tag.Value) {
+			v.ETag = tag.Value
+			break
+		}
+	}
+	return v
+}
+
+// PatchType is the media type of a merge patch.
+func (d *Dialect) PatchType() string {
+	if d.MergePatch == "" {
+		return "application/merge-patch+json" // RFC 7396
+	}
+	return d.MergePatch
+}
+
+// HidesState reports whether the refresh of a write doesn't have the state that it
+// replaces.
+func (d *Dialect) HidesState(write *http.Request) bool {
+	if d.VersionOnly == nil {
+		return false
+	}
+	request := *write
+	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
+	return d.VersionOnly(&request)
+}
+
+// ErrHidden is why a state can't be had, where HidesState says so.
+func (d *Dialect) ErrHidden() error {
+	return fmt.Errorf("dialect %s: the refresh of such a write has its version, but not the state that it replaces", d.Name)
+}
