@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"context"
 	"log/slog"
 	"math"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
+	"github.com/ifmatch-go/ifmatch/internal/memory"
 )
 
 // Option sets one thing, for a Transport through NewClient and NewTransport or
@@ -256,4 +258,37 @@ func WithLogger(l *slog.Logger) Option {
 		l = slog.New(slog.DiscardHandler)
 	}
 	return optionFunc(func(s *settings) { s.logger = l })
+}
+
+// scopeKey is the context key of a call's scope.
+type scopeKey struct{}
+
+// scope is what a context says about the calls made with it. It is never
+// changed once it is in a context.
+type scope struct {
+	settings settings
+	outcome  *Outcome
+	flow     *memory.Flow // of Remember; nil: none
+}
+
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+func (s *scope) copy() *scope {
+	if s == nil {
+		return new(scope)
+	}
+	c := *s
+	c.settings.traces = c.settings.traces[:len(c.settings.traces):len(c.settings.traces)]
+	return &c
+}
+
+// WithOptions returns a context whose calls use these options over those of the
+// Transport and over those that ctx already has.
+func WithOptions(ctx context.Context, opts ...Option) context.Context {
+	s := scopeOf(ctx).copy()
+	Options(opts).apply(&s.settings)
+	return context.WithValue(ctx, scopeKey{}, s)
 }
