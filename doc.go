@@ -148,6 +148,7 @@
 // Without [WithTransientRetry] only guarded writes are repeated after 429, 502,
 // 503, 504 and connection errors: PUT or DELETE under exactly one strong tag in
 // If-Match, or under If-None-Match: *. So are refreshes. POST never is.
+// [WithoutRepeats] turns repeats off.
 //
 // # Limits
 //

@@ -84,7 +84,7 @@ func TestHostileOtherCalls(t *testing.T) {
 			WithExpectContinue(1),
 		}},
 		{name: "two attempts", guard: staleTagField, opts: []Option{WithMaxAttempts(2)}},
-		{name: "nothing repeated", guard: staleTagField, opts: []Option{WithTransientRetry(nil), WithMaxAttempts(1)}},
+		{name: "nothing repeated", guard: staleTagField, opts: []Option{WithoutRepeats(), WithMaxAttempts(1)}},
 	}
 	kinds := hostiles()
 	parts := 2

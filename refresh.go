@@ -132,7 +132,7 @@ func (c *call) waitToAsk(ctx context.Context, do refresh.Action, last http.Heade
 // waitToRepeat waits until a failed refresh may be repeated.
 func (c *call) waitToRepeat(ctx context.Context, last http.Header) ending {
 	if c.repeats.none {
-		return because(CauseRefreshFailed, fmt.Errorf("%w: WithTransientRetry(nil)", ErrAttempts))
+		return because(CauseRefreshFailed, fmt.Errorf("%w: WithoutRepeats", ErrAttempts))
 	}
 	d, more := c.spent.failures.Next(c.newTransientBackOff)
 	if !more || !c.transport.budget.Take() {

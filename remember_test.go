@@ -311,7 +311,7 @@ func TestRememberFalseConflict(t *testing.T) {
 		"one attempt":         {policy: Stop, opts: []Option{WithMaxAttempts(1)}, want: "PUT 412 | 412 | not applied, changed", err: ErrConflict},
 		"larger than is read": {policy: Stop, opts: []Option{WithMaxRepresentation(3)}, want: "PUT 412 | 412 | not applied, changed", err: ErrConflict},
 		"as large as is read": {policy: Stop, opts: []Option{WithMaxRepresentation(6)}, want: accepted},
-		"without repeats":     {policy: Stop, opts: []Option{WithTransientRetry(nil)}, want: accepted},
+		"without repeats":     {policy: Stop, opts: []Option{WithoutRepeats()}, want: accepted},
 		"twice":               {policy: Stop, again: 1, want: "PUT 412, GET 200, PUT 412, GET 200, PUT 204 | 204 | applied, false conflict"},
 		"ever again":          {policy: Stop, again: 9, want: "PUT 412, GET 200, PUT 412, GET 200, PUT 412, GET 200, PUT 412 | 412 | not applied, changed", err: ErrConflict},
 	} {

@@ -19,7 +19,7 @@ import (
 // repeats says which requests are repeated although nothing was refused.
 type repeats struct {
 	check retryablehttp.CheckRetry // nil: only guarded writes, by their status and error
-	none  bool
+	none  bool                     // of WithoutRepeats
 }
 
 // WithTransientRetry widens what is repeated after a failure that isn't a
@@ -30,13 +30,21 @@ type repeats struct {
 // response's body, and may be called concurrently. POST is never repeated; PATCH
 // only under one strong tag, once this call was refused.
 //
-// By default only guarded writes are repeated (PUT or DELETE under exactly one
-// strong tag in If-Match, or under If-None-Match: *), after 429, 502, 503, 504
-// and connection errors, and so are refreshes and the reads of Get, Update and
-// Resource. A nil check turns all of that off.
+// By default, and when check is nil, only guarded writes are repeated (PUT or DELETE
+// under exactly one strong tag in If-Match, or under If-None-Match: *), after 429,
+// 502, 503, 504 and connection errors, and so are refreshes and the reads of Get,
+// Update and Resource. WithoutRepeats turns all of that off.
 func WithTransientRetry(check retryablehttp.CheckRetry) Option {
-	rule := &repeats{check: check, none: check == nil}
+	rule := &repeats{check: check}
 	return optionFunc(func(s *settings) { s.repeats = rule })
+}
+
+// WithoutRepeats turns off the repeats after failures that aren't refusals: of
+// guarded writes, of refreshes, and of the reads of Get, Update and Resource. It is
+// for those who repeat by themselves. A WithTransientRetry after it turns them on
+// again.
+func WithoutRepeats() Option {
+	return optionFunc(func(s *settings) { s.repeats = &repeats{none: true} })
 }
 
 // WithTransientBackoff sets the pace of repeats after a failure that isn't a
@@ -76,7 +84,7 @@ const (
 
 // repeatFacts are what the rule for one request and its answer is made from.
 type repeatFacts struct {
-	off        bool // WithTransientRetry turned repeats off
+	off        bool // WithoutRepeats was given
 	cancelled  bool // the call was
 	final      bool // a Transport of ours below has done what could be done
 	bodyFailed bool // the caller's body ended with an error

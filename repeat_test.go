@@ -29,13 +29,16 @@ func TestWhatIsRepeated(t *testing.T) {
 		opts []Option
 		says func(failure int) bool // of what isn't guarded
 	}{
-		"default":         {nil, nil},
-		"none":            {[]Option{WithTransientRetry(nil)}, nil},
-		"last wins":       {[]Option{WithTransientRetry(teapot), WithTransientRetry(nil)}, nil},
-		"default policy":  {[]Option{WithTransientRetry(retryablehttp.DefaultRetryPolicy)}, widened},
-		"error policy":    {[]Option{WithTransientRetry(retryablehttp.ErrorPropagatedRetryPolicy)}, widened},
-		"the caller's":    {[]Option{WithTransientRetry(teapot)}, func(failure int) bool { return failure == 418 }},
-		"nil, then again": {[]Option{WithTransientRetry(nil), WithTransientRetry(retryablehttp.DefaultRetryPolicy)}, widened},
+		"default":        {nil, nil},
+		"none":           {[]Option{WithoutRepeats()}, nil},
+		"last wins":      {[]Option{WithTransientRetry(teapot), WithoutRepeats()}, nil},
+		"default policy": {[]Option{WithTransientRetry(retryablehttp.DefaultRetryPolicy)}, widened},
+		"error policy":   {[]Option{WithTransientRetry(retryablehttp.ErrorPropagatedRetryPolicy)}, widened},
+		"the caller's":   {[]Option{WithTransientRetry(teapot)}, func(failure int) bool { return failure == 418 }},
+		"nil":            {[]Option{WithTransientRetry(nil)}, nil},
+		"nil, last":      {[]Option{WithTransientRetry(teapot), WithTransientRetry(nil)}, nil},
+		"none, then nil": {[]Option{WithoutRepeats(), WithTransientRetry(nil)}, nil},
+		"none, then one": {[]Option{WithoutRepeats(), WithTransientRetry(retryablehttp.DefaultRetryPolicy)}, widened},
 	}
 	guards := map[string]struct {
 		fields  []string
@@ -229,7 +232,7 @@ func TestPatchAfterRefusal(t *testing.T) {
 		{[]string{stale}, []ifmatchtest.Fault{ifmatchtest.LostRequest(1).After(1)}, nil, "PATCH 412, HEAD 200, PATCH failed, PATCH 204 | 204 | applied, changed, overwrote"},
 		{[]string{`If-Match: "v0", "v1"`}, []ifmatchtest.Fault{ifmatchtest.FailBefore(1, 502).After(1)}, nil, "PATCH 412, HEAD 200, PATCH 502, PATCH 204 | 204 | applied, changed, overwrote"},
 		{[]string{stale}, []ifmatchtest.Fault{ifmatchtest.LostAnswer(1).After(1)}, nil, "PATCH 412, HEAD 200, PATCH failed, PATCH 412 | error | unknown, unattributed"},
-		{[]string{stale}, []ifmatchtest.Fault{ifmatchtest.LostAnswer(1).After(1)}, []Option{WithTransientRetry(nil)}, "PATCH 412, HEAD 200, PATCH failed | error | unknown, changed"},
+		{[]string{stale}, []ifmatchtest.Fault{ifmatchtest.LostAnswer(1).After(1)}, []Option{WithoutRepeats()}, "PATCH 412, HEAD 200, PATCH failed | error | unknown, changed"},
 		{[]string{`If-Match: "v3"`}, []ifmatchtest.Fault{ifmatchtest.LostRequest(1)}, []Option{WithTransientRetry(retryablehttp.DefaultRetryPolicy)}, "PATCH failed | error | unknown, none"},
 		{[]string{longAgo}, []ifmatchtest.Fault{ifmatchtest.LostRequest(1).After(1)}, nil, "PATCH 412, HEAD 200, PATCH failed | error | unknown, changed"},
 	} {
@@ -246,11 +249,11 @@ func TestPatchAfterRefusal(t *testing.T) {
 	}
 }
 
-// TestNoRepeats: WithTransientRetry(nil) turns off the repeats of refreshes too.
+// TestNoRepeats: WithoutRepeats() turns off the repeats of refreshes too.
 func TestNoRepeats(t *testing.T) {
 	for opts, want := range map[*[]Option]string{
-		{WithTransientRetry(nil)}: "PUT 412, HEAD 503 | 412 | not applied, refresh failed",
-		{}:                        "PUT 412, HEAD 503, HEAD 200, PUT 204 | 204 | applied, changed, overwrote",
+		{WithoutRepeats()}: "PUT 412, HEAD 503 | 412 | not applied, refresh failed",
+		{}:                 "PUT 412, HEAD 503, HEAD 200, PUT 204 | 204 | applied, changed, overwrote",
 	} {
 		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 			origin.Inject(ifmatchtest.FailBefore(1, 503).On("HEAD"))

@@ -316,7 +316,7 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 	}
 	if !r.faithful {
 		// The callers wait for this read, although their edits are written.
-		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithTransientRetry(nil)), 2*drain.KeepTime)
+		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithoutRepeats()), 2*drain.KeepTime)
 		defer cancel()
 		stored, err := r.doc.read(ctx)
 		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.Text, s.Text) {

@@ -153,7 +153,7 @@ func TestUpdateStatusError(t *testing.T) {
 		"write 501":                 {"PUT", 501, false, nil},
 		"write 500":                 {"PUT", 500, true, nil},
 		"write 502":                 {"PUT", 502, true, nil},
-		"write 504, without repeat": {"PUT", 504, true, []UpdateOption{WithTransientRetry(nil)}},
+		"write 504, without repeat": {"PUT", 504, true, []UpdateOption{WithoutRepeats()}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
@@ -217,7 +217,7 @@ func TestUpdateErrorsThroughClients(t *testing.T) {
 				if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, cut) || !errors.As(err, &through) || through.Op != "Put" {
 					t.Errorf("answers lost for ever: %v", err)
 				}
-				if _, err = Update(t.Context(), c, at, func(c *counter) error { return addOne(c) }, WithTransientRetry(nil)); !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, cut) {
+				if _, err = Update(t.Context(), c, at, func(c *counter) error { return addOne(c) }, WithoutRepeats()); !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, cut) {
 					t.Errorf("an answer lost: %v", err)
 				}
 			})
@@ -380,7 +380,7 @@ func TestUpdateKeepsSecrets(t *testing.T) {
 			}
 			return nil, io.ErrUnexpectedEOF
 		})}
-		once := WithTransientRetry(nil)
+		once := WithoutRepeats()
 		answering := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 			if req.Method != http.MethodGet {
 				return dead.Transport.RoundTrip(req)

@@ -467,7 +467,7 @@ func TestClockOfASlowEdit(t *testing.T) {
 }
 
 // TestReadsAreRepeated: the reads of Get, Update and Resource are repeated like
-// refreshes, unless WithTransientRetry(nil) says otherwise.
+// refreshes, unless WithoutRepeats() says otherwise.
 func TestReadsAreRepeated(t *testing.T) {
 	reads := map[string]func(c *http.Client, url string, opts ...UpdateOption) error{
 		"Get": func(c *http.Client, url string, opts ...UpdateOption) error {
@@ -492,7 +492,7 @@ func TestReadsAreRepeated(t *testing.T) {
 			}
 			origin.Inject(fail)
 			var status *StatusError
-			if err := read(origin.Client(), url, WithTransientRetry(nil)); !errors.As(err, &status) || status.StatusCode != 503 {
+			if err := read(origin.Client(), url, WithoutRepeats()); !errors.As(err, &status) || status.StatusCode != 503 {
 				t.Errorf("%s, without repeats: %v", name, err)
 			}
 		})

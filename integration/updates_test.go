@@ -151,7 +151,7 @@ func TestLostAnswer(t *testing.T) {
 			opts    ifmatch.Options
 			unknown bool
 		}{
-			"Stop, once": {ifmatch.Stop, ifmatch.Options{ifmatch.WithTransientRetry(nil)}, true},
+			"Stop, once": {ifmatch.Stop, ifmatch.Options{ifmatch.WithoutRepeats()}, true},
 			"Stop":       {ifmatch.Stop, nil, true},
 			"Resend":     {ifmatch.Resend, nil, false},
 		} {
