@@ -427,17 +427,7 @@ func TestLyingBodies(t *testing.T) {
 
 // TestStuckBodies: a body that hangs doesn't keep the call from ending.
 func TestStuckBodies(t *testing.T) {
-	const soon = 50 * time.Millisecond
-	for name, test := range map[string]struct {
-		early    bool
-		sick     bool // 503, early too
-		cancel   bool // the context, once the body hangs, or at the refusal
-		deaf     bool // Close doesn't end Read
-		attempts int
-		policy   Policy
-		bounded  bool // by WithMaxElapsed
-		want     error
-	}{
+	cases := map[string]stuckCase{
 		"cancelled":                                 {cancel: true, policy: Resend, want: context.Canceled},
 		"cancelled under Stop":                      {cancel: true, policy: Stop, want: context.Canceled},
 		"cancelled at an early refusal":             {early: true, cancel: true, policy: Resend, want: context.Canceled},
@@ -450,67 +440,95 @@ func TestStuckBodies(t *testing.T) {
 		"attempts used up with an early refusal":    {early: true, bounded: true, attempts: 1, policy: Resend},
 		"the policy fails with an early refusal":    {early: true, bounded: true, policy: PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, io.ErrNoProgress }), want: io.ErrNoProgress},
 		"another body, accepted, early, then ended": {early: true, bounded: true, policy: rebuilding},
-	} {
-		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				src := bodytest.NewStuck(10)
-				src.Deaf = test.deaf
-				early := func(status int) ifmatchtest.Fault { // while the body hangs
-					return ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
-						<-src.Inside()
-						w.WriteHeader(status)
-						io.WriteString(w, "refused")
-					}).On("PUT")
-				}
-				if test.sick {
-					origin.Inject(early(http.StatusServiceUnavailable))
-				}
-				if test.early {
-					origin.Inject(early(http.StatusPreconditionFailed))
-				}
-				opts := Options{quick, WithMaxAttempts(test.attempts), WithTrace(&Trace{Refused: func(RefusedInfo) {
-					if test.cancel {
-						cancel()
-					}
-				}})}
-				if test.bounded {
-					opts = append(opts, WithMaxElapsed(soon))
-				}
-				if test.cancel && !test.early {
-					go func() {
-						<-src.Inside()
-						cancel()
-					}()
-				}
-				var got result
-				start := time.Now()
-				within(t, 10*time.Second, func() {
-					got = sendVia(t, NewTransport(origin.Client().Transport, test.policy, opts), noGetBody(t, ctx, origin, src, 1<<20))
-				})
-				if took := time.Since(start); took > 4*time.Second {
-					t.Errorf("took %v", took)
-				}
-				if test.want != nil && !errors.Is(got.err, test.want) {
-					t.Errorf("%s: error %v, want %v", got.summary(), got.err, test.want)
-				}
-				if test.want == nil && !test.cancel && got.err != nil {
-					t.Errorf("%s: %v", got.summary(), got.err)
-				}
-				if test.policy == Policy(Stop) {
-					cancel() // net/http reads on for as long as the caller's context lasts
-				}
-				eventually(t, "Close", func() bool { return src.Closes() > 0 })
-				if test.deaf {
-					src.Unblock()
-				}
-				origin.Close()
-				if n := src.Closes(); n != 1 {
-					t.Errorf("closed %d times", n)
+	}
+	for protocol, start := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			nothingLeft := watchLeaks(t)
+			t.Run("cases", func(t *testing.T) { // side by side: most of their time is a server's wait
+				for name, test := range cases {
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						test.run(t, start())
+					})
 				}
 			})
+			nothingLeft()
 		})
+	}
+}
+
+// stuckCase is a write whose body gives ten bytes and then hangs.
+type stuckCase struct {
+	early    bool
+	sick     bool // 503, early too
+	cancel   bool // the context, once the body hangs, or at the refusal
+	deaf     bool // Close doesn't end Read
+	attempts int
+	policy   Policy
+	bounded  bool // by WithMaxElapsed
+	want     error
+}
+
+func (test stuckCase) run(t *testing.T, origin *ifmatchtest.Server) {
+	const soon = 50 * time.Millisecond
+	origin.Put("/doc", "text/plain", []byte("first"))
+	origin.Put("/doc", "text/plain", []byte("theirs"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	src := bodytest.NewStuck(10)
+	src.Deaf = test.deaf
+	early := func(status int) ifmatchtest.Fault { // while the body hangs
+		return ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
+			<-src.Inside()
+			w.WriteHeader(status)
+			io.WriteString(w, "refused")
+		}).On("PUT")
+	}
+	if test.sick {
+		origin.Inject(early(http.StatusServiceUnavailable))
+	}
+	if test.early {
+		origin.Inject(early(http.StatusPreconditionFailed))
+	}
+	opts := Options{quick, WithMaxAttempts(test.attempts), WithTrace(&Trace{Refused: func(RefusedInfo) {
+		if test.cancel {
+			cancel()
+		}
+	}})}
+	if test.bounded {
+		opts = append(opts, WithMaxElapsed(soon))
+	}
+	if test.cancel && !test.early {
+		go func() {
+			<-src.Inside()
+			cancel()
+		}()
+	}
+	var got result
+	start := time.Now()
+	within(t, 10*time.Second, func() {
+		got = sendVia(t, NewTransport(origin.Client().Transport, test.policy, opts), noGetBody(t, ctx, origin, src, 1<<20))
+	})
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if test.want != nil && !errors.Is(got.err, test.want) {
+		t.Errorf("%s: error %v, want %v", got.summary(), got.err, test.want)
+	}
+	if test.want == nil && !test.cancel && got.err != nil {
+		t.Errorf("%s: %v", got.summary(), got.err)
+	}
+	if test.policy == Policy(Stop) {
+		cancel() // net/http reads on for as long as the caller's context lasts
+	}
+	eventually(t, "Close", func() bool { return src.Closes() > 0 })
+	if test.deaf {
+		src.Unblock()
+	}
+	origin.Client().CloseIdleConnections()
+	origin.Close()
+	if n := src.Closes(); n != 1 {
+		t.Errorf("closed %d times", n)
 	}
 }
 
@@ -684,10 +702,7 @@ func TestBodyClosedOnce(t *testing.T) {
 // TestEarlyRefusalAtAnyMoment refuses uploads at random moments of their sending: no byte is lost, none is read twice,
 // and there is one reader at a time.
 func TestEarlyRefusalAtAnyMoment(t *testing.T) {
-	rounds, writers := 500, 10 // for each protocol
-	if testing.Short() {
-		rounds = 100
-	}
+	rounds, writers := long(500, 100), 10 // for each protocol
 	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		origin.Inject(ifmatchtest.EarlyRefusal(0))
 		var midway, repeated atomic.Int32
@@ -789,7 +804,7 @@ func TestEarlyRefusalOneConnection(t *testing.T) {
 		cl.Transport.(*http.Transport).MaxConnsPerHost = 1
 		rt := NewTransport(cl.Transport, Resend)
 		_ = time.Now()
-		for i := 0; i < 8; i++ {
+		for i := range long(8, 3) {
 			req, _ := http.NewRequest("PUT", srv.URL, bytes.NewReader(make([]byte, 8<<20)))
 			req.Header.Set("If-Match", `"v1"`)
 			ctx, c := context.WithTimeout(context.Background(), 5*time.Second)
@@ -972,7 +987,7 @@ func TestUploadMemory(t *testing.T) {
 		if getBody {
 			limit = 16 << 20
 		}
-		for _, early := range []bool{false, true} {
+		for _, early := range []bool{getBody, !getBody}[:long(2, 1)] {
 			t.Run(fmt.Sprintf("%d MiB, GetBody %v, early %v", size>>20, getBody, early), func(t *testing.T) {
 				onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
 					limit := limit

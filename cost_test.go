@@ -129,7 +129,7 @@ func TestRecoveryAllocatesLittle(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for _, size := range []int{1 << 10, 1 << 20, 64 << 20} {
+	for _, size := range []int{1 << 10, 1 << 20, long(64<<20, 8<<20)} {
 		data := make([]byte, size)
 		measure := func(do func(*http.Request) (*http.Response, error)) uint64 {
 			var before, after runtime.MemStats
@@ -311,7 +311,7 @@ func measureWaiting(t *testing.T, n int, body []byte, do func(*http.Request) (*h
 // http.Client each of them takes 8 KiB of stack: the frames of the Client and of
 // the runtime alone are more than what the collector leaves in 4 KiB.
 func TestWaitingIsCheap(t *testing.T) {
-	n := 10_000
+	n := long(10_000, 2_000)
 	ours := NewTransport(refusingAll{}, Resend, WithBackoff(hourly), WithMaxElapsed(2*time.Hour))
 	sick := NewTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
 		resp, err := refusingAll{}.RoundTrip(req)

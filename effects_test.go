@@ -542,13 +542,18 @@ func TestEffects(t *testing.T) {
 	}
 }
 
-// sampling returns a function that says which cells are left out: none, unless the
-// race detector makes them slow or the tests shall be short.
-func sampling() func() bool {
-	n, every := 0, 1
-	if raceEnabled || testing.Short() {
-		every = 11
+// everyCell is 1 where all cells are looked at, and n where each nth is: the race
+// detector makes them slow.
+func everyCell() int {
+	if raceEnabled {
+		return 11
 	}
+	return long(1, 11)
+}
+
+// sampling returns a function that says which cells are left out.
+func sampling() func() bool {
+	n, every := 0, everyCell()
 	return func() bool { n++; return n%every != 0 }
 }
 
@@ -605,7 +610,7 @@ func (table unknownTable) compare(t *testing.T, row string, unknown map[string]i
 	for name, n := range unknown {
 		if most := table[row][name]; n > most {
 			t.Errorf("%s, %s: %d calls end unknown, at most %d should", row, name, n, most)
-		} else if n < most && !raceEnabled && !testing.Short() {
+		} else if n < most && everyCell() == 1 {
 			t.Logf("%s, %s: only %d calls end unknown, the table allows %d", row, name, n, most)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,15 @@ import (
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
+
+// long returns all where IFMATCH_LONG asks for whole tables and many rounds, as
+// .ci/run does, and else some. The flag -short has the last word.
+func long(all, some int) int {
+	if os.Getenv("IFMATCH_LONG") != "" && !testing.Short() {
+		return all
+	}
+	return some
+}
 
 // inBubble runs f with an origin on which /doc was written twice: "v1" is stale
 // and "v2" is current. Time is the bubble's.

@@ -33,6 +33,10 @@ import (
 func TestHostile(t *testing.T) {
 	quietLog(t)
 	kinds := hostiles()
+	parts := long(1, 5)
+	if raceEnabled {
+		parts = 5 // the race detector needs no more than a part of them
+	}
 	calls := 0
 	for i, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
@@ -41,8 +45,8 @@ func TestHostile(t *testing.T) {
 					continue
 				}
 				for k, policyName := range hostilePolicyNames {
-					if !reaches(policyName, position) || raceEnabled && (i+j+k)%5 > 0 {
-						continue // the race detector needs no more than a part of them
+					if !reaches(policyName, position) || (i+j+k)%parts > 0 {
+						continue
 					}
 					policy := hostilePolicies[policyName]
 					try := func(guard string, getBody bool, opts ...Option) {
@@ -87,7 +91,7 @@ func TestHostileOtherCalls(t *testing.T) {
 		{name: "nothing repeated", guard: staleTagField, opts: []Option{WithoutRepeats(), WithMaxAttempts(1)}},
 	}
 	kinds := hostiles()
-	parts := 2
+	parts := long(2, 12)
 	if raceEnabled {
 		parts = 12
 	}
@@ -658,46 +662,51 @@ func asLatin1(s string) string {
 // TestHostileBodiesInRealTime: a body that hangs or drips is cut by its Close
 // alone, outside of a bubble, at the end of the limits.
 func TestHostileBodiesInRealTime(t *testing.T) {
-	const elapsed = 300 * time.Millisecond
+	t.Parallel()
 	bodies := []string{
 		"short body", "a body that never comes", "a chunked body that never comes", "the body drips", "the chunked body drips", "a chunk size drips",
 		"trailers drip", "gzip of nothing for ever", "an early answer that drips",
 	}
+	var all sync.WaitGroup // they wait most of the time
 	for _, kind := range hostiles() {
 		if !slices.Contains(bodies, kind.name) {
 			continue
 		}
 		for position, policyName := range map[string]string{"refused": "Resend", "failed": "Resend", "get": "Rebuild"} {
-			t.Run(kind.name+"/"+position, func(t *testing.T) {
-				t.Parallel()
-				server := newHostileServer(kind.serve(position))
-				server.early = kind.early
-				tr := &http.Transport{DialContext: server.dial}
-				ctx, cancel := context.WithTimeout(t.Context(), hostileDeadline)
-				defer cancel()
-				var outcome Outcome
-				req, err := http.NewRequestWithContext(WithOutcome(ctx, &outcome), http.MethodPut, "http://memory.test/doc", strings.NewReader(strings.Repeat("mine", 1500)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				field, value, _ := strings.Cut(staleTagField, ": ")
-				req.Header.Set(field, value)
-				start := time.Now()
-				resp, err := NewTransport(tr, hostilePolicies[policyName], WithMaxElapsed(elapsed)).RoundTrip(req)
-				if err == nil {
-					io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
-				}
-				if took := time.Since(start); took > elapsed+5*time.Second {
-					t.Errorf("took %v: %s, %v", took, toldBy(outcome), outcome.Err)
-				}
-				cancel()
-				tr.CloseIdleConnections()
-				server.wg.Wait() // for the cut of every connection
-				for _, problem := range server.problems {
-					t.Error(problem)
-				}
-			})
+			all.Go(func() { inRealTime(t, kind, position, policyName) })
 		}
+	}
+	all.Wait()
+}
+
+func inRealTime(t *testing.T, kind hostile, position, policyName string) {
+	const elapsed = 300 * time.Millisecond
+	server := newHostileServer(kind.serve(position))
+	server.early = kind.early
+	tr := &http.Transport{DialContext: server.dial}
+	ctx, cancel := context.WithTimeout(t.Context(), hostileDeadline)
+	defer cancel()
+	var outcome Outcome
+	req, err := http.NewRequestWithContext(WithOutcome(ctx, &outcome), http.MethodPut, "http://memory.test/doc", strings.NewReader(strings.Repeat("mine", 1500)))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	field, value, _ := strings.Cut(staleTagField, ": ")
+	req.Header.Set(field, value)
+	start := time.Now()
+	resp, err := NewTransport(tr, hostilePolicies[policyName], WithMaxElapsed(elapsed)).RoundTrip(req)
+	if err == nil {
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	if took := time.Since(start); took > elapsed+5*time.Second {
+		t.Errorf("%s, %s: took %v: %s, %v", kind.name, position, took, toldBy(outcome), outcome.Err)
+	}
+	cancel()
+	tr.CloseIdleConnections()
+	server.wg.Wait() // for the cut of every connection
+	for _, problem := range server.problems {
+		t.Errorf("%s, %s: %s", kind.name, position, problem)
 	}
 }

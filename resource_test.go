@@ -691,9 +691,9 @@ func (h *keptHistory) updates(t *testing.T, n int) {
 // TestKeptStateHistories: whatever happens between the Updates of a Resource, the
 // document holds what was acknowledged, each add once.
 func TestKeptStateHistories(t *testing.T) {
-	seeds, steps := 300, 16
+	seeds, steps := long(300, 60), 16
 	if raceEnabled {
-		seeds = 90 // each takes ten times as long
+		seeds = long(90, 30) // each takes ten times as long
 	}
 	acknowledged, unknown, requests := 0, 0, 0
 	for seed := range uint64(seeds) {

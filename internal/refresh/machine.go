@@ -120,14 +120,14 @@ const (
 // first hasn't asked for: the state. The zero value is ready to use. A Machine must
 // not be used concurrently.
 type Machine struct {
-	Known     bool            // Fresh is set
 	Fresh     etag.Validators // of the current state
+	Known     bool            // Fresh is set
 	Unchanged bool            // Fresh is what was refused, also when asked again
 	Identity  bool            // Vary names Accept-Encoding, so the write must ask for identity too
 
 	byGet   bool
 	entered state           // of this refresh
-	asked   int             // requests in this count
+	asked   uint8           // requests in this count
 	awaited etag.Validators // what the state settling had; zero: none settled yet
 }
 
