@@ -39,43 +39,52 @@ func run(w io.Writer) error {
 
 	visits := ifmatch.NewResource[Counter](nil, srv.URL+"/visits")
 	const goroutines, each = 20, 10
-	failed := make(chan error, goroutines)
-	var all sync.WaitGroup
-	for range goroutines {
-		all.Go(func() {
-			for range each {
-				_, err := visits.Update(context.Background(), func(c *Counter) error {
-					c.N++
-					return nil
-				})
-				if err != nil {
-					failed <- err
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	close(failed)
-	var errs []error
-	for err := range failed {
-		errs = append(errs, err)
-	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
+	if err := addFromMany(visits, goroutines, each); err != nil {
+		return err
 	}
 
 	now, err := visits.Get(context.Background())
 	if err != nil {
 		return err
 	}
-	writes := 0
-	for _, request := range srv.Log() {
-		if request.Method == http.MethodPut {
-			writes++
+	fmt.Fprintf(w, "added %d times, the counter is at %d\n", goroutines*each, now.Value.N)
+	fmt.Fprintf(w, "fewer writes than additions: %v\n", writes(srv) < goroutines*each)
+	return nil
+}
+
+// addFromMany has many goroutines add to one counter at the same time, each of
+// them as often as told.
+func addFromMany(visits *ifmatch.Resource[Counter], goroutines, each int) error {
+	errs := make([]error, goroutines)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = add(visits, each) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// add adds 1, again and again. Each addition is an Update of its own.
+func add(visits *ifmatch.Resource[Counter], times int) error {
+	for range times {
+		_, err := visits.Update(context.Background(), func(c *Counter) error {
+			c.N++
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	fmt.Fprintf(w, "added %d times, the counter is at %d\n", goroutines*each, now.Value.N)
-	fmt.Fprintf(w, "fewer writes than additions: %v\n", writes < goroutines*each)
 	return nil
+}
+
+// writes counts the writes that arrived at the server.
+func writes(srv *ifmatchtest.Server) int {
+	n := 0
+	for _, request := range srv.Log() {
+		if request.Method == http.MethodPut {
+			n++
+		}
+	}
+	return n
 }

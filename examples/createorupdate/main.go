@@ -34,24 +34,12 @@ func run(w io.Writer) error {
 	// So that they do collide here, neither writes before both have read.
 	var haveRead sync.WaitGroup
 	haveRead.Add(2)
-
-	join := func(name, role string) error {
-		var once sync.Once // an edit runs again after a conflict
-		_, err := ifmatch.Update(ctx, nil, url, func(group *Members) error {
-			once.Do(func() { haveRead.Done(); haveRead.Wait() })
-			if *group == nil { // there is no group yet
-				*group = Members{}
-			}
-			(*group)[name] = role
-			return nil
-		}, ifmatch.CreateIfAbsent())
-		return err
-	}
+	meet := func() { haveRead.Done(); haveRead.Wait() }
 
 	var annas, bens error
 	var both sync.WaitGroup
-	both.Go(func() { annas = join("anna", "owner") })
-	both.Go(func() { bens = join("ben", "guest") })
+	both.Go(func() { annas = join(ctx, url, "anna", "owner", meet) })
+	both.Go(func() { bens = join(ctx, url, "ben", "guest", meet) })
 	both.Wait()
 	if err := errors.Join(annas, bens); err != nil {
 		return err
@@ -62,7 +50,30 @@ func run(w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w, "both are in:", group.Value)
+	for _, answer := range answersToWrites(srv) {
+		fmt.Fprintln(w, answer)
+	}
+	return nil
+}
 
+// join adds a member to the group, or makes the group where there is none yet. It
+// calls meet after its first read.
+func join(ctx context.Context, url, name, role string, meet func()) error {
+	var once sync.Once // an edit runs again after a conflict
+	_, err := ifmatch.Update(ctx, nil, url, func(group *Members) error {
+		once.Do(meet)
+		if *group == nil { // there is no group yet
+			*group = Members{}
+		}
+		(*group)[name] = role
+		return nil
+	}, ifmatch.CreateIfAbsent())
+	return err
+}
+
+// answersToWrites returns what the server answered to each write, with the write's
+// condition.
+func answersToWrites(srv *ifmatchtest.Server) []string {
 	var answers []string
 	for _, request := range srv.Log() {
 		if request.Method == "PUT" {
@@ -74,8 +85,5 @@ func run(w io.Writer) error {
 		}
 	}
 	slices.Sort(answers) // the refusal and the creation may be logged in either order
-	for _, answer := range answers {
-		fmt.Fprintln(w, answer)
-	}
-	return nil
+	return answers
 }

@@ -40,20 +40,7 @@ func run(w io.Writer) error {
 	client := ifmatch.NewClient(ifmatch.Stop)
 	ctx, url := context.Background(), srv.URL+"/recipe"
 
-	// Both open the document.
-	anna, err := open(ctx, client, url)
-	if err != nil {
-		return err
-	}
-	ben := anna
-
-	// Anna scales the recipe. Ben fries longer, adds a step, and
-	// comes second.
-	if err := anna.save(ctx, client, replace(anna.text, `"serves": 2`, `"serves": 4`)); err != nil {
-		return err
-	}
-	edited := replace(ben.text, `"minutes": 10}`, "\"minutes\": 15},\n    {\"id\": \"rest\", \"minutes\": 30}")
-	if err := ben.save(ctx, client, edited); err != nil {
+	if err := changeApart(ctx, client, url); err != nil {
 		return err
 	}
 	both, err := open(ctx, client, url)
@@ -62,18 +49,42 @@ func run(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "Both edits are in:\n%s\n\n", both.text)
 
-	// Both rename it: one of them has to decide.
-	anna, ben = both, both
-	if err := anna.save(ctx, client, replace(anna.text, "Pancakes", "Anna's pancakes")); err != nil {
+	overlap, err := renameBoth(ctx, client, both)
+	if err != nil {
 		return err
-	}
-	err = ben.save(ctx, client, replace(ben.text, "Pancakes", "Ben's pancakes"))
-	var overlap *ifmatch.MergeError
-	if !errors.As(err, &overlap) {
-		return fmt.Errorf("an overlap was expected: %w", err)
 	}
 	fmt.Fprintf(w, "Ben is asked about: %v\n", overlap.Pointers)
 	return nil
+}
+
+// changeApart has both open the document and change different places: Anna scales
+// the recipe. Ben fries longer, adds a step, and comes second.
+func changeApart(ctx context.Context, client *http.Client, url string) error {
+	anna, err := open(ctx, client, url)
+	if err != nil {
+		return err
+	}
+	ben := anna
+	if err := anna.save(ctx, client, replace(anna.text, `"serves": 2`, `"serves": 4`)); err != nil {
+		return err
+	}
+	edited := replace(ben.text, `"minutes": 10}`, "\"minutes\": 15},\n    {\"id\": \"rest\", \"minutes\": 30}")
+	return ben.save(ctx, client, edited)
+}
+
+// renameBoth has both change the same place: one of them has to decide. It returns
+// what Ben is told, since he comes second.
+func renameBoth(ctx context.Context, client *http.Client, opened document) (*ifmatch.MergeError, error) {
+	anna, ben := opened, opened
+	if err := anna.save(ctx, client, replace(anna.text, "Pancakes", "Anna's pancakes")); err != nil {
+		return nil, err
+	}
+	err := ben.save(ctx, client, replace(ben.text, "Pancakes", "Ben's pancakes"))
+	var overlap *ifmatch.MergeError
+	if !errors.As(err, &overlap) {
+		return nil, fmt.Errorf("an overlap was expected: %w", err)
+	}
+	return overlap, nil
 }
 
 // document is what somebody has on the screen.

@@ -49,6 +49,20 @@ func take(ctx context.Context, client *http.Client, url string) (job Job, err er
 	return job, err
 }
 
+// work takes jobs until the queue is empty, and returns their names.
+func work(ctx context.Context, client *http.Client, url string) (done []string, err error) {
+	for {
+		job, err := take(ctx, client, url)
+		if errors.Is(err, errEmpty) {
+			return done, nil
+		}
+		if err != nil {
+			return done, err
+		}
+		done = append(done, job.Name)
+	}
+}
+
 func main() {
 	if err := run(os.Stdout); err != nil {
 		log.Fatal(err)
@@ -64,35 +78,23 @@ func run(w io.Writer) error {
 
 	var (
 		workers sync.WaitGroup
-		mu      sync.Mutex // guards what follows
-		done    []string
-		failed  error
+		done    [2][]string
+		failed  [2]error
 	)
-	for range 2 {
+	for i := range done {
 		// A client each, as if they were two programs.
 		client := ifmatch.NewClient(ifmatch.Stop)
 		workers.Go(func() {
-			for {
-				job, err := take(context.Background(), client, srv.URL+"/queue")
-				mu.Lock()
-				if err == nil {
-					done = append(done, job.Name)
-				} else if !errors.Is(err, errEmpty) {
-					failed = err
-				}
-				mu.Unlock()
-				if err != nil {
-					return
-				}
-			}
+			done[i], failed[i] = work(context.Background(), client, srv.URL+"/queue")
 		})
 	}
 	workers.Wait()
-	if failed != nil {
-		return failed
+	if err := errors.Join(failed[:]...); err != nil {
+		return err
 	}
-	slices.Sort(done)
-	fmt.Fprintln(w, "done:", done)
+	jobs := slices.Concat(done[:]...)
+	slices.Sort(jobs)
+	fmt.Fprintln(w, "done:", jobs)
 	left, err := ifmatch.Get[Queue](context.Background(), nil, srv.URL+"/queue")
 	if err != nil {
 		return err

@@ -255,43 +255,59 @@ func proveLeftOut(verbose bool, args []string) error {
 	return nil
 }
 
-func main() {
-	wrapper := flag.String("wrapper", "ifmatch", "ifmatch, or none for a wrapper that does nothing")
-	checkLeftOut := flag.Bool("check-left-out", false, "check that each left-out test fails with -wrapper=none")
-	race := flag.Bool("race", false, "run the tests with the race detector")
-	run := flag.String("run", "", "run only the tests that match the `pattern`")
-	verbose := flag.Bool("v", false, "print the tests' output")
+// options are what the command line asks for.
+type options struct {
+	wrapper       string // ifmatch or none
+	run           string // a pattern of tests; all of them where it is empty
+	checkLeftOut  bool
+	race, verbose bool
+}
+
+// parseOptions reads the command line. A wrong one ends the program.
+func parseOptions() options {
+	var o options
+	flag.StringVar(&o.wrapper, "wrapper", "ifmatch", "ifmatch, or none for a wrapper that does nothing")
+	flag.BoolVar(&o.checkLeftOut, "check-left-out", false, "check that each left-out test fails with -wrapper=none")
+	flag.BoolVar(&o.race, "race", false, "run the tests with the race detector")
+	flag.StringVar(&o.run, "run", "", "run only the tests that match the `pattern`")
+	flag.BoolVar(&o.verbose, "v", false, "print the tests' output")
 	flag.Parse()
-	if *checkLeftOut {
-		*wrapper = "none"
+	if o.checkLeftOut {
+		o.wrapper = "none"
 	}
-	if *wrapper != "ifmatch" && *wrapper != "none" || flag.NArg() > 0 {
+	if o.wrapper != "ifmatch" && o.wrapper != "none" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	err := func() error { // for the deferred removal to come before the exit
-		env, err := exec.Command("go", "env", "GOROOT", "GOVERSION").Output()
-		if err != nil {
-			return fmt.Errorf("go env: %w", err)
-		}
-		goroot, version, _ := strings.Cut(strings.TrimSpace(string(env)), "\n")
-		dir, err := os.MkdirTemp("", "nethttptest")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		fmt.Printf("net/http's own tests of %s, with -short, wrapper %s\n", version, *wrapper)
-		overlay, err := writeOverlay(dir, goroot, *wrapper)
-		if err != nil {
-			return err
-		}
-		args := []string{"-overlay=" + overlay, fmt.Sprintf("-race=%t", *race)}
-		if *checkLeftOut {
-			return proveLeftOut(*verbose, args)
-		}
-		return prove(*verbose, *run, args)
-	}()
+	return o
+}
+
+// test runs the tests with an overlay in a folder of its own, which it removes.
+func test(o options) error {
+	env, err := exec.Command("go", "env", "GOROOT", "GOVERSION").Output()
 	if err != nil {
+		return fmt.Errorf("go env: %w", err)
+	}
+	goroot, version, _ := strings.Cut(strings.TrimSpace(string(env)), "\n")
+	dir, err := os.MkdirTemp("", "nethttptest")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Printf("net/http's own tests of %s, with -short, wrapper %s\n", version, o.wrapper)
+	overlay, err := writeOverlay(dir, goroot, o.wrapper)
+	if err != nil {
+		return err
+	}
+	args := []string{"-overlay=" + overlay, fmt.Sprintf("-race=%t", o.race)}
+	if o.checkLeftOut {
+		return proveLeftOut(o.verbose, args)
+	}
+	return prove(o.verbose, o.run, args)
+}
+
+func main() {
+	if err := test(parseOptions()); err != nil {
 		fmt.Fprintln(os.Stderr, "nethttptest:", err)
 		os.Exit(1)
 	}

@@ -140,6 +140,9 @@ type Stock struct {
 	Title string `json:"title,omitempty"`
 }
 
+// The writers of Writers, and how often each of them adds 1.
+const writers, additions = 8, 5
+
 // Writers has 8 of them add 1, 5 times each: by Update with a client of their own,
 // by Update over one Transport, and by a Resource. No addition may be lost.
 func Writers(t *testing.T, base http.RoundTripper, url string, d dialect.Dialect, opts ...ifmatch.UpdateOption) {
@@ -168,23 +171,30 @@ func Writers(t *testing.T, base http.RoundTripper, url string, d dialect.Dialect
 			return err
 		},
 	} {
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() {
-				for range 5 {
-					if err := update(); err != nil {
-						t.Errorf("%s: %v", name, err)
-					}
-				}
-			})
-		}
-		all.Wait()
-		want += 8 * 5
+		addFromAll(t, name, update)
+		want += writers * additions
 		after, err := ifmatch.Get[Stock](ctx, shared, url, opts...)
 		if err != nil || after.Value.N != want {
 			t.Fatalf("%s: the document has %d (%v), want %d", name, after.Value.N, err, want)
 		}
 	}
+}
+
+// addFromAll has all writers call add at the same time, each of them as often as it
+// has additions.
+func addFromAll(t *testing.T, name string, add func() error) {
+	t.Helper()
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range additions {
+				if err := add(); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Create has 8 writers add 1 to a document that isn't there: each creates it, or
