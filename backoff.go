@@ -50,11 +50,11 @@ func defaultBackOff() backoff.BackOff { return nil }
 // spent is what a call has spent of its limits. The zero value is that of a call that has
 // met neither a refusal nor a failure.
 type spent struct {
-	deadline     time.Time // of the last attempt's start; zero until the first refusal or failure
-	races        pace.Races
-	failures     pace.Failures
-	repeats      int // after failures
-	settledRaces int // lost while waiting for a strong validator
+	deadline    time.Time // of the last attempt's start; zero until the first refusal or failure
+	races       pace.Races
+	failures    pace.Failures
+	repeats     int // after failures
+	settleRaces int // lost while waiting for a strong validator
 }
 
 // noteRepeat counts a repeat after a failure.
@@ -64,7 +64,7 @@ func (c *call) noteRepeat() {
 }
 
 // noteLostRace counts a race that was lost while a state settled.
-func (s *spent) noteLostRace() { s.settledRaces++ }
+func (s *spent) noteLostRace() { s.settleRaces++ }
 
 // measure takes note of a round trip.
 func (c *call) measure(roundTrip time.Duration) {
@@ -89,7 +89,7 @@ func (c *call) startClock() {
 
 // attemptsLeft are the attempts that may still end in a refusal.
 func (c *call) attemptsLeft() int {
-	return c.attempts(c.traits) - (c.told.outcome.Attempts - c.spent.repeats - c.turn.handedTries + c.spent.settledRaces)
+	return c.attempts(c.traits) - (c.told.outcome.Attempts - c.spent.repeats - c.turn.handedTries + c.spent.settleRaces)
 }
 
 func (c *call) exhausted() bool { return c.attemptsLeft() <= 0 }
@@ -171,7 +171,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) ending 
 		c.turn.Extend(d)
 	}
 	c.traceWaiting(reason, d)
-	c.told.wait(c.sleep(ctx, d))
+	c.told.addWait(c.sleep(ctx, d))
 	return c.cancelled(ctx)
 }
 
@@ -193,7 +193,7 @@ func (c *call) sleep(ctx context.Context, d time.Duration) time.Duration {
 func (c *call) await(wake <-chan struct{}, d time.Duration) ending {
 	start := time.Now()
 	err := awaitWithin(c.req.Context(), c.req.Cancel, wake, d, c.spent.deadline.Sub(start))
-	c.told.wait(time.Since(start))
+	c.told.addWait(time.Since(start))
 	if end := c.cancelled(c.req.Context()); end.ends() {
 		return end
 	}

@@ -28,14 +28,16 @@ import (
 //	       ▼
 //	┌─► noteDoubt     may it have been applied although the answer doesn't say so?
 //	│      ▼
-//	│    next ──┬── a refusal: resolve ───── judge, line up, ask the policy, refresh, rewrite
+//	│    next ──┬── a refusal: handleRefusal ─ judge, line up, ask the policy, refresh, rewrite
 //	│           ├── 417: withoutExpect ───── the same without Expect
 //	│           ├── a failure: repeat ────── wait, the same again
 //	│           └── anything else is final
 //	│      ▼
 //	└── send, or end ─────────────────────── with an answer, a refusal or an error
 //
-// A part of a call is written by one file, and read by all.
+// A part of a call is written by one file, and read by all. A call belongs to the
+// goroutine of its RoundTrip. Only closeAnswer may run on another one, and the call
+// waits for its end.
 type call struct {
 	*settings // shared with the Transport where the call has none of its own
 	transport *Transport
@@ -54,7 +56,9 @@ type call struct {
 	told    told    // outcome.go: what is told
 }
 
-// sent is the last write, as it went out.
+// sent is the last write, as it went out. Where the next one needs more than the same
+// again, a copy of sent is changed into what the next write is, and the call becomes
+// that once the write can go out.
 type sent struct {
 	write     *http.Request // at first the caller's own, or a copy of it
 	guard     guard.Guard   // of write
@@ -65,7 +69,8 @@ type sent struct {
 	writeID   string // in dialect.WriteIDField of each write; empty: none
 }
 
-// basis says what a write was made from.
+// basis says what a write was made from. It decides what a success means: whether a
+// state was replaced unseen, and whether the refusal before was a false conflict.
 type basis uint8
 
 const (
@@ -79,6 +84,8 @@ const (
 // blind reports whether such a write may replace a state that the caller hasn't seen.
 func (b basis) blind() bool { return b == ofFreshTag || b == ofNothing }
 
+// newCall returns the call of a request, and sends nothing. s may be nil. The settings
+// of the Transport are shared, so that a call without its own costs no copy.
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
 	c := &call{settings: t.effective(), transport: t, base: base, req: req, told: newTold(s)}
 	c.sent.write, c.sent.payload = req, replay.Of(req)
@@ -94,11 +101,8 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope)
 	return c
 }
 
-// next is what the last write was, to be changed into what the next one is.
-func (s *sent) next() sent { return *s }
-
-// become takes over what the next write is, and lets go of a copy of the body that isn't
-// needed any more.
+// become takes over what the next write is. A copy of the body that the next write
+// doesn't send is released: the caller's body is closed then.
 func (s *sent) become(next sent) {
 	s.payload.Become(next.payload)
 	next.payload = s.payload
@@ -123,13 +127,15 @@ func (s *sent) newWriteID() string {
 // noteExpect notes whether Expect: 100-continue on the write is ours.
 func (s *sent) noteExpect(ours bool) { s.expects = ours }
 
-// release lets go of what a call holds, on every path.
+// release lets go of what a call holds: its turn in a lane, and the copy of the body.
+// It is called on every path.
 func (c *call) release() {
 	c.turn.Leave()
 	c.sent.payload.Release()
 }
 
-// send sends the next write.
+// send sends the next write and counts it. A redirect of http.Client may have made a
+// GET of the caller's write, and a read of an Update comes by here too: neither counts.
 func (c *call) send(write *http.Request) (*http.Response, error) {
 	c.sent.write = write
 	if !semantics.Safe(write.Method) {
@@ -138,10 +144,13 @@ func (c *call) send(write *http.Request) (*http.Response, error) {
 	return c.exchange(write)
 }
 
-// exchange sends one request and records it.
+// exchange sends one request, a write or a refresh, and records it. base owns the body
+// of req from here on. The body of the answer is the call's to close. There is always
+// an answer or an error.
 func (c *call) exchange(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := c.base.RoundTrip(req)
+	// A base that breaks the contract of http.RoundTripper must not bring the call down.
 	if resp == nil && err == nil {
 		err = errors.New("ifmatch: the base RoundTripper returned neither response nor error")
 	}
@@ -149,9 +158,12 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// record adds one request and its answer to the outcome.
+// record adds one request and its answer to the outcome. took is zero where it wasn't
+// measured. URL and error are redacted: an Outcome may be logged.
 func (c *call) record(req *http.Request, resp *http.Response, err error, took time.Duration) {
 	e := Exchange{Method: req.Method, URL: c.told.publicURL(req.URL), Err: redact.Brief(err), Duration: took}
+	// The guard is read from what went out, whatever it was made from. A refresh
+	// has none, and leaves the guard of the write as it is.
 	if !semantics.Safe(req.Method) {
 		c.sent.guard = c.dialect.Of(req)
 		e.Sent = Validators(c.sent.guard.Sent())
@@ -166,12 +178,15 @@ func (c *call) record(req *http.Request, resp *http.Response, err error, took ti
 }
 
 // again returns a copy of the last write to send next. Its context has the record that
-// OutcomeOf finds, and nothing else that the caller's hasn't.
+// OutcomeOf finds, and nothing else that the caller's hasn't. It shares header and URL
+// with the last write: a change needs a copy of them. Its body is still the one that
+// was sent.
 func (c *call) again() *http.Request {
 	return c.sent.write.WithContext(c.told.context(c.req.Context()))
 }
 
-// againWithBody is again with the body opened anew.
+// againWithBody is again with the body opened anew. It waits until base has stopped
+// reading the body before. The error matches ErrNotReplayable.
 func (c *call) againWithBody() (*http.Request, error) {
 	next := c.again()
 	if err := c.sent.payload.Put(next, c.awaitDone); err != nil {
@@ -180,29 +195,35 @@ func (c *call) againWithBody() (*http.Request, error) {
 	return next, nil
 }
 
-// keep reads the body of an answer to a write, as much of it as is kept and as long as the
-// limits allow, and closes it.
+// keep reads the body of an answer to a write and closes it: at most 64 KiB of it, for at
+// most a second, and no longer than the limits allow. That comes before the next
+// request: base may send the body of this write until then, and the connection can be
+// used again.
 func (c *call) keep(resp *http.Response) drain.Kept {
 	return drain.Keep(resp, c.left(), c.closeAnswer)
 }
 
-// closeAnswer closes the body of an answer to a write. A body of ours that hangs meanwhile
-// is closed when the time is up.
+// closeAnswer closes the body of an answer to a write. On HTTP/2 that waits for the
+// write's own body. Where that is a copy and hangs, it is closed when the time is up.
 func (c *call) closeAnswer(body io.Closer) { c.sent.payload.CloseAnswer(body, c.awaitDone) }
 
-// turn is what a call has of the lane of its target.
+// turn is what a call has of the lane of its target. The zero turn holds up nobody.
 type turn struct {
 	lane.Turn           // zero until the call has lost a race and entered the lane
 	underHandedTag bool // the write that is sent next carries a tag that was handed over
 	handedTries    int  // writes under such a tag that were refused; they are no attempts
 }
 
-// enterLane waits for the call's turn at its target, unless it has one.
+// enterLane waits for the call's turn at its target, unless it has one: from the first
+// lost race to its end, a call keeps the turn. The ending ends only where the wait was
+// cut off, by the limits or a context.
 func (c *call) enterLane() ending {
 	if c.turn.Turn != (lane.Turn{}) {
 		return ending{}
 	}
+	// A version in the query differs from write to write; the document is the same.
 	target := lane.TargetOf(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
+	// The error says less than the ending that it comes from.
 	var end ending
 	c.turn.Turn, _ = c.transport.lanes.Enter(c.req.Context(), target, func(wake <-chan struct{}, d time.Duration) error {
 		end = c.await(wake, d)
@@ -212,12 +233,16 @@ func (c *call) enterLane() ending {
 }
 
 // takeHandedTag returns the tag that the writer before got for its write, where this one
-// may try it before it asks. The tag is offered once.
+// may try it before it asks; otherwise it returns the empty string. The tag is offered
+// once: after a refusal it is known to be old.
 func (c *call) takeHandedTag(g *guard.Guard, needState bool) string {
+	// The call has to look whether its own write is in the state. The tag stays for the
+	// next writer.
 	if c.doubt.first != nil {
 		return ""
 	}
 	handed := c.turn.Handed()
+	// A tag brings no state along.
 	if needState || !c.mayTry(handed, g) {
 		return ""
 	}
@@ -226,19 +251,24 @@ func (c *call) takeHandedTag(g *guard.Guard, needState bool) string {
 }
 
 // mayTry reports whether the tag that was handed over is one that this call's own refresh
-// might have given.
+// might have given. A wrong tag costs one more refusal, and nothing else.
 func (c *call) mayTry(handed lane.Handed, g *guard.Guard) bool {
+	// There is none, or it was refused just now.
 	if handed.Tag == "" || g.Names(handed.Tag) {
 		return false
 	}
+	// The next write needs more than a tag, or a version that is none.
 	if g.Kind != guard.Tags || g.Versions != nil || g.Date != "" {
-		return false // it needs more than a tag
+		return false
 	}
+	// Under another policy the state matters too. A refresh that the caller changes may
+	// ask another URL, and one with other credentials may get another representation.
 	return c.traits.lastWriterWins && *c.refreshRequest == nil && sameRefresh(handed.Write, c.sent.write)
 }
 
 // sameRefresh reports whether the refreshes of two writes to one target would carry the
-// same credentials and fields, and so get the same answer.
+// same credentials and fields, and so get the same answer. It changes neither write:
+// a may belong to a call that has ended.
 func sameRefresh(a, b *http.Request) bool {
 	if u, v := a.URL.User, b.URL.User; u != v && (u == nil || v == nil || *u != *v) {
 		return false
@@ -265,13 +295,16 @@ func (c *call) countHandedTry() {
 	}
 }
 
-// handOver leaves the tag of an accepted write's answer, which is of what is now stored
-// (RFC 9110 §9.3.4), to the next writer in the lane.
+// handOver leaves the tag in the answer to an accepted PUT to the next writer in the
+// lane: the tag is of what is now stored (RFC 9110 §9.3.4). Without such a tag it leaves
+// nothing, also of what this call was handed itself: that is old now.
 func (c *call) handOver(resp *http.Response) {
 	if c.turn.Turn == (lane.Turn{}) {
 		return
 	}
 	var handed lane.Handed
+	// A weak tag guards nothing, a Content-Location may be of another resource, and the
+	// version of a dialect may be in another place of the answer.
 	v := etag.Of(resp.Header)
 	if c.sent.guard.Versions == nil && c.sent.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
 		handed = lane.Handed{Tag: v.ETag, Write: c.sent.write}

@@ -61,9 +61,12 @@ func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Tr
 	}
 }
 
-// RoundTrip sends req and handles its refusal. It returns an error where base
-// did, where the policy failed, and where the context ended while waiting; the
-// last two are a *ConflictError.
+// RoundTrip sends req and handles its refusal. It returns an error where base did,
+// where nothing could be sent, where the policy failed, and where the context ended
+// during a wait. After a refusal the last two are a *ConflictError.
+//
+// The body of req is closed on every path, perhaps after RoundTrip has returned. The
+// body of the response is the caller's to close.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	base, err := t.target()
 	if err != nil {
@@ -75,14 +78,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if d.Err != nil {
 		return nil, refuseDialect(&dialectError{d.Err}, req, s)
 	}
+	// A flow of Remember may put a precondition on the write.
 	if s != nil && s.flow != nil {
 		return t.remembered(base, req, s)
 	}
 	p := t.plan(req, s, d, false)
-	if !p.asGiven() {
+	if !p.handsOn() {
 		return t.newCall(base, req, s).begin(p)
 	}
-	// From here on base owns req and its body: it closes the body, also where it fails.
+	// The happy path: no call is made before an answer needs one. From here on base
+	// owns req and its body: it closes the body, also where it fails.
 	resp, err := base.RoundTrip(req)
 	if isFinal(req, resp, err, d) {
 		if semantics.Succeeded(resp, err) {
@@ -90,23 +95,27 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return resp, err
 	}
+	// How long the first attempt took isn't known: the happy path looks at no clock.
 	c := t.newCall(base, req, s)
 	c.told.countWrite()
 	c.record(req, resp, err, 0)
 	return c.run(resp, err)
 }
 
-// begin sends the first attempt of a call whose plan isn't: as given.
+// begin sends the first attempt of a call as the plan wants it, and runs the call to
+// its end. What it returns is what RoundTrip returns.
 func (c *call) begin(p plan) (*http.Response, error) {
 	c.told.reset()
+	// The version would stand where the API doesn't look, and the write go out unguarded.
 	if err := c.misplaced(); err != nil {
-		closeBody(c.req) // nothing has it yet
+		closeBody(c.req) // nothing else has the body yet
 		c.told.end(EffectNotApplied, CauseNone, err)
 		c.told.report()
 		return nil, err
 	}
 	resp, err := c.send(c.first(p))
-	if c.req.URL == nil || c.req.URL.Host == "" { // it was never sent
+	// net/http sends nothing without a host, and a repeat would fail in the same way.
+	if c.req.URL == nil || c.req.URL.Host == "" {
 		c.release()
 		c.told.end(EffectNotApplied, CauseNone, err)
 		c.told.report()
@@ -115,14 +124,18 @@ func (c *call) begin(p plan) (*http.Response, error) {
 	return c.run(resp, err)
 }
 
-// run sends until nothing follows an answer. The call owns each answer that it doesn't
-// return: it reads the body to a bound and closes it before the next request.
+// run sends until nothing follows an answer; resp and err are the answer to the first
+// attempt. The call owns each answer that it doesn't return: it reads the body to a
+// bound and closes it before the next request. On every path, also when a policy
+// panics, the call leaves its lane and lets go of the copied body.
 func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 	ended := false
 	defer func() {
+		// A policy panicked, say. The caller won't get the answer, so its
+		// body is closed here, unless it was kept and closed before.
 		if !ended && resp != nil && (resp != c.refused.resp || c.refused.kept == nil) {
 			c.startClock()
-			c.keep(resp) // a policy panicked, so the caller won't get it
+			c.keep(resp)
 		}
 		c.release()
 	}()
@@ -130,7 +143,7 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 		c.noteDoubt(resp, err)
 		next, how := c.next(resp, err)
 		if how.ends() {
-			last, lastErr := c.end(resp, err, how)
+			last, lastErr := c.finish(resp, err, how)
 			ended = true
 			return last, lastErr
 		}
@@ -138,30 +151,40 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 	}
 }
 
-// next returns the request that follows an answer, or how the call ends.
+// next returns the request that follows an answer, or how the call ends. The request is
+// nil where the call ends. All waits are over when it returns: the request goes out at
+// once.
 func (c *call) next(resp *http.Response, err error) (*http.Request, ending) {
 	switch {
+	// A refusal comes first: a dialect may take a failure for one, a 429 say.
 	case err == nil && c.isRefused(resp):
-		return c.resolve(resp)
+		return c.handleRefusal(resp)
+	// The server refused a field that only this package added.
 	case err == nil && c.expectationFailed(resp):
 		return c.withoutExpect(resp)
+	// A failure that may pass, of a write that can't be applied twice.
 	case c.repeatable(resp, err):
 		return c.repeat(resp, err)
 	}
+	// Everything else is the server's last word.
 	return nil, ending{kind: endAnswered}
 }
 
-// end ends the call, where nothing follows the answer. The caller of RoundTrip owns the
-// body of the response from then on.
-func (c *call) end(resp *http.Response, err error, how ending) (*http.Response, error) {
+// finish ends the call, where nothing follows the answer. The caller of RoundTrip owns
+// the body of the response from then on.
+func (c *call) finish(resp *http.Response, err error, how ending) (*http.Response, error) {
+	// The repeat couldn't be sent, so the answer before it is the last one after all.
 	if how.kind == endSetAside {
 		resp, err, how.kind = c.failed.resp, c.failed.err, endAnswered
 	}
+	// An ending that names no cause has the cause of the refusal: none without one.
 	if how.cause == 0 {
 		how.cause = smallCause(c.refused.cause)
 	}
 	last := c.lastOf(resp, err, how.kind)
-	if last != how.kind && how.kind == endAnswered { // the answer decides nothing
+	// The answer decides nothing, because an earlier attempt is in doubt. The caller
+	// gets another answer, so this one is read and closed.
+	if last != how.kind && how.kind == endAnswered {
 		c.noteAside(resp)
 		how.err = nil
 	}
@@ -183,20 +206,27 @@ func (c *call) end(resp *http.Response, err error, how ending) (*http.Response, 
 	return c.endAnswered(resp, how.err)
 }
 
-// isFinal reports whether an answer to the first attempt is the last one.
+// isFinal reports whether an answer to the first attempt is the last one. On the happy
+// path its first case says so.
 func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect) bool {
 	switch {
+	// Neither a refusal nor a failure.
 	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
-		return true // neither a refusal nor a failure
+		return true
+	// net/http sends nothing without a host.
 	case req.URL == nil || req.URL.Host == "":
-		return true // it was never sent
+		return true
+	// A call finds out whether it does refuse the write.
 	case err == nil && mayRefuse(req, resp, d):
 		return false
 	}
-	return !d.Guards(req, false) // nothing else is repeated without an option
+	// A failure. Without an option only a guarded write is repeated; a request with
+	// such an option has a plan, and doesn't come here.
+	return !d.Guards(req, false)
 }
 
-// dialectFor returns the dialect of a call.
+// dialectFor returns the dialect of a call, never nil: by the options of its context,
+// then by those of the constructor, then RFC 9110. s may be nil.
 func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 	d := &t.rfc9110
 	if t.settings != nil {
@@ -208,7 +238,8 @@ func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 	return d
 }
 
-// refuseDialect ends a call whose dialect can't work.
+// refuseDialect ends a call whose dialect can't work. Nothing is sent: under a wrong
+// dialect a write could go out without its guard. It returns err, and s may be nil.
 func refuseDialect(err error, req *http.Request, s *scope) error {
 	closeBody(req)
 	if s != nil && s.outcome != nil {
@@ -217,7 +248,8 @@ func refuseDialect(err error, req *http.Request, s *scope) error {
 	return err
 }
 
-// effective returns the settings of the constructor, or the defaults.
+// effective returns the settings of the constructor, or the defaults of a zero
+// Transport. They are shared with all calls, and must not be changed.
 func (t *Transport) effective() *settings {
 	if t.settings != nil {
 		return t.settings
@@ -226,8 +258,9 @@ func (t *Transport) effective() *settings {
 	return &set
 }
 
-// CloseIdleConnections closes those of base, where it has the method. That of a
-// zero Transport does so where http.DefaultTransport is an *http.Transport.
+// CloseIdleConnections closes the idle connections of base, where base has such a
+// method. A zero Transport closes the idle connections of http.DefaultTransport, where
+// that is an *http.Transport.
 func (t *Transport) CloseIdleConnections() {
 	type idleCloser interface{ CloseIdleConnections() }
 	base, err := t.target()
@@ -236,7 +269,9 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// target returns the RoundTripper below.
+// target returns the RoundTripper below. A zero Transport looks at
+// http.DefaultTransport for each call, since it may be set at any time. Where that
+// would lead back to the Transport, the error says so.
 func (t *Transport) target() (http.RoundTripper, error) {
 	if t.base != nil {
 		return t.base, nil
@@ -246,22 +281,29 @@ func (t *Transport) target() (http.RoundTripper, error) {
 		return nil, errors.New("ifmatch: http.DefaultTransport is nil: use NewTransport with a base")
 	}
 	switch base.(type) {
+	// It sends by itself.
 	case *http.Transport:
 		return base, nil
+	// It may be this very Transport, and the call would never end.
 	case *Transport:
 		return nil, errZeroTransport
 	}
+	// What is in it can't be seen from here.
 	return foreignDefault{base}, nil
 }
 
 var errZeroTransport = errors.New("ifmatch: a zero Transport uses http.DefaultTransport, which is a Transport itself: use NewTransport")
 
-// foreignDefault is an http.DefaultTransport that somebody made. Where a zero
-// Transport hides in it the call would never end.
+// foreignDefault is an http.DefaultTransport that isn't from net/http. A zero Transport
+// may hide in it, and then the call would never end. So each request is marked in its
+// context, and a marked one that comes by again is an error.
 type foreignDefault struct{ base http.RoundTripper }
 
+// zeroKey is the context key of that mark.
 type zeroKey struct{}
 
+// RoundTrip hands req on, marked. Where req is marked already it closes the body and
+// returns an error.
 func (f foreignDefault) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Context().Value(zeroKey{}) != nil {
 		closeBody(req)
@@ -270,7 +312,8 @@ func (f foreignDefault) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.base.RoundTrip(req.WithContext(context.WithValue(req.Context(), zeroKey{}, true)))
 }
 
-// closeBody closes the request's body: a RoundTripper must, on every path.
+// closeBody closes the request's body, where base hasn't got it: a RoundTripper must
+// close it on every path, also where it returns an error.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		req.Body.Close()

@@ -8,24 +8,25 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// refusal is the last refusal of a write.
+// refusal is the last refusal of a write, or another answer that the call can't end with.
+// It is zero until there is one.
 type refusal struct {
 	resp     *http.Response
 	kept     *drain.Kept     // of resp; nil: its body is untouched
 	verdict  dialect.Verdict // of the dialect on the last answer; zero without one
 	conflict *Conflict       // as the policy sees it
 	cause    Cause           // as best known
-	count    int
+	count    int             // of all refusals of the call
 }
 
-// keep buffers the body of the refusal and closes it.
+// keep reads the body of the refusal to a bound and closes it, once. The caller may get
+// it from memory in the end.
 func (r *refusal) keep(c *call) {
 	if r.kept == nil {
 		kept := c.keep(r.resp)
@@ -33,9 +34,12 @@ func (r *refusal) keep(c *call) {
 	}
 }
 
+// noteVerdict notes what the dialect says of an answer, before it is known to be a
+// refusal.
 func (r *refusal) noteVerdict(v dialect.Verdict) { r.verdict = v }
 
-// noteRefusal takes note of a refusal.
+// noteRefusal takes note of a refusal. The body isn't read yet: the caller may get it
+// untouched.
 func (c *call) noteRefusal(resp *http.Response) {
 	c.startClock()
 	c.refused.count++
@@ -44,19 +48,26 @@ func (c *call) noteRefusal(resp *http.Response) {
 }
 
 // noteAside takes note of an answer that is no refusal, and that the call can't end with
-// as it is.
+// as it is. Its body is read to a bound and closed, since nobody else will do so.
 func (c *call) noteAside(resp *http.Response) {
 	c.startClock()
 	c.refused.resp, c.refused.kept, c.refused.conflict = resp, nil, nil
 	c.refused.keep(c)
 }
 
-// resolve returns the write that follows a refusal, or how the call ends. Its frame stands
-// on the stack while the call waits, and the stack is most of what such a call takes: so
-// what was decided is kept in the Conflict, and whatever takes room returns before the
-// wait.
-func (c *call) resolve(resp *http.Response) (*http.Request, ending) {
+// handleRefusal returns the write that follows a refusal, or how the call ends:
+//
+//	decideOn ─► wait as the pace demands ─► refresh ─► nextWrite
+//
+// The wait comes before the refresh. Between the refresh and the write there is none, or
+// the validator would be old again.
+//
+// Its frame stands on the stack while the call waits, and the stack is most of what such
+// a call takes. So what was decided is kept in the Conflict, and whatever takes room
+// returns before the wait.
+func (c *call) handleRefusal(resp *http.Response) (*http.Request, ending) {
 	end := c.decideOn(resp)
+	// A policy that asked for the validators or the state has waited already.
 	if !end.ends() && c.refused.conflict.waits() {
 		d, reason, stop := c.nextPace(waitPace)
 		if end = stop; !end.ends() {
@@ -72,7 +83,8 @@ func (c *call) resolve(resp *http.Response) (*http.Request, ending) {
 	return c.nextWrite(c.refused.conflict)
 }
 
-// decideOn decides what follows a refusal, and keeps it in the conflict.
+// decideOn decides what follows a refusal, and keeps it in the conflict. The ending says
+// why nothing follows: the decision itself, or what keeps it from being sent.
 func (c *call) decideOn(resp *http.Response) ending {
 	decision, end := c.decision(resp)
 	if end.ends() {
@@ -82,7 +94,9 @@ func (c *call) decideOn(resp *http.Response) ending {
 	return c.canSend(c.refused.conflict)
 }
 
-// decision returns what follows a refusal, or how the call ends without it.
+// decision returns what follows a refusal, or how the call ends without it. A reason to
+// stop doesn't end the call at once: where the write may have been applied, the call
+// still looks for it.
 func (c *call) decision(resp *http.Response) (Decision, ending) {
 	c.noteRefusal(resp)
 	end := c.judge(resp)
@@ -93,6 +107,7 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 		return Decision{}, orElse(end, because(c.refused.cause, ErrConflict))
 	}
 	c.refused.keep(c)
+	// What costs nothing is looked at before the call lines up.
 	if !end.ends() {
 		end = c.whyStop(g)
 	}
@@ -100,28 +115,21 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 		end = c.enterLane()
 	}
 	c.refused.conflict = c.newConflict()
+	// The id proves that the write was applied, whatever else is known. So it is looked
+	// for first, also where nothing can follow.
 	if c.bearsWriteID(c.refused.conflict) {
 		return Decision{}, ending{kind: endApplied}
 	}
 	return c.decideConflict(seen, end)
 }
 
-// passesThrough reports whether nobody looks at a refusal: the caller gets it untouched.
-func (c *call) passesThrough(g *guard.Guard, seen bool) bool {
-	switch {
-	case c.doubt.first != nil:
-		return false // it may speak of the call's own write
-	case c.traits.stops && !seen && c.sent.writeID == "":
-		return true // the policy wants nothing to be asked
-	}
-	// It isn't about a precondition at all.
-	return c.refused.cause == CauseUnattributed && g.Kind == guard.None && c.sent.basis == ofCaller
-}
-
 // decideConflict decides what follows a refusal that was kept. seen says that the flow of
-// the call has seen the state that guarded the write; end is why nothing can follow.
+// the call has seen the state that guarded the write. end is why nothing can follow, or
+// the zero ending.
 func (c *call) decideConflict(seen bool, end ending) (Decision, ending) {
 	conflict := c.refused.conflict
+	// Nothing can be lost where the current state is what the flow has seen: the policy
+	// isn't asked then.
 	if seen && !end.ends() {
 		var decision Decision
 		if decision, end = c.resolveSeen(conflict); decision.kind == decideSeen {
@@ -129,6 +137,8 @@ func (c *call) decideConflict(seen bool, end ending) (Decision, ending) {
 		}
 	}
 	switch {
+	// The refusal may speak of the call's own write. It is attributed to somebody else's
+	// only once that is shown, or doesn't matter.
 	case c.doubt.first != nil:
 		c.refused.cause = CauseUnattributed
 		decision, end := c.resolveDoubt(conflict, end)
@@ -138,13 +148,15 @@ func (c *call) decideConflict(seen bool, end ending) (Decision, ending) {
 		return decision, end
 	case end.ends():
 		return Decision{}, end
+	// A server that knows the Idempotency-Key may replay this refusal, and such a
+	// policy never sets a new key.
 	case c.doubt.keyed && c.traits.fixed:
 		return Decision{}, because(CauseNotReplayable, errFixedKey)
 	}
-	return c.decide(conflict)
+	return c.askPolicy(conflict)
 }
 
-// orElse is the first ending that ends.
+// orElse is the first ending that ends, the zero ending without one.
 func orElse(e, other ending) ending {
 	if e.ends() {
 		return e
@@ -152,15 +164,20 @@ func orElse(e, other ending) ending {
 	return other
 }
 
-// judge reads why the write was refused. An ending says that there is nothing for a
-// policy to handle.
+// judge reads why the write was refused, from its guard, the status and the dialect's
+// verdict, and notes the cause. An ending says that there is nothing for a policy to
+// handle.
 func (c *call) judge(resp *http.Response) ending {
+	// The version is in the body, and base may send the body until the refusal is closed:
+	// only then the copy can be opened.
 	if c.sent.payload.Copied() && c.dialect.LooksIntoBody(c.sent.write) {
-		c.refused.keep(c) // base may go on sending until it is closed
+		c.refused.keep(c)
 	}
 	unread := c.readGuard()
 	g := &c.sent.guard
 	cause, why := c.causeOf(g, resp.StatusCode)
+	// The body couldn't be read. Where it may hold the version that was refused, the cause
+	// is that the write can't be had again.
 	if unread != nil {
 		why = unread
 		if errors.Is(unread, ErrNotReplayable) && (cause == CauseUnattributed || g.Versions != nil) {
@@ -168,6 +185,7 @@ func (c *call) judge(resp *http.Response) ending {
 		}
 	}
 	c.refused.cause = cause
+	// The server demands a precondition where there is none to rewrite.
 	if g.Kind == guard.None && cause == CausePreconditionRequired {
 		c.sent.placeFirst(c.dialect)
 	}
@@ -177,10 +195,13 @@ func (c *call) judge(resp *http.Response) ending {
 	return ending{}
 }
 
-// decide asks the policy.
-func (c *call) decide(conflict *Conflict) (Decision, ending) {
+// askPolicy lets the policy decide, on the caller's goroutine. From its return on the
+// conflict answers the policy with errors only. A failed refresh ends the call with the
+// refusal, and an error of the policy's own with a *ConflictError.
+func (c *call) askPolicy(conflict *Conflict) (Decision, ending) {
 	decision, err := c.policy.Resolve(c.policyContext(), conflict)
 	conflict.ended = true
+	// What the refresh showed is better known than what the refusal said.
 	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone {
 		c.refused.cause = learnt
 	}
@@ -190,55 +211,29 @@ func (c *call) decide(conflict *Conflict) (Decision, ending) {
 	if err == nil {
 		return decision, ending{}
 	}
+	// The policy handed on the error of Validators or Current, so it isn't its own.
 	if end := conflict.refresh.end; end.ends() && errors.Is(err, end.err) {
-		end.err = err // handed on, so it isn't the policy's
+		end.err = err
 		return Decision{}, end
 	}
 	return Decision{}, ending{kind: endFailed, err: err}
 }
 
-// whyStop returns the ending of a refusal which shows that nothing sent again can help.
-func (c *call) whyStop(g *guard.Guard) ending {
-	scheme := guard.SignedAbove(c.req)
-	switch {
-	case scheme != "":
-		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
-	case c.sent.sameAgain:
-		return because(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
-	case c.sent.basis != ofCaller && c.sent.basis != ofNothing && g.Kind == guard.Date:
-		return because(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
-	case c.exhausted():
-		return because(CauseNone, ErrAttempts)
-	}
-	return ending{}
-}
-
-// persistentCause is why a validator is refused that the refresh confirmed.
-func persistentCause(g *guard.Guard) Cause {
-	if g.Date != "" {
-		return CauseStaleDate
-	}
-	for _, tag := range g.Tags {
-		if etag.Weak(tag) {
-			return CauseWeakValidator
-		}
-		if _, coded := etag.WithoutCoding(tag); coded {
-			return CauseCodedValidator
-		}
-	}
-	return CauseStaleCache
-}
-
-// canSend returns how the call ends where nothing can follow the decision, before
-// anything is waited for.
+// canSend returns how the call ends where nothing can follow the decision. It is asked
+// before the wait and the refresh, which would be in vain. The zero ending says that
+// the decision can be carried out.
 func (c *call) canSend(conflict *Conflict) ending {
 	d := conflict.decision
 	switch {
+	// The policy found its mark in the state.
 	case d.kind == decideApplied:
 		return ending{kind: endApplied}
+	// The caller is to have the refusal. A write without a precondition, or with one in
+	// its body, has nothing that Unconditional could drop: it would be refused again.
 	case d.kind == decideStop, d.kind == decideUnconditional && !c.sent.guard.Droppable():
 		return because(CauseNone, ErrConflict)
 	}
+	// Only a body of the policy's own needs no copy of the one that was sent.
 	if err := c.sent.payload.Reason(); err != nil && d.kind != decideReplace {
 		return because(CauseNotReplayable, err)
 	}
@@ -254,11 +249,14 @@ func (c *call) canSend(conflict *Conflict) ending {
 
 var errFixedKey = fmt.Errorf("%w: its Idempotency-Key would bring back the stored answer; a policy may set a new one", ErrNotReplayable)
 
-// nextWrite builds the write that was decided for.
+// nextWrite builds the write that was decided for, on a copy of the last one. The
+// caller's request isn't touched. An ending says why it couldn't be built: then the last
+// write is still the one that was refused, and the caller gets its refusal.
 func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 	if end := c.inTime(); end.ends() {
 		return nil, end
 	}
+	// In a call with a doubt the cause was decided with the doubt.
 	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone && c.doubt.first == nil {
 		c.refused.cause = learnt
 	}
@@ -266,9 +264,12 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 	next.Header = conflict.Header()
 	become, made := c.derive(next, conflict)
 	var err error
-	if become.basis != ofNothing && (!become.sameAgain || made) { // a new body has no version yet
+	// A write that is sent as it was has its versions already, and one without a
+	// precondition is to have none. A new body has none yet.
+	if become.basis != ofNothing && (!become.sameAgain || made) {
 		become.payload, err = c.putVersions(next, become.payload, conflict.refresh.versions)
 	}
+	// This waits until base has stopped reading the body before.
 	if err == nil {
 		err = become.payload.Put(next, c.awaitDone)
 	}
@@ -280,16 +281,20 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 }
 
 // derive makes of next, a copy of the last write, what was decided, and returns what it is
-// then. made says that its body is a new one.
+// then. made says that its body is a new one. The call itself isn't changed, except for
+// the tag that its flow has seen.
 func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made bool) {
 	d := conflict.decision
-	become = c.sent.next()
+	become = c.sent
 	become.sameAgain = conflict.refresh.Unchanged && d.kind != decideUnconditional
 	switch {
 	case d.kind == decideUnconditional:
 		guard.Drop(next.Header)
 		next.URL = guard.DropVersions(next.Header, next.URL, c.sent.guard.Versions)
 		become.basis = ofNothing
+	// The refresh confirms the validator that was refused. So the caller's body was made
+	// for this state, and is tried once more. An Update edits again all the same: its
+	// draft goes by what it sees in the state.
 	case become.sameAgain && become.payload.Replayable() && !c.traits.update:
 		next.Header = sameHeader(c.sent.write.Header, next.Header)
 	case d.kind == decideReplace:
@@ -297,9 +302,12 @@ func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made
 		replay.DropDescription(next, c.sent.write.Header)
 		conflict.rewrite(next.Header)
 		become.basis = ofState
+	// Under the new tag it is still what the flow has seen: after another refusal the
+	// call may look again.
 	case d.kind == decideSeen:
 		conflict.rewrite(next.Header)
 		become.basis, c.seen.Tag = ofSeenState, conflict.refresh.Fresh.ETag
+	// Resend: the same body over a state that the caller hasn't seen.
 	default:
 		conflict.rewrite(next.Header)
 		become.basis = ofFreshTag
@@ -320,20 +328,24 @@ func sameHeader(refused, chosen http.Header) http.Header {
 	return h
 }
 
-// newConflict describes the refusal to the policy.
+// newConflict describes the refusal to the policy. Request and Response
+// are set only for a policy that may look at them.
 func (c *call) newConflict() *Conflict {
 	conflict := &Conflict{
 		Attempt:   c.told.outcome.Attempts,
 		Ambiguous: c.doubt.open(),
 		call:      c,
 	}
-	if !c.traits.fixed { // such a policy looks at neither
+	// A fixed policy looks at neither, so the copies would cost for nothing.
+	if !c.traits.fixed {
 		conflict.describe()
 	}
 	return conflict
 }
 
-// describe sets the refused request and the refusal.
+// describe sets the refused request and the refusal, both as copies: what the policy
+// changes in them isn't sent. The body of the refusal was read and closed before; the
+// policy reads what was kept.
 func (c *Conflict) describe() {
 	request := c.call.sent.write.Clone(c.call.req.Context())
 	request.Body = nil

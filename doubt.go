@@ -76,8 +76,8 @@ func notApplied(err error) bool {
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		return conflict.Outcome.Effect == EffectNotApplied
 	}
-	interrupted, unfit := (*interruptedError)(nil), (*dialectError)(nil)
-	return errors.As(err, &interrupted) || errors.As(err, &unfit) || semantics.NeverSent(err)
+	interrupted, badDialect := (*interruptedError)(nil), (*dialectError)(nil)
+	return errors.As(err, &interrupted) || errors.As(err, &badDialect) || semantics.NeverSent(err)
 }
 
 // leftOpen returns what an earlier hop of the same http.Client call left open: a doubt
@@ -125,7 +125,7 @@ func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, endin
 			}
 		case doubt.AskPolicy:
 			var end ending
-			if decision, end = c.decide(conflict); end.ends() {
+			if decision, end = c.askPolicy(conflict); end.ends() {
 				return Decision{}, end
 			}
 			facts.Decision = decision.inDoubt()

@@ -204,8 +204,8 @@ func (t *told) reset() {
 	}
 }
 
-// wait records a wait.
-func (t *told) wait(d time.Duration) {
+// addWait records a wait.
+func (t *told) addWait(d time.Duration) {
 	t.waited += d
 	t.outcome.Waited += d
 }

@@ -17,7 +17,7 @@ type plan struct {
 	writeID  bool // with an id of its own in the object's metadata
 }
 
-func (p plan) asGiven() bool { return p == plan{} }
+func (p plan) handsOn() bool { return p == plan{} }
 
 // plan is made once for a call. recalls says that the call's flow has seen the state
 // that guards the write. What a call of an ordinary client needs is looked at first, and

@@ -57,18 +57,18 @@ func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending 
 	if needState && c.call.dialect.HidesState(c.call.sent.write) {
 		a := refresh.Answer{Method: http.MethodGet}
 		r.end = because(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.ErrHidden()))
-	} else if r.begin(c, needState) {
+	} else if r.waitsFirst(c, needState) {
 		r.end = c.call.waitForPace(ctx, waitPace)
 	}
 	if !r.end.ends() && (!r.Known || needState) {
-		r.end = r.run(ctx, c, needState)
+		r.end = r.askUntilKnown(ctx, c, needState)
 	}
 	return r.end
 }
 
-// begin reports whether the refresh is to be waited for: that is before its
+// waitsFirst reports whether the refresh is to be waited for: that is before its
 // first request, never between refresh and write.
-func (r *learnt) begin(c *Conflict, needState bool) bool {
+func (r *learnt) waitsFirst(c *Conflict, needState bool) bool {
 	if r.Known || r.started {
 		return false
 	}
@@ -80,8 +80,8 @@ func (r *learnt) begin(c *Conflict, needState bool) bool {
 	return true
 }
 
-// run asks until the validators are known or can't be.
-func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) ending {
+// askUntilKnown asks until the validators are known or can't be.
+func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool) ending {
 	facts := c.facts(needState)
 	var last reply
 	step := r.Begin(needState || c.call.sent.guard.AsksBody())
@@ -89,7 +89,7 @@ func (r *learnt) run(ctx context.Context, c *Conflict, needState bool) ending {
 		if end := c.call.waitToAsk(ctx, step.Do, last.Header); end.ends() {
 			return end
 		}
-		last = c.call.ask(ctx, r, needState)
+		last = c.call.askOnce(ctx, r, needState)
 		facts.AttemptsLeft = c.call.attemptsLeft()
 		if step = r.Next(&facts, &last.Answer); step.Reason == refresh.LostRace {
 			c.call.spent.noteLostRace()
@@ -197,9 +197,9 @@ type reply struct {
 	versions []guard.Version // for the places of a dialect; nil: the validators are those of RFC 9110
 }
 
-// ask sends one refresh request, reads as much of its answer as is needed, the state
+// askOnce sends one refresh request, reads as much of its answer as is needed, the state
 // or just the header, and adds what the answer means.
-func (c *call) ask(ctx context.Context, r *learnt, needState bool) reply {
+func (c *call) askOnce(ctx context.Context, r *learnt, needState bool) reply {
 	last := reply{Answer: refresh.Answer{Method: r.Method()}}
 	last.Err = c.askInTime(ctx, r, &last, needState)
 	switch {
@@ -278,7 +278,7 @@ func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, need
 
 // waits reports whether the next write is to be waited for.
 func (c *Conflict) waits() bool {
-	return c.refresh.begin(c, c.decision.kind != decideResend)
+	return c.refresh.waitsFirst(c, c.decision.kind != decideResend)
 }
 
 // ready makes sure that the validators which the decision needs are known.

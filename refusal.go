@@ -10,6 +10,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
@@ -17,13 +18,14 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// mayRefuse reports whether resp may refuse a write, and nobody below has dealt
-// with that yet. Safe methods and requests with Content-Range pass through: their
-// 412 is no lost update.
+// mayRefuse reports whether resp may refuse a write, and no Transport below has dealt
+// with that yet. It goes by request and header alone, and reads no body.
 func mayRefuse(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
 	if resp == nil || !d.RefusesWith(resp.StatusCode) {
 		return false
 	}
+	// The 412 of a read is no lost update, and a part of a representation can't be
+	// built anew from a whole one.
 	if req.URL == nil || semantics.Safe(req.Method) || field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
@@ -34,24 +36,87 @@ func mayRefuse(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
 }
 
 // isRefused reports whether resp refuses the write, and notes what the dialect says of
-// it.
+// it. A dialect may look into the body; the caller still gets it whole.
 func (c *call) isRefused(resp *http.Response) bool {
 	c.refused.noteVerdict(dialect.Verdict{})
 	if !mayRefuse(c.sent.write, resp, c.dialect) {
 		return false
 	}
-	if c.dialect.Judge == nil { // as in RFC 9110, where the status says all
+	// As in RFC 9110, where the status says all.
+	if c.dialect.Judge == nil {
 		return true
 	}
 	verdict := c.verdictOn(resp)
 	c.refused.noteVerdict(verdict)
+	// The answer isn't about the version, or the server compared nothing: repeat decides
+	// about the latter.
 	return verdict.Kind() != dialect.KindPasses && verdict.Kind() != dialect.KindAgain
 }
 
+// passesThrough reports whether the caller gets a refusal untouched: its body isn't read,
+// no policy is asked, and nothing is sent.
+func (c *call) passesThrough(g *guard.Guard, seen bool) bool {
+	switch {
+	// The refusal may speak of the call's own write, so it can't be the answer as it is.
+	case c.doubt.first != nil:
+		return false
+	// The policy hands on each refusal, and neither a flow nor a write id has a question.
+	case c.traits.stops && !seen && c.sent.writeID == "":
+		return true
+	}
+	// A 412 that isn't about a precondition. After the policy has dropped the
+	// precondition the refusal is one of a series.
+	return c.refused.cause == CauseUnattributed && g.Kind == guard.None && c.sent.basis == ofCaller
+}
+
+// whyStop returns the ending of a refusal which shows that nothing sent again can help.
+// The zero ending leaves the refusal to the policy.
+func (c *call) whyStop(g *guard.Guard) ending {
+	scheme := guard.SignedAbove(c.req)
+	switch {
+	// With another precondition the signature would be wrong.
+	case scheme != "":
+		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
+	// The refresh gave the refused validator twice, and it is refused once more.
+	case c.sent.sameAgain:
+		return because(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
+	// A date that was read just now is refused: the server compares it in its own way,
+	// to the fraction of a second say.
+	case c.sent.basis != ofCaller && c.sent.basis != ofNothing && g.Kind == guard.Date:
+		return because(CauseStaleDate, errors.New("ifmatch: the server refuses its own Last-Modified"))
+	case c.exhausted():
+		return because(CauseNone, ErrAttempts)
+	}
+	return ending{}
+}
+
+// persistentCause is why a validator is refused that the refresh confirmed, as its form
+// shows.
+func persistentCause(g *guard.Guard) Cause {
+	if g.Date != "" {
+		return CauseStaleDate
+	}
+	for _, tag := range g.Tags {
+		// RFC 9110 §13.1.1: If-Match compares strongly, so a weak tag matches nothing.
+		if etag.Weak(tag) {
+			return CauseWeakValidator
+		}
+		// RFC 9110 §8.8.3.3: the tag is of a compressed representation, and the write
+		// is of another one.
+		if _, coded := etag.WithoutCoding(tag); coded {
+			return CauseCodedValidator
+		}
+	}
+	// Whatever answers the refresh doesn't know the current state.
+	return CauseStaleCache
+}
+
 // readGuard looks for a version in the body of a refused write, where the dialect
-// has one there and there is no other. The body of a write that can't be had
-// again isn't looked into: there is nothing to send then.
+// has one there, and adds it to the guard of the write. Only a refused write is
+// looked into: the happy path opens no body twice. The error says why the body can't be
+// read; the write can't be sent again then.
 func (c *call) readGuard() error {
+	// The dialect has none there, or RFC 9110's precondition guards the write.
 	if !c.dialect.LooksIntoBody(c.sent.write) || c.sent.payload.Empty() || c.sent.guard.Kind != guard.None && c.sent.guard.Versions == nil {
 		return nil
 	}
@@ -68,18 +133,22 @@ func (c *call) readGuard() error {
 	switch all := slices.Concat(c.sent.guard.Versions, inBody); {
 	case all != nil:
 		c.sent.foundInBody(guard.OfVersions(all))
+	// The API takes a write without a version for one that only creates, and there is
+	// something already.
 	case c.dialect.CreatesWithoutVersion(c.sent.write) && (verdict == dialect.KindConflict || verdict == dialect.KindExpired):
 		c.sent.foundInBody(guard.Guard{Kind: guard.Create})
 	}
 	return nil
 }
 
-// maybeJSON reports whether a body may be JSON by its Content-Type.
+// maybeJSON reports whether a body may be JSON by its Content-Type. Without one it may
+// be.
 func maybeJSON(h http.Header) bool {
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return kind == "" || strings.HasSuffix(strings.ToLower(strings.TrimSpace(kind)), "json")
 }
 
+// unless is err where the condition doesn't hold, and nil where it does.
 func unless(condition bool, err error) error {
 	if condition {
 		return nil
@@ -87,8 +156,9 @@ func unless(condition bool, err error) error {
 	return err
 }
 
-// bodyOf returns the body of a write that was sent, at most WithMaxRepresentation
-// bytes of it.
+// bodyOf returns the whole body of a write that was sent, nil where it had none. A body
+// of more than WithMaxRepresentation bytes is an error: it would have to be in memory
+// as a whole. So is one that can't be opened anew. Each error matches ErrNotReplayable.
 func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
 	if err := sent.Reason(); err != nil {
 		return nil, err
@@ -111,8 +181,9 @@ func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
 	return data, nil
 }
 
-// putVersions puts the fresh versions into the places of the next write, where they
-// aren't those of RFC 9110. It returns the body to send.
+// putVersions puts the fresh versions into the places of the next write: fields and the
+// query are changed in next, the body is returned. Where fresh is nil, as in RFC 9110,
+// next and the body stay as they are.
 func (c *call) putVersions(next *http.Request, p replay.Body, fresh []guard.Version) (replay.Body, error) {
 	guard.Put(next, fresh)
 	if !guard.InBody(fresh) {
@@ -125,12 +196,14 @@ func (c *call) putVersions(next *http.Request, p replay.Body, fresh []guard.Vers
 	if err != nil {
 		return p, fmt.Errorf("ifmatch: dialect %s: %w", c.dialect.Name, err)
 	}
+	// Digests, codings and trailers described the old bytes.
 	replay.DropDescription(next, c.sent.write.Header)
 	return replay.From(body), nil
 }
 
 // fixedKey reports whether the next write has no Idempotency-Key of its own where the
-// refused one had one: the server may replay the stored refusal.
+// refused one had one. The server may then answer with the stored refusal, without
+// looking at the fresh precondition.
 func fixedKey(refused, next http.Header) bool {
 	for _, name := range semantics.IdempotencyKeys {
 		old := field.Lines(refused, name)

@@ -47,7 +47,7 @@ type lane struct {
 	handed Handed // from the writer that left, until the next one is admitted
 }
 
-// pass is one writer's place in a lane.
+// pass is one writer in a lane.
 type pass struct {
 	lanes *Lanes
 	lane  *lane
