@@ -8,61 +8,90 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // contractBodyClosedOnce proves that the request body is closed exactly once
 // on each path, and so is each body that GetBody returned. The Close may come
 // after RoundTrip has returned.
 func contractBodyClosedOnce(t *testing.T, wrap contractWrap) {
-	patience := contractStall
-	each := func(name string, prove func(t *testing.T, u *contractUpload, getBody bool)) {
-		for _, form := range contractForms {
-			t.Run(name+"/"+form.name, func(t *testing.T) {
-				u := &contractUpload{data: strings.Repeat("the new state ", 1000)}
-				prove(t, u, form.getBody)
-				u.check(t, &patience)
+	paths := &contractPaths{wrap: wrap, patience: contractStall}
+	paths.answered(t)
+	paths.failed(t)
+	paths.cancelled(t)
+}
+
+// contractPaths sends a write along one path after another, and checks that its
+// body is closed.
+type contractPaths struct {
+	wrap     contractWrap
+	patience time.Duration // with the next body that isn't closed
+}
+
+// contractPut sends the write of a path to url, through the RoundTripper under
+// test and the base below it.
+type contractPut func(ctx context.Context, base http.RoundTripper, url string)
+
+// run sends the write of a path twice, with both kinds of bodies.
+func (p *contractPaths) run(t *testing.T, name string, send func(t *testing.T, put contractPut)) {
+	for _, form := range contractForms {
+		t.Run(name+"/"+form.name, func(t *testing.T) {
+			upload := &contractUpload{data: strings.Repeat("the new state ", 1000)}
+			send(t, func(ctx context.Context, base http.RoundTripper, url string) {
+				t.Helper()
+				req := upload.request(ctx, http.MethodPut, url, form.getBody)
+				resp, err := contractDo(t, p.wrap(base), req)
+				if err == nil {
+					contractFinish(t, resp)
+				}
 			})
-		}
-	}
-	send := func(t *testing.T, base http.RoundTripper, req *http.Request) {
-		t.Helper()
-		resp, err := contractDo(t, wrap(base), req)
-		if err == nil {
-			contractFinish(t, resp)
-		}
-	}
-	for _, o := range contractOutcomes() {
-		each(o.name, func(t *testing.T, u *contractUpload, getBody bool) {
-			send(t, &contractBase{origin: o.origin}, u.request(t.Context(), http.MethodPut, contractFakeURL, getBody))
+			upload.check(t, &p.patience)
 		})
 	}
-	each("refused-early", func(t *testing.T, u *contractUpload, getBody bool) {
-		send(t, &contractEarly{origin: &contractDocument{}}, u.request(t.Context(), http.MethodPut, contractFakeURL, getBody))
+}
+
+// answered are the paths on which the origin gets the write.
+func (p *contractPaths) answered(t *testing.T) {
+	for _, o := range contractOutcomes() {
+		p.run(t, o.name, func(t *testing.T, put contractPut) {
+			put(t.Context(), &contractBase{origin: o.origin}, contractFakeURL)
+		})
+	}
+	p.run(t, "refused-early", func(t *testing.T, put contractPut) {
+		put(t.Context(), &contractEarly{origin: &contractDocument{}}, contractFakeURL)
 	})
-	each("dial-error", func(t *testing.T, u *contractUpload, getBody bool) {
-		send(t, newContractTransport(t), u.request(t.Context(), http.MethodPut, contractClosedURL(t), getBody))
+}
+
+// failed are the paths on which the base returns an error.
+func (p *contractPaths) failed(t *testing.T) {
+	p.run(t, "dial-error", func(t *testing.T, put contractPut) {
+		put(t.Context(), newContractTransport(t), contractClosedURL(t))
 	})
-	each("base-error", func(t *testing.T, u *contractUpload, getBody bool) {
+	p.run(t, "base-error", func(t *testing.T, put contractPut) {
 		base := contractFunc(func(req *http.Request) (*http.Response, error) {
 			defer contractClose(req)
 			return nil, errors.New("no route to the origin")
 		})
-		send(t, base, u.request(t.Context(), http.MethodPut, contractFakeURL, getBody))
+		put(t.Context(), base, contractFakeURL)
 	})
-	each("base-error-midway", func(t *testing.T, u *contractUpload, getBody bool) {
+	p.run(t, "base-error-midway", func(t *testing.T, put contractPut) {
 		base := contractFunc(func(req *http.Request) (*http.Response, error) {
 			defer contractClose(req)
 			contractReadHalf(req)
 			return nil, io.ErrUnexpectedEOF
 		})
-		send(t, base, u.request(t.Context(), http.MethodPut, contractFakeURL, getBody))
+		put(t.Context(), base, contractFakeURL)
 	})
-	each("cancelled-before", func(t *testing.T, u *contractUpload, getBody bool) {
+}
+
+// cancelled are the paths on which the caller gives up.
+func (p *contractPaths) cancelled(t *testing.T) {
+	p.run(t, "cancelled-before", func(t *testing.T, put contractPut) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		send(t, &contractBase{origin: &contractDocument{}}, u.request(ctx, http.MethodPut, contractFakeURL, getBody))
+		put(ctx, &contractBase{origin: &contractDocument{}}, contractFakeURL)
 	})
-	each("cancelled-during", func(t *testing.T, u *contractUpload, getBody bool) {
+	p.run(t, "cancelled-during", func(t *testing.T, put contractPut) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		base := contractFunc(func(req *http.Request) (*http.Response, error) {
@@ -72,7 +101,7 @@ func contractBodyClosedOnce(t *testing.T, wrap contractWrap) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		})
-		send(t, base, u.request(ctx, http.MethodPut, contractFakeURL, getBody))
+		put(ctx, base, contractFakeURL)
 	})
 }
 

@@ -18,50 +18,30 @@ func contractCancel(t *testing.T, wrap contractWrap) {
 		origin := newContractOrigin(t, &contractDocument{})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		upload := &contractUpload{data: "the new state"}
-		_, err := contractDo(t, wrap(newContractTransport(t)), upload.request(ctx, http.MethodPut, origin.URL, true))
-		if !errors.Is(err, context.Canceled) {
+		if err := contractWriteError(ctx, t, wrap, origin.URL); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want one that is context.Canceled", err)
 		}
 	})
-	t.Run("silent-origin", func(t *testing.T) {
-		origin, arrived := newContractSilent(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go func() {
-			select {
-			case <-arrived:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		upload := &contractUpload{data: "the new state"}
-		_, err := contractDo(t, wrap(newContractTransport(t)), upload.request(ctx, http.MethodPut, origin.URL, true))
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want one that is context.Canceled", err)
-		}
-	})
+	t.Run("silent-origin", func(t *testing.T) { contractCancelWaiting(t, wrap) })
 	t.Run("deadline", func(t *testing.T) {
 		origin, _ := newContractSilent(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		upload := &contractUpload{data: "the new state"}
-		_, err := contractDo(t, wrap(newContractTransport(t)), upload.request(ctx, http.MethodPut, origin.URL, true))
-		if !errors.Is(err, context.DeadlineExceeded) {
+		if err := contractWriteError(ctx, t, wrap, origin.URL); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v, want one that is context.DeadlineExceeded", err)
 		}
 	})
-	t.Run("request-cancel", func(t *testing.T) {
-		origin, arrived := newContractSilent(t)
-		upload := &contractUpload{data: "the new state"}
-		req := upload.request(t.Context(), http.MethodPut, origin.URL, true)
-		req.Cancel = arrived //nolint:staticcheck // deprecated, and yet a field of each request
-		if _, err := contractDo(t, wrap(newContractTransport(t)), req); err == nil {
-			t.Error("RoundTrip returned no error")
-		}
-	})
+	t.Run("request-cancel", func(t *testing.T) { contractCancelChannel(t, wrap) })
 	t.Run("silent-refresh", func(t *testing.T) { contractCancelRefresh(t, wrap) })
 	t.Run("response-body", func(t *testing.T) { contractCancelResponse(t, wrap) })
+}
+
+// contractWriteError sends a write under ctx and returns its error.
+func contractWriteError(ctx context.Context, t *testing.T, wrap contractWrap, url string) error {
+	t.Helper()
+	upload := &contractUpload{data: "the new state"}
+	_, err := contractDo(t, wrap(newContractTransport(t)), upload.request(ctx, http.MethodPut, url, true))
+	return err
 }
 
 // newContractSilent starts an origin that reads requests and doesn't answer.
@@ -76,6 +56,35 @@ func newContractSilent(t *testing.T) (*contractOrigin, <-chan struct{}) {
 		<-r.Context().Done()
 	}))
 	return origin, arrived
+}
+
+// contractCancelWaiting cancels a call that waits for an answer.
+func contractCancelWaiting(t *testing.T, wrap contractWrap) {
+	origin, arrived := newContractSilent(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-arrived:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := contractWriteError(ctx, t, wrap, origin.URL); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want one that is context.Canceled", err)
+	}
+}
+
+// contractCancelChannel closes the Cancel channel of a call that waits for an
+// answer. Any error will do.
+func contractCancelChannel(t *testing.T, wrap contractWrap) {
+	origin, arrived := newContractSilent(t)
+	upload := &contractUpload{data: "the new state"}
+	req := upload.request(t.Context(), http.MethodPut, origin.URL, true)
+	req.Cancel = arrived //nolint:staticcheck // deprecated, and yet a field of each request
+	if _, err := contractDo(t, wrap(newContractTransport(t)), req); err == nil {
+		t.Error("RoundTrip returned no error")
+	}
 }
 
 // contractCancelRefresh cancels a call when the origin has refused a write and

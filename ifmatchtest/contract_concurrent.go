@@ -31,7 +31,8 @@ func contractConcurrent(t *testing.T, wrap contractWrap) {
 	contractWithin(t, "a call", wg.Wait)
 }
 
-// contractMixed sends one of several kinds of requests and checks its answer.
+// contractMixed sends one of several kinds of requests and checks that its answer
+// is the answer to this call.
 func contractMixed(ctx context.Context, rt http.RoundTripper, origin string, g, i int) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -41,21 +42,7 @@ func contractMixed(ctx context.Context, rt http.RoundTripper, origin string, g, 
 	ctx, cancel := context.WithTimeout(ctx, contractPatience)
 	defer cancel()
 	call := fmt.Sprintf("%d-%d", g, i)
-	own := fmt.Sprintf("%s/%d", origin, g)
-	upload := &contractUpload{data: call}
-	var req *http.Request
-	switch i % 5 {
-	case 0:
-		req = contractRequest(ctx, http.MethodGet, origin+"/shared")
-	case 1:
-		req = contractRequest(ctx, http.MethodHead, own)
-	case 2:
-		req = upload.request(ctx, http.MethodPost, own, true)
-	case 3:
-		req = upload.request(ctx, http.MethodPut, own, true)
-	case 4:
-		req = upload.request(ctx, http.MethodPut, own, false)
-	}
+	req := contractKind(ctx, origin, g, i, call)
 	req.Header.Set("X-Call", call)
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
@@ -73,4 +60,23 @@ func contractMixed(ctx context.Context, rt http.RoundTripper, origin string, g, 
 		return fmt.Errorf("%s got %s", req.Method, resp.Status)
 	}
 	return nil
+}
+
+// contractKind makes request i of goroutine g: a read of what all share, or a read
+// or write of what this goroutine has alone.
+func contractKind(ctx context.Context, origin string, g, i int, data string) *http.Request {
+	own := fmt.Sprintf("%s/%d", origin, g)
+	upload := &contractUpload{data: data}
+	switch i % 5 {
+	case 0:
+		return contractRequest(ctx, http.MethodGet, origin+"/shared")
+	case 1:
+		return contractRequest(ctx, http.MethodHead, own)
+	case 2:
+		return upload.request(ctx, http.MethodPost, own, true)
+	case 3:
+		return upload.request(ctx, http.MethodPut, own, true)
+	default:
+		return upload.request(ctx, http.MethodPut, own, false)
+	}
 }

@@ -147,49 +147,64 @@ func contractResponseFields(t *testing.T, wrap contractWrap) {
 			t.Errorf("Response.Request is %s %s, want %s %s", resp.Request.Method, resp.Request.URL, req.Method, req.URL)
 		}
 	})
-	zipped := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	t.Run("uncompressed", func(t *testing.T) { contractUncompressed(t, wrap) })
+	t.Run("compressed", func(t *testing.T) { contractCompressed(t, wrap) })
+	t.Run("head", func(t *testing.T) { contractHead(t, wrap) })
+}
+
+// contractGzip is an origin that compresses its answer.
+func contractGzip() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		zw := gzip.NewWriter(w)
 		io.WriteString(zw, "the state")
 		zw.Close()
 	})
-	t.Run("uncompressed", func(t *testing.T) {
-		origin := newContractOrigin(t, zipped)
-		resp := contractMust(t, wrap(newContractTransport(t)), contractRequest(t.Context(), http.MethodGet, origin.URL))
-		if !resp.Uncompressed || resp.Header.Get("Content-Encoding") != "" || resp.ContentLength != -1 {
-			t.Errorf("Uncompressed %t, Content-Encoding %q, ContentLength %d, want true, none, -1",
-				resp.Uncompressed, resp.Header.Get("Content-Encoding"), resp.ContentLength)
-		}
-		if body := contractFinish(t, resp); body != "the state" {
-			t.Errorf("body %q", body)
-		}
-	})
-	t.Run("compressed", func(t *testing.T) {
-		origin := newContractOrigin(t, zipped)
-		req := contractRequest(t.Context(), http.MethodGet, origin.URL)
-		req.Header.Set("Accept-Encoding", "gzip")
-		resp := contractMust(t, wrap(newContractTransport(t)), req)
-		if resp.Uncompressed || resp.Header.Get("Content-Encoding") != "gzip" {
-			t.Errorf("Uncompressed %t, Content-Encoding %q, want false, gzip", resp.Uncompressed, resp.Header.Get("Content-Encoding"))
-		}
-	})
-	t.Run("head", func(t *testing.T) {
-		var requests atomic.Int32
-		origin := newContractOrigin(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			requests.Add(1)
-			w.Header().Set("Content-Length", "1234")
-		}))
-		resp := contractMust(t, wrap(newContractTransport(t)), contractRequest(t.Context(), http.MethodHead, origin.URL))
-		if resp.ContentLength != 1234 {
-			t.Errorf("ContentLength %d, want 1234", resp.ContentLength)
-		}
-		if body := contractFinish(t, resp); body != "" {
-			t.Errorf("body %q, want none", body)
-		}
-		if n := requests.Load(); n != 1 {
-			t.Errorf("%d requests arrived, want 1", n)
-		}
-	})
+}
+
+// contractUncompressed proves that a base that asks for gzip on its own hands up
+// the plain body, and says so.
+func contractUncompressed(t *testing.T, wrap contractWrap) {
+	origin := newContractOrigin(t, contractGzip())
+	resp := contractMust(t, wrap(newContractTransport(t)), contractRequest(t.Context(), http.MethodGet, origin.URL))
+	if !resp.Uncompressed || resp.Header.Get("Content-Encoding") != "" || resp.ContentLength != -1 {
+		t.Errorf("Uncompressed %t, Content-Encoding %q, ContentLength %d, want true, none, -1",
+			resp.Uncompressed, resp.Header.Get("Content-Encoding"), resp.ContentLength)
+	}
+	if body := contractFinish(t, resp); body != "the state" {
+		t.Errorf("body %q", body)
+	}
+}
+
+// contractCompressed proves that a caller that asks for gzip gets it.
+func contractCompressed(t *testing.T, wrap contractWrap) {
+	origin := newContractOrigin(t, contractGzip())
+	req := contractRequest(t.Context(), http.MethodGet, origin.URL)
+	req.Header.Set("Accept-Encoding", "gzip")
+	resp := contractMust(t, wrap(newContractTransport(t)), req)
+	if resp.Uncompressed || resp.Header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("Uncompressed %t, Content-Encoding %q, want false, gzip", resp.Uncompressed, resp.Header.Get("Content-Encoding"))
+	}
+}
+
+// contractHead proves that HEAD is one request, whose answer has the length of a
+// body and no body.
+func contractHead(t *testing.T, wrap contractWrap) {
+	var requests atomic.Int32
+	origin := newContractOrigin(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Content-Length", "1234")
+	}))
+	resp := contractMust(t, wrap(newContractTransport(t)), contractRequest(t.Context(), http.MethodHead, origin.URL))
+	if resp.ContentLength != 1234 {
+		t.Errorf("ContentLength %d, want 1234", resp.ContentLength)
+	}
+	if body := contractFinish(t, resp); body != "" {
+		t.Errorf("body %q, want none", body)
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("%d requests arrived, want 1", n)
+	}
 }
 
 // contractRedirectsReturned proves that redirects aren't followed: that is for

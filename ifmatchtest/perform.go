@@ -54,6 +54,19 @@ func (a *answer) validators(sel selection) {
 	a.header.Set("Last-Modified", httpDate(modified))
 }
 
+// unmodified turns the answer to a read into a 304: without the body, and without
+// what describes it. A date stays only where there is no entity-tag.
+func (a *answer) unmodified(sel selection) *answer {
+	a.status = http.StatusNotModified
+	a.body = nil
+	if sel.etag != "" { // RFC 9110 §15.4.5
+		sel.modified = time.Time{}
+	}
+	a.header.Del("Content-Encoding")
+	a.validators(sel)
+	return a
+}
+
 const allowed = "GET, HEAD, PUT, DELETE, POST, PATCH, OPTIONS"
 
 const patchTypes = "application/merge-patch+json, application/json"
@@ -222,26 +235,15 @@ func (p *performance) read() *answer {
 		sel.etag = ""
 	}
 	if v == notModified {
-		a.status = http.StatusNotModified
-		a.body = nil
-		if sel.etag != "" { // RFC 9110 §15.4.5
-			sel.modified = time.Time{}
-		}
-		a.header.Del("Content-Encoding")
-		a.validators(sel)
-		return a
+		return a.unmodified(sel)
 	}
 	a.validators(sel)
 	a.header.Set("Content-Type", cur.contentType)
 	if cur.contentType == "" {
 		a.header.Set("Content-Type", "application/octet-stream")
 	}
-	// RFC 9110 §14.2: Range is for GET, after the preconditions
-	if p.method == http.MethodGet && !coded {
-		a.header.Set("Accept-Ranges", "bytes")
-		if ranges := p.header.Values("Range"); len(ranges) == 1 && ifRange(p.header.Values("If-Range"), sel) {
-			sliceRange(a, ranges[0])
-		}
+	if !coded {
+		p.offerRanges(a, sel)
 	}
 	a.header.Set("Content-Length", fmt.Sprint(len(a.body)))
 	return a

@@ -8,6 +8,18 @@ import (
 	"strings"
 )
 
+// offerRanges tells a GET that it may ask for a part, and cuts the answer to the
+// part that it asks for. RFC 9110 §14.2: Range is for GET, after the preconditions.
+func (p *performance) offerRanges(a *answer, sel selection) {
+	if p.method != http.MethodGet {
+		return
+	}
+	a.header.Set("Accept-Ranges", "bytes")
+	if ranges := p.header.Values("Range"); len(ranges) == 1 && ifRange(p.header.Values("If-Range"), sel) {
+		sliceRange(a, ranges[0])
+	}
+}
+
 // sliceRange turns a into the 206 or 416 that field, the value of a Range
 // field, asks for. A field that is absent, malformed, of another unit or of
 // several ranges leaves the whole 200 (RFC 9110 §14.2).

@@ -38,11 +38,4 @@ var longFiles = []string{}
 // of fields, and each of them is read alone.
 var longFunctions = []string{
 	". settings.over",
-	"ifmatchtest contractBodyClosedOnce",
-	"ifmatchtest contractCancel",
-	"ifmatchtest contractCredentialsStay",
-	"ifmatchtest contractMixed",
-	"ifmatchtest contractResponseFields",
-	"ifmatchtest contractTrailers",
-	"ifmatchtest performance.read",
 }
