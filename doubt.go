@@ -17,7 +17,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// doubts is what is unknown of the writes that were sent.
+// doubts is what is unknown of the writes that were sent. A doubt lasts until the call
+// ends: what is learnt since decides the ending, and never clears the doubt.
 type doubts struct {
 	first *lostAnswer // nil as long as every attempt's effect is known
 	keyed bool        // an attempt had an Idempotency-Key: net/http may have repeated it
@@ -30,14 +31,15 @@ func (d *doubts) open() bool { return d.first != nil || d.keyed }
 // lostAnswer is the first attempt whose effect is unknown: what the call ends with where
 // nothing decides it.
 type lostAnswer struct {
-	err   error
-	resp  *http.Response
-	kept  *drain.Kept // of resp, once it was set aside
-	blind bool        // the attempt was sent over a state that the caller had not seen
+	err   error          // nil where resp is not
+	resp  *http.Response // nil where err is not
+	kept  *drain.Kept    // of resp, once it was set aside
+	blind bool           // the attempt was sent over a state that the caller had not seen
 }
 
 // noteDoubt remembers the first attempt that may have been applied although its answer
-// doesn't say so.
+// doesn't say so. It is told of each answer to an attempt, before anything is decided
+// about it, and reads no body.
 func (c *call) noteDoubt(resp *http.Response, err error) {
 	safe := semantics.Safe(c.sent.write.Method)
 	c.doubt.keyed = c.doubt.keyed || !safe && semantics.ReplayedBelow(c.sent.write.Header)
@@ -53,14 +55,15 @@ func (c *call) noteDoubt(resp *http.Response, err error) {
 }
 
 // takeOver takes over what an earlier hop of the same http.Client call left open, and
-// reports whether there was anything.
+// reports whether there was anything. http.Client makes a RoundTrip of each hop; for the
+// caller it is one call.
 func (d *doubts) takeOver(req *http.Request) bool {
 	d.first = leftOpen(req)
 	return d.first != nil
 }
 
 // keepFirst keeps the body of the answer in doubt, since the call may have to end with
-// it.
+// it. For any other answer it does nothing.
 func (d *doubts) keepFirst(resp *http.Response, kept *drain.Kept) {
 	if d.first != nil && d.first.resp == resp {
 		d.first.kept = kept
@@ -68,20 +71,25 @@ func (d *doubts) keepFirst(resp *http.Response, kept *drain.Kept) {
 }
 
 // notApplied reports whether an error of the base shows that the write wasn't applied:
-// it was never sent, or a Transport of ours below knows.
+// it was never sent, or a Transport of ours below knows. An error that shows neither
+// leaves the effect open.
 func notApplied(err error) bool {
+	// This comes first: the errors below may wrap it.
 	if errors.Is(err, ErrOutcomeUnknown) {
 		return false
 	}
+	// A Transport below got a refusal, and knows what its own attempts did.
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		return conflict.Outcome.Effect == EffectNotApplied
 	}
+	// A Transport below was interrupted without a doubt, or it sent nothing; or the
+	// connection failed before the request was written.
 	interrupted, badDialect := (*interruptedError)(nil), (*dialectError)(nil)
 	return errors.As(err, &interrupted) || errors.As(err, &badDialect) || semantics.NeverSent(err)
 }
 
-// leftOpen returns what an earlier hop of the same http.Client call left open: a doubt
-// outlasts a redirect.
+// leftOpen returns what an earlier hop of the same http.Client call left open, nil where
+// nothing was: a doubt outlasts a redirect.
 func leftOpen(req *http.Request) *lostAnswer {
 	if r := recordOf(req.Response); r != nil {
 		return r.first
@@ -101,8 +109,10 @@ func diverted(req *http.Request) bool {
 }
 
 // resolveDoubt handles a refusal after an attempt that may have been applied: the
-// refusal may speak of the call's own write. blocked is why nothing can follow, where
-// something keeps the call from going on.
+// refusal may speak of the call's own write. It takes the steps that package doubt
+// decides on, and asks nothing that the steps don't need. blocked is why nothing can
+// follow, or the zero ending: the state is then compared all the same, since it may
+// show that the write was applied.
 func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, ending) {
 	facts := doubt.Refusal{
 		UniqueBody: c.uniqueBody, LastWriterWins: c.traits.lastWriterWins, CreateOnly: c.sent.guard.Kind == guard.Create,
@@ -112,6 +122,7 @@ func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, endin
 	var decision Decision
 	for {
 		step := facts.Next()
+		// A cancelled call asks no policy, and nothing follows. A proof still counts.
 		if step != doubt.CompareState && step != doubt.EndApplied && !facts.Blocked {
 			if end := c.cancelled(c.req.Context()); end.ends() {
 				return Decision{}, end
@@ -133,6 +144,7 @@ func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, endin
 			return Decision{}, ending{kind: endApplied}
 		case doubt.GoOn:
 			return decision, ending{}
+		// EndUnknown: nothing decides it, so nothing is sent.
 		default:
 			if blocked.ends() {
 				return Decision{}, blocked
@@ -156,35 +168,42 @@ func (d Decision) inDoubt() doubt.Decision {
 	case decideApplied:
 		return doubt.FoundApplied
 	}
+	// Unconditional: sent without a guard, it could be applied twice.
 	return doubt.Other
 }
 
 // isOwn reports whether the current state is what this call wanted: the body that was
-// sent, or nothing after DELETE. It shows that the state is as wanted, not who made it
-// so. A read that carries the refused tag is stale and shows nothing.
+// sent, or nothing after DELETE. It shows that the state is as wanted, and leaves open
+// whether this call made it so; so it is asked only where that is enough. It may send a
+// refresh, and false also says that the state couldn't be learnt.
 func (c *call) isOwn(conflict *Conflict) bool {
+	// A refresh can't be signed here, so nothing can be asked.
 	if guard.SignedAbove(c.req) != "" {
-		return false // nothing can be asked
+		return false
 	}
 	ctx := c.policyContext()
 	switch c.sent.write.Method {
 	case http.MethodDelete:
 		return Cause(conflict.refresh.learn(ctx, conflict, false).cause) == CauseGone
 	case http.MethodPut:
+		// Either side of the comparison can't be had.
 		if c.sent.payload.Length() > c.maxRepresentation || !c.sent.payload.Replayable() || c.dialect.HidesState(c.sent.write) {
 			return false
 		}
 		end := conflict.refresh.learn(ctx, conflict, true)
+		// The policy may still go on with the validators, and HEAD has them.
 		if errors.Is(end.err, ErrTooLarge) {
-			conflict.refresh.forget() // HEAD may still say
+			conflict.refresh.forget()
 		}
+		// A read with the refused validator is stale, and shows nothing.
 		return !end.ends() && !conflict.refresh.Unchanged && conflict.holdsOwn()
 	}
+	// What another method makes of a state isn't the body that was sent.
 	return false
 }
 
 // holdsOwn reports whether the state that was read is the body that was sent. It is
-// compared before the policy has it, since the policy may change it.
+// compared once, before the policy has the state and may change it.
 func (c *Conflict) holdsOwn() bool {
 	if !c.compared && c.refresh.state != nil {
 		c.compared, c.own = true, c.call.hasSent(c.refresh.state)
@@ -192,14 +211,17 @@ func (c *Conflict) holdsOwn() bool {
 	return c.own
 }
 
-// hasSent reports whether the representation is the body that was sent.
+// hasSent reports whether the representation is the body that was sent, byte for byte.
+// Where the body can't be opened again, it isn't known to be.
 func (c *call) hasSent(current *Representation) bool {
+	// The same bytes under another coding are another content.
 	if !slices.Equal(field.Lines(c.sent.write.Header, "Content-Encoding"), field.Lines(current.Header, "Content-Encoding")) {
 		return false
 	}
 	if c.sent.payload.Empty() {
 		return len(current.Body) == 0
 	}
+	// No attempt has sent the body to its end, so the server can't have it.
 	if !c.sent.payload.SentWhole() {
 		return false
 	}
@@ -209,11 +231,13 @@ func (c *call) hasSent(current *Representation) bool {
 	}
 	defer body.Close()
 	theirs := bytes.NewReader(current.Body)
+	// One byte more than theirs shows that the body is longer.
 	mine := io.LimitReader(body, int64(len(current.Body))+1)
 	return equalStreams(mine, theirs)
 }
 
-// equalStreams compares without holding either whole.
+// equalStreams reports whether two readers give the same bytes. It holds neither as a
+// whole: a body may be in a file.
 func equalStreams(a, b io.Reader) bool {
 	one, two := make([]byte, 16<<10), make([]byte, 16<<10)
 	for {
@@ -232,8 +256,8 @@ func equalStreams(a, b io.Reader) bool {
 	}
 }
 
-// deletedEarlier reports whether a repeated DELETE found nothing. The missing resource
-// doesn't show who deleted it.
+// deletedEarlier reports whether a repeated DELETE found nothing, where the first DELETE
+// is in doubt. The missing resource doesn't show which request deleted it.
 func (c *call) deletedEarlier(resp *http.Response) bool {
 	return c.doubt.first != nil && c.doubt.first.resp != resp && c.sent.write.Method == http.MethodDelete &&
 		(resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone)
@@ -246,6 +270,7 @@ type outcomeUnknownError struct {
 	cause       error
 }
 
+// unknownError wraps an error of base as the outcomeUnknownError of the last write.
 func (c *call) unknownError(cause error) error {
 	return &outcomeUnknownError{c.sent.write.Method, redact.URL(c.sent.write.URL), cause}
 }
@@ -256,11 +281,12 @@ func (e *outcomeUnknownError) Error() string {
 
 func (e *outcomeUnknownError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.cause} }
 
-// Timeout reports whether the cause is a timeout: *url.Error asks the error right below
-// it, and no further one.
+// Timeout reports whether the cause is a timeout. http.Client wraps the error in a
+// *url.Error, whose Timeout asks this method and looks no deeper.
 func (e *outcomeUnknownError) Timeout() bool { return semantics.IsTimeout(e.cause) }
 
-// firstError is the first attempt in doubt as an error.
+// firstError is the first attempt in doubt as an error, which matches ErrOutcomeUnknown.
+// There must be a doubt.
 func (c *call) firstError() error {
 	first := c.doubt.first
 	if first.err != nil {
@@ -269,7 +295,8 @@ func (c *call) firstError() error {
 	return fmt.Errorf("%w: %d %s", ErrOutcomeUnknown, first.resp.StatusCode, http.StatusText(first.resp.StatusCode))
 }
 
-// withFirst adds the first connection error that left the effect open to a later one.
+// withFirst adds the first connection error that left the effect open to a later error,
+// which stays the one in front. It adds nothing where they are the same.
 func (c *call) withFirst(err error) error {
 	first := c.doubt.first
 	if first == nil || first.err == nil || errors.Is(err, first.err) {

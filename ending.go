@@ -11,10 +11,10 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// ending is how a call ends, as what decides it returns it. The zero ending is none: the
-// call goes on.
+// ending is how a call ends. What decides the end returns it as a value, and finish
+// alone acts on it. The zero ending is none: the call goes on.
 type ending struct {
-	err   error // why; nil where nothing is to be said
+	err   error // becomes Outcome.Err; nil where nothing is to be said
 	kind  endingKind
 	cause smallCause // CauseNone: the cause of the refusal
 }
@@ -23,20 +23,22 @@ type ending struct {
 // the stack is most of what such a call takes.
 type smallCause uint8
 
+// endingKind says what the caller gets.
 type endingKind uint8
 
 const (
-	goesOn         endingKind = iota
-	endAnswered               // the last answer is final
-	endSetAside               // the failure that was set aside is final: its repeat couldn't be sent
-	endRefused                // the refusal is final
-	endApplied                // an earlier attempt was accepted
-	endFailed                 // the policy failed, or the context ended, after a refusal
-	endInterrupted            // the context ended before a failure could be repeated
-	endUnknown                // nothing decides whether the write was applied
+	goesOn         endingKind = iota // nothing yet
+	endAnswered                      // the last answer is final
+	endSetAside                      // the failure that was set aside is final: its repeat couldn't be sent
+	endRefused                       // the refusal is final
+	endApplied                       // an earlier attempt was accepted
+	endFailed                        // the policy failed, or the context ended, after a refusal
+	endInterrupted                   // the context ended before a failure could be repeated
+	endUnknown                       // nothing decides whether the write was applied
 )
 
-// because ends a refused call with the refusal, for a cause of its own.
+// because ends a refused call with the refusal, for a cause of its own. With CauseNone
+// the cause of the refusal stands.
 func because(cause Cause, err error) ending { return ending{err, endRefused, smallCause(cause)} }
 
 // ends reports whether nothing follows.
@@ -52,26 +54,38 @@ type lastFacts struct {
 	comparedNone   bool // the last answer is a 412, or one that says that nothing was compared
 }
 
-// last is the ending that the facts leave.
+// last is the ending that the facts leave. An attempt in doubt may turn a refusal, or an
+// answer that says nothing of that attempt, into another ending.
 func (f lastFacts) last() endingKind {
 	switch {
+	// The refusal may speak of the write of this very call, so the caller must not
+	// take it for an answer.
 	case f.decided == endRefused && f.open:
-		return endUnknown // rule 9: a refusal after an attempt in doubt is no answer
+		return endUnknown
+	// Decided with the doubt in mind.
 	case f.decided != endAnswered:
 		return f.decided
+	// An error of base is told with the doubt. Where nothing is in doubt, the answer
+	// says all.
 	case f.failed || !f.open:
 		return endAnswered
+	// Nothing is there any more, as the caller wants it.
 	case f.deletedEarlier && f.contentCounts:
-		return endApplied // rule 11
+		return endApplied
+	// Somebody else may have deleted it.
 	case f.deletedEarlier:
-		return endUnknown // rule 11: who deleted it isn't known
+		return endUnknown
+	// Nothing was compared, or it is a 412 that isn't handled here. Neither says anything
+	// of the attempt in doubt.
 	case f.comparedNone:
-		return endUnknown // rule 9: it isn't handled, and no answer either
+		return endUnknown
 	}
+	// Any other answer is the caller's, also where its effect is unknown.
 	return endAnswered
 }
 
-// lastOf is the ending that the last answer leaves.
+// lastOf is the ending that the last answer leaves: it gathers the facts. resp is nil
+// where err isn't.
 func (c *call) lastOf(resp *http.Response, err error, decided endingKind) endingKind {
 	f := lastFacts{
 		decided: decided, failed: err != nil, open: c.doubt.first != nil,
@@ -84,8 +98,9 @@ func (c *call) lastOf(resp *http.Response, err error, decided endingKind) ending
 	return f.last()
 }
 
-// endAnswered ends the call with an answer that is no refusal. why is why a failure
-// wasn't followed by a repeat.
+// endAnswered ends the call with an answer that is no refusal, success or not. Its body is
+// the caller's, unread unless it was set aside. why is why a failure wasn't followed by
+// a repeat; it may be nil.
 func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, error) {
 	if semantics.Succeeded(resp, nil) {
 		c.transport.budget.Refund()
@@ -93,10 +108,12 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	effect := Effect(doubt.Answer{
 		Status: resp.StatusCode, Safe: semantics.Safe(c.sent.write.Method), Open: c.doubt.open(), Diverted: diverted(c.req),
 	}.Effect())
+	// The first answer is the last: it comes back untouched, without a record on it.
 	if !c.told.handled {
 		c.conclude(effect, CauseNone, why)
+		// A base may leave the field out, and Update asks it for redirects.
 		if resp.Request == nil && (c.ownRead || c.traits.update) {
-			resp.Request = c.req // Update asks it for redirects
+			resp.Request = c.req
 		}
 		return resp, nil
 	}
@@ -105,10 +122,13 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	switch {
 	case !success:
 		err = c.statusError(resp, why, effect)
+	// A redirect made a GET of the write, and the GET says nothing of the doubt.
 	case c.doubt.first != nil && semantics.Safe(c.sent.write.Method):
-		err = c.firstError() // a redirect made a GET of the write
+		err = c.firstError()
+	// The body of the caller has replaced a state that the caller hasn't seen.
 	case c.sent.basis.blind():
 		c.told.overwrote()
+	// The caller's body was accepted for the very state that it was made for.
 	case c.sent.basis == ofSeenState, c.sent.sameAgain && c.sent.basis == ofCaller:
 		cause = CauseFalseConflict
 	}
@@ -120,6 +140,7 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 }
 
 // statusError is why a call ended with an answer that is neither success nor a refusal.
+// It holds no body: the caller has the response.
 func (c *call) statusError(resp *http.Response, why error, effect Effect) error {
 	var err error = &StatusError{Method: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
 	if why != nil {
@@ -131,36 +152,47 @@ func (c *call) statusError(resp *http.Response, why error, effect Effect) error 
 	return err
 }
 
-// endFailedBelow ends the call with an error of the base. why is why it wasn't repeated.
+// endFailedBelow ends the call with an error of the base. why is why it wasn't repeated; it
+// may be nil, and only the outcome tells it.
 func (c *call) endFailedBelow(err, why error) (*http.Response, error) {
 	effect := EffectUnknown
 	switch {
+	// The error shows that nothing was applied, or the method changes nothing.
 	case c.doubt.first == nil:
 		effect = EffectNotApplied
+	// A Transport below has said so.
 	case errors.Is(err, ErrOutcomeUnknown):
+	// A guarded write, or one that this call has handled, gets an error that matches
+	// ErrOutcomeUnknown. Any other error comes back as base gave it.
 	case c.told.handled || c.dialect.Guards(c.sent.write, c.refused.count > 0):
 		err = c.unknownError(c.withFirst(err))
 	}
-	told := err
+	reason := err
 	if why != nil {
-		told = fmt.Errorf("%w: %w", why, err)
+		reason = fmt.Errorf("%w: %w", why, err)
 	}
-	c.conclude(effect, c.refused.cause, told)
+	c.conclude(effect, c.refused.cause, reason)
 	return nil, err
 }
 
-// endRefused ends the call with the last refusal. A false condition performs nothing (RFC
-// 9110 §13.1.1), but an Idempotency-Key lets net/http repeat the request on its own.
+// endRefused ends the call with the last refusal. Its body is from memory where it was
+// kept, and untouched otherwise.
 func (c *call) endRefused(e ending) (*http.Response, error) {
 	c.conclude(c.refusedEffect(), Cause(e.cause), e.err)
 	resp := *c.refused.resp
+	// The call is over. A read of the caller's body that hangs in base must not outlast
+	// it.
 	if c.refused.kept != nil {
 		c.sent.payload.Abandon()
 		resp.Body = c.refused.kept.Reader()
 	}
+	// Untouched after one attempt, nothing was tried here: a Transport above may.
 	return c.returned(&resp, c.refused.kept != nil || c.told.outcome.Attempts > 1 || stops(c.refused.verdict)), nil
 }
 
+// refusedEffect is the effect of a write whose last answer is a refusal. A false condition
+// performs nothing (RFC 9110 §13.1.1), but an attempt before it may have, and an
+// Idempotency-Key lets net/http repeat the request on its own.
 func (c *call) refusedEffect() Effect {
 	if c.doubt.open() {
 		return EffectUnknown
@@ -169,7 +201,7 @@ func (c *call) refusedEffect() Effect {
 }
 
 // endFailed ends the call with an error that carries the refusal: the policy failed, or
-// the context ended.
+// the context ended. The refusal was kept: nobody is handed its body.
 func (c *call) endFailed(e ending) (*http.Response, error) {
 	c.sent.payload.Abandon()
 	if c.doubt.first != nil {
@@ -183,9 +215,10 @@ func (c *call) endFailed(e ending) (*http.Response, error) {
 }
 
 // endInterrupted ends a call whose repeat after a failure couldn't be sent, since the
-// context ended.
+// context ended. The error matches why, which is the context's, and the last failure.
 func (c *call) endInterrupted(why error) (*http.Response, error) {
 	last := c.failed.err
+	// The failure was an answer. Its body was closed as it was set aside.
 	if resp := c.failed.resp; resp != nil {
 		last = &StatusError{Method: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), StatusCode: resp.StatusCode, Header: resp.Header}
 	}
@@ -198,7 +231,8 @@ func (c *call) endInterrupted(why error) (*http.Response, error) {
 }
 
 // endApplied ends the call with the response to a write that was found to have been
-// applied by an earlier attempt: 204 with the current validators.
+// applied by an earlier attempt. The server's own answer is lost, so the response is
+// made here: 204, with the validators that the refresh found where there was one.
 func (c *call) endApplied() (*http.Response, error) {
 	if c.doubt.first != nil && c.doubt.first.blind {
 		c.told.overwrote()
@@ -210,6 +244,7 @@ func (c *call) endApplied() (*http.Response, error) {
 	}
 	if conflict := c.refused.conflict; conflict != nil {
 		v := conflict.refresh.Fresh
+		// A version of a dialect isn't an entity-tag, and this field would make it one.
 		if v.ETag != "" && c.sent.guard.Versions == nil {
 			resp.Header["Etag"] = []string{v.ETag}
 		}
@@ -222,9 +257,11 @@ func (c *call) endApplied() (*http.Response, error) {
 }
 
 // endUnknown ends the call as if it had not been repeated: with the first answer that
-// leaves its effect open.
+// leaves its effect open, an error or a response. why is what kept the call from going
+// on; it may be nil, and only the outcome tells it.
 func (c *call) endUnknown(why error) (*http.Response, error) {
 	cause := c.refused.cause
+	// The refusal may be due to the call's own write as well as to somebody else's.
 	if c.refused.count > 0 {
 		cause = CauseUnattributed
 	}
@@ -232,22 +269,25 @@ func (c *call) endUnknown(why error) (*http.Response, error) {
 		cause, why = CauseUnattributed, errCouldApplyTwice
 	}
 	err := c.firstError()
-	told := err
+	reason := err
 	if why != nil {
-		told = fmt.Errorf("%w (%w)", err, why)
+		reason = fmt.Errorf("%w (%w)", err, why)
 	}
-	c.conclude(EffectUnknown, cause, told)
+	c.conclude(EffectUnknown, cause, reason)
 	if c.doubt.first.err != nil {
 		return nil, err
 	}
 	resp := *c.doubt.first.resp
+	// Its body was read to a bound and closed as it was set aside.
 	if kept := c.doubt.first.kept; kept != nil {
 		resp.Body = kept.Reader()
 	}
 	return c.returned(&resp, true), nil
 }
 
-// conclude sets and tells the outcome of the call.
+// conclude sets the outcome of the call and tells it, to the Trace where the first answer
+// wasn't the last, and to WithOutcome. It is called once, before the caller gets
+// anything.
 func (c *call) conclude(effect Effect, cause Cause, err error) {
 	c.told.end(effect, cause, err)
 	if c.told.handled {
@@ -256,8 +296,8 @@ func (c *call) conclude(effect Effect, cause Cause, err error) {
 	c.told.report()
 }
 
-// returned puts the outcome on the response that the caller gets. A final one isn't
-// handled again by a Transport above.
+// returned puts the outcome on the response that the caller gets, for OutcomeOf. A final
+// one isn't handled again by a Transport above, or the retries of two would multiply.
 func (c *call) returned(resp *http.Response, final bool) *http.Response {
 	if resp.Request == nil {
 		resp.Request = c.sent.write
@@ -276,6 +316,6 @@ func (e *interruptedError) Error() string {
 
 func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }
 
-// Timeout reports whether the wait ended at a deadline: *url.Error asks the error right
-// below it, and no further one.
+// Timeout reports whether the wait ended at a deadline. http.Client wraps the error in a
+// *url.Error, whose Timeout asks this method and looks no deeper.
 func (e *interruptedError) Timeout() bool { return semantics.IsTimeout(e.why) }
