@@ -14,9 +14,9 @@ import (
 )
 
 // WithBackoff sets the pace of conflicts: newBackOff is called once for each
-// call that meets a conflict, Reset on what it returns, and then NextBackOff
+// call that has a conflict, then Reset on what it returns, and then NextBackOff
 // before each refresh that a lost race demands, the first included.
-// backoff.Stop ends the retrying with ErrAttempts; a negative wait is none.
+// backoff.Stop ends the retrying with ErrAttempts; a negative wait is no wait.
 // newBackOff may be called concurrently; the BackOff belongs to one call, so it
 // may have a state.
 //
@@ -44,11 +44,12 @@ func WithBackoff(newBackOff func() backoff.BackOff) Option {
 	return optionFunc(func(s *settings) { s.newBackOff = newBackOff })
 }
 
-// defaultBackOff stands for the pace that is made from the measured round trip.
+// defaultBackOff stands for the default paces, of races and of failures. Package pace
+// has them, since the one of races needs the round trip that the call has measured.
 func defaultBackOff() backoff.BackOff { return nil }
 
-// spent is what a call has spent of its limits. The zero value is that of a call that has
-// met neither a refusal nor a failure.
+// spent is what a call has spent of its limits. The zero value has spent nothing: it
+// stays so until the first refusal or failure.
 type spent struct {
 	deadline    time.Time // of the last attempt's start; zero until the first refusal or failure
 	races       pace.Races
@@ -57,16 +58,20 @@ type spent struct {
 	settleRaces int // lost while waiting for a strong validator
 }
 
-// noteRepeat counts a repeat after a failure.
+// noteRepeat counts a repeat after a failure. It is a write sent, but no attempt that was
+// refused.
 func (c *call) noteRepeat() {
 	c.spent.repeats++
 	c.startClock()
 }
 
-// noteLostRace counts a race that was lost while a state settled.
+// noteLostRace counts a race that was lost while a state settled. No write was refused
+// there, but it costs an attempt all the same: else a busy document would be read for
+// ever.
 func (s *spent) noteLostRace() { s.settleRaces++ }
 
-// measure takes note of a round trip.
+// measure takes note of a round trip, for the pace of races. The first one that was
+// measured also sets how long the lease of the lane lasts.
 func (c *call) measure(roundTrip time.Duration) {
 	if c.spent.races.RoundTrip == 0 {
 		c.turn.Measured(roundTrip)
@@ -74,7 +79,8 @@ func (c *call) measure(roundTrip time.Duration) {
 	c.spent.races.RoundTrip = roundTrip
 }
 
-// startDeadline starts the limits with the first refusal or failure.
+// startDeadline starts the limits with the first refusal or failure: what the first
+// attempt took doesn't count. Later calls do nothing.
 func (c *call) startDeadline() {
 	if c.spent.deadline.IsZero() {
 		c.spent.deadline = time.Now().Add(c.elapsed(c.traits))
@@ -87,14 +93,18 @@ func (c *call) startClock() {
 	c.told.handle()
 }
 
-// attemptsLeft are the attempts that may still end in a refusal.
+// attemptsLeft are the attempts that may still end in a refusal: of the writes sent,
+// repeats after failures and writes under a handed tag don't count; races that were lost
+// while a state settled do.
 func (c *call) attemptsLeft() int {
 	return c.attempts(c.traits) - (c.told.outcome.Attempts - c.spent.repeats - c.turn.handedTries + c.spent.settleRaces)
 }
 
+// exhausted reports whether no attempt is left.
 func (c *call) exhausted() bool { return c.attemptsLeft() <= 0 }
 
-// left is the time until the limits or the context's deadline.
+// left is the time until the limits or the context's deadline, whichever is first. It is
+// negative after it, and very negative before startDeadline.
 func (c *call) left() time.Duration {
 	left := time.Until(c.spent.deadline)
 	if deadline, ok := c.req.Context().Deadline(); ok {
@@ -113,7 +123,9 @@ func (c *call) waitForPace(ctx context.Context, reason string) ending {
 }
 
 // nextPace returns the wait that the pace of conflicts and the refusal demand, and its
-// reason.
+// reason. Only the pace itself is lengthened by Retry-After: a wait for another reason
+// follows a later answer than the refusal. The ending ends where the backoff has had
+// enough.
 func (c *call) nextPace(reason string) (time.Duration, string, ending) {
 	d, more := c.spent.races.Next(c.newBackOff)
 	if !more {
@@ -134,14 +146,16 @@ func atLeast(d time.Duration, reason string, h http.Header) (time.Duration, stri
 	return d, reason
 }
 
-// Reasons of waits that lengthen the lease of a lane: they are imposed.
+// Reasons of waits that lengthen the lease of a lane: they are imposed from outside, or
+// bounded, so the writers behind would gain nothing by overtaking. A Trace tells them.
 const (
 	waitRetryAfter = "Retry-After"
 	waitSettle     = "validator of the last second"
 	waitPace       = "pace" // only our own, which is bounded
 )
 
-// timeFor returns the error of a wait that can't end in time; it then isn't begun.
+// timeFor returns the error of a wait that can't end in time, nil where it can. Such a
+// wait isn't begun: the caller gets the answer at hand now, and no timeout later.
 func (c *call) timeFor(ctx context.Context, d time.Duration) error {
 	now := time.Now()
 	for _, ctx := range [...]context.Context{ctx, c.req.Context()} {
@@ -156,7 +170,8 @@ func (c *call) timeFor(ctx context.Context, d time.Duration) error {
 }
 
 // wait ends after d, or with the contexts of the policy and of the call. A wait that
-// can't end in time isn't begun: the error of the ending then matches ErrElapsed.
+// can't end in time isn't begun: the error of the ending then matches ErrElapsed. The
+// zero ending says that d is over, also where d is zero or negative.
 func (c *call) wait(ctx context.Context, d time.Duration, reason string) ending {
 	if end := c.cancelled(ctx); end.ends() {
 		return end
@@ -167,6 +182,7 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) ending 
 	if err := c.timeFor(ctx, d); err != nil {
 		return because(CauseNone, err)
 	}
+	// The caller's own backoff may wait for any time, and holds up nobody.
 	if reason == waitRetryAfter || reason == waitSettle || reason == waitPace && c.spent.races.Bounded() {
 		c.turn.Extend(d)
 	}
@@ -175,7 +191,8 @@ func (c *call) wait(ctx context.Context, d time.Duration, reason string) ending 
 	return c.cancelled(ctx)
 }
 
-// sleep ends after d, or with the contexts, and returns how long it took.
+// sleep ends after d, or with one of the contexts or Request.Cancel, and returns how long
+// it took. It doesn't say which: cancelled does.
 func (c *call) sleep(ctx context.Context, d time.Duration) time.Duration {
 	start := time.Now()
 	timer := time.NewTimer(d)
@@ -189,7 +206,8 @@ func (c *call) sleep(ctx context.Context, d time.Duration) time.Duration {
 	return time.Since(start)
 }
 
-// await ends when wake is signalled or after d, and with the context or the limits.
+// await ends when wake is signalled or after d, and with the context or the limits: then
+// the ending ends. A negative d is no bound.
 func (c *call) await(wake <-chan struct{}, d time.Duration) ending {
 	start := time.Now()
 	err := awaitWithin(c.req.Context(), c.req.Cancel, wake, d, c.spent.deadline.Sub(start))
@@ -203,12 +221,13 @@ func (c *call) await(wake <-chan struct{}, d time.Duration) ending {
 	return ending{}
 }
 
-// awaitDone waits until done is closed, as long as the context and the limits allow.
+// awaitDone waits until done is closed, as long as the context and the limits allow. It is
+// the replay.Await of a call.
 func (c *call) awaitDone(done <-chan struct{}) error { return c.await(done, -1).err }
 
 // awaitWithin ends when wake is signalled, after d where d isn't negative, and with
 // the context or cancel. Where the limit ends it the error is ErrElapsed,
-// otherwise it is nil.
+// otherwise it is nil, also for an ended context. A nil cancel never ends it.
 func awaitWithin(ctx context.Context, cancel, wake <-chan struct{}, d, limit time.Duration) error {
 	late := d < 0 || d > limit
 	if late {
@@ -228,8 +247,8 @@ func awaitWithin(ctx context.Context, cancel, wake <-chan struct{}, d, limit tim
 	return nil
 }
 
-// cancelled is how a cancelled call ends; as long as the call isn't, it is no ending. The
-// end of the policy's own context ends the call with the refusal.
+// cancelled is how a cancelled call ends, and the zero ending as long as the call isn't
+// cancelled. ctx is the context of the policy, or the call's own.
 func (c *call) cancelled(ctx context.Context) ending {
 	if c.req.Context().Err() != nil {
 		return ending{kind: endFailed, err: endOf(c.req.Context())}
@@ -239,6 +258,7 @@ func (c *call) cancelled(ctx context.Context) ending {
 		return ending{kind: endFailed, err: fmt.Errorf("%w: %w", context.Canceled, errRequestCancelled)}
 	default:
 	}
+	// The policy's own context ended, and the caller still wants an answer: the refusal.
 	if err := ctx.Err(); err != nil {
 		return because(CauseNone, err)
 	}
@@ -247,7 +267,8 @@ func (c *call) cancelled(ctx context.Context) ending {
 
 var errRequestCancelled = errors.New("Request.Cancel was closed")
 
-// inTime is how a call ends that has no time for another attempt.
+// inTime is how a call ends that has no time for another attempt, and the zero ending
+// where there is time.
 func (c *call) inTime() ending {
 	if !time.Now().Before(c.spent.deadline) {
 		return because(CauseNone, ErrElapsed)

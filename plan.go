@@ -8,8 +8,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// plan says how the first attempt of a call goes out. The zero plan is: as given, with
-// nothing made before.
+// plan says how the first attempt of a call goes out. The zero plan hands the request on
+// as it is, and no call is made until the answer needs one.
 type plan struct {
 	observed bool // the answer is looked at by a call, whatever it is
 	copies   bool // the body is copied as it is sent, since it may have to be sent again
@@ -17,11 +17,12 @@ type plan struct {
 	writeID  bool // with an id of its own in the object's metadata
 }
 
+// handsOn reports whether the request goes to base as it is.
 func (p plan) handsOn() bool { return p == plan{} }
 
-// plan is made once for a call. recalls says that the call's flow has seen the state
-// that guards the write. What a call of an ordinary client needs is looked at first, and
-// nothing else then.
+// plan is made once for a call, and sends nothing. recalls says that the call's flow has
+// seen the state that guards the write. s may be nil. Most calls have the zero plan, and
+// that must cost next to nothing: so settings aren't put together for it.
 func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
 	set := layers{transport: t.settings}
 	var p plan
@@ -29,8 +30,10 @@ func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls 
 		set.call = &s.settings
 		p.observed = s.outcome != nil || s.settings.ownRead || s.flow != nil
 	}
+	// A check is asked about any answer, and a doubt of the hop before goes on here.
 	p.observed = p.observed || set.repeats().check != nil || req.Response != nil && leftOpen(req) != nil
 	hasBody := req.Body != nil && req.Body != http.NoBody
+	// A body is copied only where the write may go out twice: the copy takes room.
 	if hasBody && req.GetBody == nil {
 		p.copies = recalls || set.mayRepeat(req, d) || set.mayRewrite(req, d)
 	}
@@ -42,10 +45,11 @@ func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls 
 	return p
 }
 
-// layers are the settings of a call's context over those of its Transport, without the
-// cost of putting them together. Both may be nil.
+// layers are the settings of a call's context over the settings of its Transport, without
+// the cost of putting them together. Both may be nil: then the defaults hold.
 type layers struct{ call, transport *settings }
 
+// repeats is what WithTransientRetry and WithoutRepeats say.
 func (l layers) repeats() repeats {
 	switch {
 	case l.call != nil && l.call.repeats != nil:
@@ -56,6 +60,8 @@ func (l layers) repeats() repeats {
 	return repeats{}
 }
 
+// expectContinue is the least size of a body, in bytes, that goes out with Expect:
+// 100-continue; zero or less: no body does.
 func (l layers) expectContinue() int64 {
 	switch {
 	case l.call != nil && l.call.expectContinue != nil:
@@ -66,10 +72,12 @@ func (l layers) expectContinue() int64 {
 	return 0
 }
 
+// writeIDs reports whether WithWriteID was given on either layer: it can't be taken back.
 func (l layers) writeIDs() bool {
 	return l.call != nil && l.call.writeIDs || l.transport != nil && l.transport.writeIDs
 }
 
+// policy is the policy of the call, never nil.
 func (l layers) policy() Policy {
 	switch {
 	case l.call != nil && l.call.policy != nil:
@@ -80,7 +88,8 @@ func (l layers) policy() Policy {
 	return Stop
 }
 
-// mayRepeat reports whether the request may be sent again after a failure.
+// mayRepeat reports whether the request may be sent again after a failure: a guarded
+// write, and with WithTransientRetry every idempotent method. It looks at no answer yet.
 func (l layers) mayRepeat(req *http.Request, d *guard.Dialect) bool {
 	rule := l.repeats()
 	return d.Guards(req, false) && !rule.none || rule.check != nil && semantics.Idempotent(req.Method)
@@ -88,24 +97,29 @@ func (l layers) mayRepeat(req *http.Request, d *guard.Dialect) bool {
 
 // mayRewrite reports whether the body may be sent again after a refusal.
 func (l layers) mayRewrite(req *http.Request, d *guard.Dialect) bool {
+	// Nothing is refused, or nothing is sent after a refusal.
 	if semantics.Safe(req.Method) || semantics.HasIdempotencyKey(req.Header) || traitsOf(l.policy()).stops || guard.SignedAbove(req) != "" {
 		return false
 	}
+	// Only these preconditions have a validator that can be renewed.
 	kind := d.Of(req).Kind
 	return kind == guard.Tags || kind == guard.Date || d.LooksIntoBody(req)
 }
 
 // addsExpect reports whether a write with a body goes out with Expect: 100-continue,
-// where bodies of from bytes and more do.
+// where bodies of from bytes and more do. A body of unknown length counts as large.
 func addsExpect(req *http.Request, d *guard.Dialect, from int64) bool {
+	// It is off, the body is small, or the caller has set its own.
 	if from <= 0 || req.ContentLength > 0 && req.ContentLength < from || field.Lines(req.Header, "Expect") != nil {
 		return false
 	}
+	// Without a precondition there is no early refusal to wait for.
 	return d.Of(req).Kind != guard.None
 }
 
 // first returns the request of the first attempt: the caller's own, or a copy of it with
-// what the plan adds.
+// what the plan adds. Where the body is copied, base gets a reader that copies as it
+// sends, and the caller's body is closed once the call and base are done with it.
 func (c *call) first(p plan) *http.Request {
 	first := c.req
 	if p.copies {
@@ -128,12 +142,14 @@ func (c *call) first(p plan) *http.Request {
 }
 
 // expectationFailed reports whether the server doesn't know the Expect that the plan
-// added (RFC 9110 §15.5.18).
+// added (RFC 9110 §15.5.18), and the write can be sent without it. Otherwise the 417
+// is the answer.
 func (c *call) expectationFailed(resp *http.Response) bool {
 	return c.sent.expects && resp.StatusCode == http.StatusExpectationFailed && c.sent.payload.Replayable()
 }
 
-// withoutExpect returns the same request without the Expect field.
+// withoutExpect returns the same request without the Expect field. It counts as a repeat,
+// at once and outside of the budget: the server is well, and has performed nothing.
 func (c *call) withoutExpect(resp *http.Response) (*http.Request, ending) {
 	c.noteRepeat()
 	c.setAside(resp, nil)
@@ -165,9 +181,11 @@ func WithWriteID() Option { return optionFunc(func(s *settings) { s.writeIDs = t
 
 // takesWriteID reports whether a write may have an id in its object's metadata.
 func takesWriteID(req *http.Request, d *guard.Dialect) bool {
+	// The dialect has no field for it, or the method doesn't replace the metadata.
 	if d.WriteIDField == "" || req.Method != http.MethodPut {
 		return false
 	}
+	// No refusal will ask for the id, or the field can't be added.
 	if d.Of(req).Kind == guard.None || field.Lines(req.Header, d.WriteIDField) != nil || guard.SignedAbove(req) != "" {
 		return false
 	}
@@ -179,8 +197,10 @@ func takesWriteID(req *http.Request, d *guard.Dialect) bool {
 	return d.WriteIDs(request)
 }
 
-// bearsWriteID reports whether the object has the id of this call. What the refresh says
-// of the refusal beside that doesn't count: it wasn't asked for that.
+// bearsWriteID reports whether the object has the id of this call, which proves that the
+// write was applied. It sends a refresh; false also says that the object couldn't be
+// asked. What the refresh says of the refusal beside that doesn't count: it wasn't asked
+// for that.
 func (c *call) bearsWriteID(conflict *Conflict) bool {
 	if c.sent.writeID == "" {
 		return false

@@ -31,7 +31,12 @@ func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
 }
 
 // learnt is what one conflict knows of the current state: its validators, and the
-// state itself where that was asked for.
+// state itself where that was asked for. It does the I/O that the Machine decides on:
+//
+//	learn ─► waitsFirst ─► the pace ─► askUntilKnown ─┬─► waitToAsk ─► askOnce ─┐
+//	                                                  └──── Machine.Next ◄──────┘
+//
+// The zero value has learnt nothing. It belongs to the goroutine of the call.
 type learnt struct {
 	refresh.Machine
 	versions []guard.Version // for the places of a dialect; Fresh.ETag has them in one text
@@ -42,14 +47,18 @@ type learnt struct {
 	resend   bool   // the decision is Resend
 }
 
-// forget makes room for a smaller answer after one that was too large. As many
-// requests are left as before.
+// forget makes room for a smaller answer after one that was too large: HEAD may still
+// give the validators. As many requests are left as before.
 func (r *learnt) forget() {
 	r.Forget()
 	*r = learnt{Machine: r.Machine}
 }
 
-// learn refreshes unless that was done before.
+// learn makes sure that the validators are known, and the state where needState says
+// so. What was learnt before isn't asked for again, and a refresh that failed isn't
+// tried again: both are remembered. The ending ends where the state can't be learnt;
+// its cause, if any, also tells what the answers showed of the refusal. ctx bounds the
+// refresh beside the call's own context and limits.
 func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending {
 	if r.end.ends() || r.Known && (!needState || r.state != nil) {
 		return r.end
@@ -60,19 +69,21 @@ func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending 
 	} else if r.waitsFirst(c, needState) {
 		r.end = c.call.waitForPace(ctx, waitPace)
 	}
+	// With a tag that was handed over the validators are known without a request.
 	if !r.end.ends() && (!r.Known || needState) {
 		r.end = r.askUntilKnown(ctx, c, needState)
 	}
 	return r.end
 }
 
-// waitsFirst reports whether the refresh is to be waited for: that is before its
-// first request, never between refresh and write.
+// waitsFirst reports whether the pace demands a wait before the refresh, and is true at
+// most once for a refresh. There is never a wait between refresh and write.
 func (r *learnt) waitsFirst(c *Conflict, needState bool) bool {
 	if r.Known || r.started {
 		return false
 	}
 	r.started = true
+	// The writer before is done, and what it got is tried at once.
 	if tag := c.call.takeHandedTag(&c.call.sent.guard, needState); tag != "" {
 		r.Take(tag)
 		return false
@@ -80,7 +91,8 @@ func (r *learnt) waitsFirst(c *Conflict, needState bool) bool {
 	return true
 }
 
-// askUntilKnown asks until the validators are known or can't be.
+// askUntilKnown asks until the validators are known or can't be: it sends and waits, and
+// the Machine decides. The body of each answer is closed before the next request.
 func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool) ending {
 	facts := c.facts(needState)
 	var last reply
@@ -90,6 +102,7 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 			return end
 		}
 		last = c.call.askOnce(ctx, r, needState)
+		// A race that is lost while the state settles costs an attempt, so this changes.
 		facts.AttemptsLeft = c.call.attemptsLeft()
 		if step = r.Next(&facts, &last.Answer); step.Reason == refresh.LostRace {
 			c.call.spent.noteLostRace()
@@ -105,7 +118,8 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 	return c.unrefreshed(step, &last.Answer)
 }
 
-// facts are what the answers to a refresh are judged by.
+// facts are what the answers to a refresh are judged by: what the refused write named,
+// and what the next one has to name.
 func (c *Conflict) facts(needState bool) refresh.Facts {
 	g := &c.call.sent.guard
 	return refresh.Facts{
@@ -115,22 +129,28 @@ func (c *Conflict) facts(needState bool) refresh.Facts {
 	}
 }
 
-// waitToAsk waits as a step demands, before the next request. The header is that of
-// the last answer.
+// waitToAsk waits as a step demands, before the next request. last is the header of the
+// last answer, nil before the first.
 func (c *call) waitToAsk(ctx context.Context, do refresh.Action, last http.Header) ending {
 	switch do {
+	// A failure that may pass, so it has the pace of failures.
 	case refresh.Repeat:
 		return c.waitToRepeat(ctx, last)
+	// The state is too new for its validator to be trusted.
 	case refresh.Settle:
 		return c.wait(ctx, refresh.SettleTime, waitSettle)
+	// A cache or a replica may not know the new state yet.
 	case refresh.Doubt:
 		return c.waitForPace(ctx, "the refused validator again")
 	}
+	// Ask and UseGet: the last answer said nothing, and another request will.
 	return ending{}
 }
 
-// waitToRepeat waits until a failed refresh may be repeated.
+// waitToRepeat waits until a failed refresh may be repeated. Pace, Retry-After and the
+// budget hold as for the repeat of a write; refresh.MaxRequests bounds how often.
 func (c *call) waitToRepeat(ctx context.Context, last http.Header) ending {
+	// The caller repeats by itself.
 	if c.repeats.none {
 		return because(CauseRefreshFailed, fmt.Errorf("%w: WithoutRepeats", ErrAttempts))
 	}
@@ -146,8 +166,8 @@ func (c *call) waitToRepeat(ctx context.Context, last http.Header) ending {
 	return end
 }
 
-// refreshCauses are the causes of what ends a refresh. The others have none of their
-// own.
+// refreshCauses are the causes of what ends a refresh, by its reason. With CauseNone the
+// cause of the refusal stands.
 var refreshCauses = [...]Cause{
 	refresh.Weak:        CauseWeakValidator,
 	refresh.Coded:       CauseCodedValidator,
@@ -162,23 +182,28 @@ var refreshCauses = [...]Cause{
 }
 
 // unrefreshed is how the call ends after a refresh that stopped with this step, at this
-// answer.
+// answer. Except for a cancelled call that is the refusal, with the reason in
+// Outcome.Err.
 func (c *Conflict) unrefreshed(step refresh.Step, a *refresh.Answer) ending {
 	cause := refreshCauses[step.Reason]
 	switch step.Reason {
 	case refresh.Cancelled:
 		return c.call.cancelled(c.call.req.Context())
+	// The state changed whenever it was looked at, until no attempt was left.
 	case refresh.LostRace:
 		return because(cause, ErrAttempts)
+	// Each answer led to another request, and none to a validator.
 	case refresh.TooMany:
 		return because(cause, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.sent.write.URL), refresh.MaxRequests))
+	// The request failed, and there is no time for another one.
 	case refresh.Late:
 		return because(cause, fmt.Errorf("%w: %w", a.Late, c.refreshError(a, step.Err)))
 	}
 	return because(cause, c.refreshError(a, step.Err))
 }
 
-// refreshError names the refresh and what was wrong with its answer.
+// refreshError names the refresh and what was wrong with its answer. err may be nil where
+// the status says it all. The URL is redacted.
 func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
 	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, redact.URL(c.call.sent.write.URL))
 	switch {
@@ -190,7 +215,7 @@ func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
 	return fmt.Errorf("%s: %d %s", text, a.Status, http.StatusText(a.Status))
 }
 
-// reply is the answer to a refresh request, and what was read of its body.
+// reply is the answer to a refresh request, and what was read of its body, which is closed.
 type reply struct {
 	refresh.Answer
 	body     []byte          // nil: not read
@@ -198,7 +223,9 @@ type reply struct {
 }
 
 // askOnce sends one refresh request, reads as much of its answer as is needed, the state
-// or just the header, and adds what the answer means.
+// or just the header, and adds what the answer means. A failure is in the reply, with
+// what explains it: whether the call was cancelled or late, and whether another request
+// would fail in the same way.
 func (c *call) askOnce(ctx context.Context, r *learnt, needState bool) reply {
 	last := reply{Answer: refresh.Answer{Method: r.Method()}}
 	last.Err = c.askInTime(ctx, r, &last, needState)
@@ -212,8 +239,11 @@ func (c *call) askOnce(ctx context.Context, r *learnt, needState bool) reply {
 	return last
 }
 
-// askInTime sends one refresh request within the limits and reads its answer.
+// askInTime sends one refresh request within the limits and reads its answer into last.
+// The answer's body is closed on every path, before the context of the request ends.
 func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState bool) error {
+	// Only a refresh may be cut off by the limits. A write under way never is: its effect
+	// would be unknown.
 	if ours, ok := ctx.Deadline(); !ok || c.spent.deadline.Before(ours) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, c.spent.deadline)
@@ -231,6 +261,7 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 	}
 	c.measure(c.told.lastTook())
 	last.Status, last.Header = resp.StatusCode, resp.Header
+	// The header says it all, or there is no state in the body.
 	if !needState && !c.dialect.ReadsBody(&c.sent.guard, resp.Header) || last.Method == http.MethodHead || last.Status != http.StatusOK {
 		drain.Skip(resp, c.left())
 		return nil
@@ -239,8 +270,10 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 	return err
 }
 
-// newRefreshRequest returns a request for the state that write is about: the
-// same URL, credentials and negotiation, but no body and no condition.
+// newRefreshRequest returns a request for the state that the last write is about: the
+// same URL, credentials and negotiation, but no body and no condition. A dialect and the
+// caller get copies of it, so they can't change the write. The error matches
+// refresh.ErrRequest.
 func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool) (*http.Request, error) {
 	write := c.sent.write
 	req := (&http.Request{
@@ -248,6 +281,7 @@ func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool)
 		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
 		Header: refresh.Header(write.Header, r.Prefers()),
 	}).WithContext(ctx)
+	// A version in the query is a condition too.
 	req.URL = guard.DropVersions(req.Header, req.URL, c.sent.guard.Versions)
 	if c.dialect.WriteIDField != "" {
 		field.Drop(req.Header, c.dialect.WriteIDField)
@@ -258,8 +292,10 @@ func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool)
 	return changeRefresh(req, c.dialect, *c.refreshRequest, needState)
 }
 
-// changeRefresh returns what a dialect, and then WithRefreshRequest, make of a
-// refresh.
+// changeRefresh returns what a dialect, and then WithRefreshRequest, make of a refresh:
+// the caller has the last word. A nil change leaves it to the dialect. req isn't
+// changed. What comes back stays at the origin of req, has no body, and is a GET where
+// the state is needed.
 func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, needState bool) (*http.Request, error) {
 	made := req
 	var err error
@@ -276,24 +312,29 @@ func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, need
 	return made, nil
 }
 
-// waits reports whether the next write is to be waited for.
+// waits reports whether the pace demands a wait before the next write is prepared. Under
+// Resend a tag that was handed over may make it needless.
 func (c *Conflict) waits() bool {
 	return c.refresh.waitsFirst(c, c.decision.kind != decideResend)
 }
 
-// ready makes sure that the validators which the decision needs are known.
+// ready makes sure that the validators which the decision needs are known. The ending
+// ends where they can't be learnt.
 func (c *Conflict) ready(ctx context.Context) ending {
 	if c.decision.kind != decideUnconditional {
 		c.refresh.resend = c.decision.kind == decideResend
 		return c.refresh.learn(ctx, c, c.decision.kind == decideReplace)
 	}
-	return ending{} // nothing to ask; the pace counted
+	// A write without a precondition names no validator. The wait before it was the same.
+	return ending{}
 }
 
-// rewrite puts the fresh validators into the header of the next write.
+// rewrite puts the fresh validators into the header of the next write. The precondition
+// fields that a policy has changed there don't count.
 func (c *Conflict) rewrite(h http.Header) {
 	guard.Restore(h, c.call.sent.write.Header)
-	if c.refresh.versions == nil { // those of a dialect have places of their own
+	// The versions of a dialect have places of their own: see putVersions.
+	if c.refresh.versions == nil {
 		c.call.sent.guard.Rewrite(h, c.refresh.Fresh)
 	}
 	if c.refresh.Identity && field.Lines(h, "Accept-Encoding") == nil {

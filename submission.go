@@ -16,20 +16,25 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// store reads and writes the document of an Update: on a server, or for a test.
+// store reads and writes the document of an Update: on a server, or for a test. The
+// rounds of an Update know the document only through it.
 type store[T any] interface {
-	// read returns the current state.
+	// read returns the current state. Where the document isn't there, that is an absent
+	// state if CreateIfAbsent was given, and an error if not.
 	read(ctx context.Context) (*state[T], error)
 
 	// write writes the draft under the validator of the state that it was made
-	// from. At each refusal it asks w.afterRefusal what to write then.
+	// from. At each refusal it asks w.afterRefusal what to write then, on the
+	// goroutine of the caller. The Outcome is set with an error too. An error that
+	// matches ErrOutcomeUnknown leaves open whether a draft was written; a
+	// *ConflictError says that the last one was refused.
 	write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error)
 }
 
 // submission is one draft that is handed to the store. When it is refused, another
-// draft may take its place.
+// draft may take its place. It belongs to the goroutine of the Update.
 type submission[T any] struct {
-	on       *state[T]
+	on       *state[T]      // what the first draft was made from
 	draft    *edit.Draft[T] // handed over last
 	attempts int            // what is left of WithMaxAttempts
 	elapsed  time.Duration  // what is left of WithMaxElapsed
@@ -52,7 +57,8 @@ type setback[T any] struct {
 	elsewhere error     // another document refused the draft: http.Client was redirected
 }
 
-// sequel is what follows a setback. The zero sequel leaves it at that.
+// sequel is what follows a setback: one of a draft, an end or an error. The zero sequel
+// leaves it at that, and the submission ends with the refusal.
 type sequel[T any] struct {
 	draft   *edit.Draft[T] // is written
 	end     *state[T]      // ends the submission with success: nothing is to be written
@@ -60,8 +66,9 @@ type sequel[T any] struct {
 	err     error          // ends the submission
 }
 
-// updatePolicy is the policy of Update. It isn't generic, so that the Transport can
-// ask for its traits.
+// updatePolicy is the policy of Update. It travels in the context of a write, so each
+// Transport of this package on the way obeys it. One submission has one, and it must not
+// be used for two writes at a time.
 type updatePolicy struct {
 	resolve func(ctx context.Context, c *Conflict) (Decision, error)
 	is      traits
@@ -69,26 +76,20 @@ type updatePolicy struct {
 
 func (p *updatePolicy) traits() traits { return p.is }
 
+// Resolve edits the current state again, and decides for what comes of it.
 func (p *updatePolicy) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 	return p.resolve(ctx, c)
 }
 
 // write sends the draft under its guard, with a policy that edits again at each
-// refusal, and reads the answer.
+// refusal, and reads the answer, whose body it closes. It is the write of a store.
 func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error) {
 	var o Outcome
 	var last sequel[T] // of the newest refusal
-	policy := &updatePolicy{is: traits{fixed: true, update: true, tellsOwnWrites: w.marked, attemptsLeft: w.attempts, elapsedLeft: w.elapsed}}
-	policy.resolve = func(ctx context.Context, c *Conflict) (decision Decision, err error) {
-		if last.err != nil {
-			return Decision{}, last.err // something below has asked again
-		}
-		last, decision, err = d.resolve(ctx, c, w)
-		return decision, err
-	}
-	ctx = d.scope(ctx, policy, &o)
+	ctx = d.scope(ctx, d.policyOf(w, &last), &o)
 	req, err := d.writeRequest(ctx, w.on, w.draft.Body)
-	if err == nil && ctx.Err() != nil { // during the edit, say
+	// The context may have ended during the edit: then nothing is sent.
+	if err == nil && ctx.Err() != nil {
 		err = endOf(ctx)
 	}
 	if err != nil {
@@ -101,21 +102,44 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 		defer resp.Body.Close()
 	}
 	switch {
+	// The edit's own error says more than the *ConflictError around it.
 	case last.err != nil:
 		w.broken = true
 		return Snapshot[T]{}, o, d.unanswered(last.err, o)
 	case err != nil:
 		return Snapshot[T]{}, o, d.unanswered(redact.Error(err), o)
+	// The response is the refusal, or was made for the mark: the state was read before.
 	case last.end != nil:
 		return last.end.snapshot(), o, nil
+	// The answer is about another URL, or to a GET.
 	case redirected(resp, req.Method):
 		return Snapshot[T]{}, o, errRedirected(req, resp, o)
 	}
 	return d.answered(req, resp, w.draft.Value, o)
 }
 
+// policyOf returns the policy of a submission, which edits again at each refusal. It keeps
+// in last what the newest refusal led to, and in w the draft that is sent next.
+// WithMaxAttempts and WithMaxElapsed hold over all rounds of the Update: the policy has
+// what is left of them.
+func (d *document[T]) policyOf(w *submission[T], last *sequel[T]) *updatePolicy {
+	policy := &updatePolicy{is: traits{fixed: true, update: true, tellsOwnWrites: w.marked, attemptsLeft: w.attempts, elapsedLeft: w.elapsed}}
+	policy.resolve = func(ctx context.Context, c *Conflict) (decision Decision, err error) {
+		// The submission has failed, and something below asks again all the same: a
+		// Transport that repeats, say.
+		if last.err != nil {
+			return Decision{}, last.err
+		}
+		*last, decision, err = d.resolve(ctx, c, w)
+		return decision, err
+	}
+	return policy
+}
+
 // writeRequest returns the write of a body, guarded by the state that the body was
-// made from.
+// made from. There is always a guard: an absent state lets the write only create, and a
+// state without a validator is an error. The body must not change until the write has
+// ended.
 func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte) (*http.Request, error) {
 	dialect := d.dialect(ctx)
 	versions, err := d.versionsOf(s, dialect)
@@ -125,6 +149,7 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	if body, err = guard.PutIntoBody(body, versions); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
 	}
+	// A merge patch needs a document to change, so an absent one is created by PUT.
 	method, contentType := d.methodAndType(dialect, s.Absent)
 	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
 	if err != nil {
@@ -144,11 +169,13 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 }
 
 // versionsOf returns what the write of a state carries in places of its dialect. It
-// returns nil where the version goes into If-Match or If-None-Match.
+// returns nil where the version goes into If-Match or If-None-Match. An error says that
+// the write can't be guarded.
 func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.Version, error) {
 	if s.unversioned != nil {
 		return nil, s.unversioned
 	}
+	// A write that would replace what is there by now must not go out.
 	if s.Absent {
 		versions := dialect.CreatePlaces(d.sample(dialect, true))
 		if dialect.NoCreate || dialect.OwnPlaces() && versions == nil {
@@ -159,6 +186,7 @@ func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.V
 	switch {
 	case s.versions != nil:
 		return s.versions, nil
+	// The API doesn't look at If-Match.
 	case dialect.OwnPlaces():
 		method, _ := d.methodAndType(dialect, false)
 		return nil, fmt.Errorf("dialect %s has no place for the version in such a %s", dialect.Name, method)
@@ -168,8 +196,11 @@ func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.V
 	return nil, nil
 }
 
-// resolve reads the state that refused a draft, and asks what follows.
+// resolve reads the state that refused a draft, and asks what follows. Where the state
+// can't be had, the sequel is zero and the error comes from Current, so the call ends
+// with the refusal.
 func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]) (sequel[T], Decision, error) {
+	// http.Client follows a redirect: the refusal is from another document.
 	if c.call.req.Response != nil {
 		next := w.afterRefusal(ctx, d.redirectedTo(ctx, c, w.marked))
 		return next, Decision{}, next.err
@@ -183,6 +214,7 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 		return sequel[T]{err: err}, Decision{}, err
 	}
 	d.readVersions(s, d.dialect(ctx))
+	// Edit again: this may run the caller's function, and takes as long as that takes.
 	next := w.afterRefusal(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})
 	switch {
 	case next.err != nil:
@@ -193,11 +225,13 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 		w.draft = next.draft
 		return next, c.Replace(next.draft.Body), nil
 	}
+	// Nothing is to be written, or it can't be known what: the zero Decision stops.
 	return next, Decision{}, nil
 }
 
 // redirectedTo is the refusal of another document, which http.Client was redirected
-// to. Its state is read where it may hold the mark.
+// to. Its state is read only where it may hold the mark; a read that fails leaves the
+// state nil, and no error.
 func (d *document[T]) redirectedTo(ctx context.Context, c *Conflict, marked bool) setback[T] {
 	refused := c.call.req
 	r := setback[T]{elsewhere: fmt.Errorf("ifmatch: update %q: redirected to %s %q: use that URL", d.name, refused.Method, redact.URL(refused.URL))}
@@ -212,7 +246,8 @@ func (d *document[T]) redirectedTo(ctx context.Context, c *Conflict, marked bool
 	return r
 }
 
-// unanswered is the error of a write without an answer that says what became of it.
+// unanswered is the error of a write without an answer that says what became of it. It
+// matches err, and ErrOutcomeUnknown unless the write is known not to be applied.
 func (d *document[T]) unanswered(err error, o Outcome) error {
 	if o.Effect != EffectNotApplied && !errors.Is(err, ErrOutcomeUnknown) {
 		return fmt.Errorf("ifmatch: update %q: %w: %w", d.name, ErrOutcomeUnknown, err)
@@ -221,7 +256,8 @@ func (d *document[T]) unanswered(err error, o Outcome) error {
 }
 
 // errRedirected is the error of a write that got an answer from another URL, or to
-// another method.
+// another method: http.Client makes a GET of a redirected PUT. What another URL says
+// isn't the state of this document, so it is no success either.
 func errRedirected(req *http.Request, resp *http.Response, o Outcome) error {
 	err := fmt.Errorf("ifmatch: %s %q: redirected to %s %q: use that URL", req.Method, redact.URL(req.URL), resp.Request.Method, redact.URL(resp.Request.URL))
 	if o.Effect != EffectNotApplied {
@@ -230,11 +266,13 @@ func errRedirected(req *http.Request, resp *http.Response, o Outcome) error {
 	return err
 }
 
-// answered reads the final answer to the write of a value.
+// answered reads the final answer to the write of a value, to a bound; the caller closes
+// it. A success has the Snapshot of the value that the server accepted.
 func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, o Outcome) (Snapshot[T], Outcome, error) {
 	at, dialect := redact.URL(req.URL), d.dialect(req.Context())
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
+	// The Snapshot has the value of the draft: whatever the body holds, it isn't read.
 	case success && o.Effect == EffectApplied:
 		s := Snapshot[T]{Value: value, Header: resp.Header}
 		// An API with versions of its own gives the next one only in a state, and
@@ -244,6 +282,7 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 		}
 		drain.Briefly(resp)
 		return s, o, nil
+	// A dialect's refusal may have a status that also means something else.
 	case refusedAtLast(o) && dialect.RefusesWith(resp.StatusCode),
 		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
 		body := drain.Briefly(resp)
@@ -251,6 +290,7 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 			Method: req.Method, URL: at, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
 		}
 	}
+	// Anything else: an error of the server, or a success that promises nothing (202).
 	err := statusError(req.Method, at, resp)
 	if o.Effect == EffectUnknown {
 		err = fmt.Errorf("ifmatch: update %q: %w: %w", d.name, ErrOutcomeUnknown, err)
@@ -258,8 +298,8 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 	return Snapshot[T]{}, o, err
 }
 
-// refusedAtLast reports whether a call ended with a refusal. After a refusal it may
-// end with an answer of another kind, too.
+// refusedAtLast reports whether a call ended with a refusal. After a refusal a call may
+// also end with another answer: then the outcome has a *StatusError.
 func refusedAtLast(o Outcome) bool {
 	_, other := o.Err.(*StatusError)
 	return o.Cause != CauseNone && !other
