@@ -226,7 +226,7 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect
 }
 
 // dialectFor returns the dialect of a call, never nil: by the options of its context,
-// then by those of the constructor, then RFC 9110. s may be nil.
+// then by the options of the constructor; else it is RFC 9110. s may be nil.
 func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 	d := &t.rfc9110
 	if t.settings != nil {

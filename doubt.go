@@ -98,7 +98,8 @@ func leftOpen(req *http.Request) *lostAnswer {
 }
 
 // diverted reports whether an earlier hop of the same http.Client call was a write that
-// was answered with a redirect to what came of it.
+// was answered with a redirect to what came of it (RFC 9110 §15.4.4). The GET that
+// follows may succeed whether the write was performed or not.
 func diverted(req *http.Request) bool {
 	for resp := req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
 		if !semantics.Safe(resp.Request.Method) && semantics.SeeOther(resp.StatusCode) {
@@ -144,7 +145,7 @@ func (c *call) resolveDoubt(conflict *Conflict, blocked ending) (Decision, endin
 			return Decision{}, ending{kind: endApplied}
 		case doubt.GoOn:
 			return decision, ending{}
-		// EndUnknown: nothing decides it, so nothing is sent.
+		// EndUnknown: nothing is sent. What stood in the way before is the better reason.
 		default:
 			if blocked.ends() {
 				return Decision{}, blocked
@@ -225,6 +226,7 @@ func (c *call) hasSent(current *Representation) bool {
 	if !c.sent.payload.SentWhole() {
 		return false
 	}
+	// Base may still read the body: Open waits for it, within the limits.
 	body, err := c.sent.payload.Open(c.awaitDone)
 	if err != nil {
 		return false

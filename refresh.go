@@ -219,7 +219,7 @@ func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
 type reply struct {
 	refresh.Answer
 	body     []byte          // nil: not read
-	versions []guard.Version // for the places of a dialect; nil: the validators are those of RFC 9110
+	versions []guard.Version // for the places of a dialect; nil: the version is as in RFC 9110
 }
 
 // askOnce sends one refresh request, reads as much of its answer as is needed, the state

@@ -170,7 +170,7 @@ func TestMachine(t *testing.T) {
 		{"5 GET 400", of(`"v1"`).with(needState), answers(says(400)), `GET Stop: failed`},
 		{"5 GET 204", of(`"v1"`).with(needState), answers(says(204, `ETag: "v9"`)), `GET Stop: failed`},
 		{"5 GET 405", of(`"v1"`).with(needState), answers(says(405)), `GET Stop: failed`},
-		{"5 GET 501 is no sick server", of(`"v1"`).with(needState), answers(says(501)), `GET Stop: failed`},
+		{"5 GET 501 is no transient failure", of(`"v1"`).with(needState), answers(says(501)), `GET Stop: failed`},
 		{"5 GET 404", of(`"v1"`).with(needState), answers(says(404)), `GET Stop: gone`},
 		{"5 GET 410", of(`"v1"`).with(needState), answers(says(410)), `GET Stop: gone`},
 		{"5 HEAD 203 has no validators", of(`"v1"`), answers(says(203, `ETag: "v9"`), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
@@ -265,7 +265,7 @@ func TestMachine(t *testing.T) {
 		{"7 a date beside a strong tag of the last second", since(at0).with(lastWriterWins), answers(ok(`ETag: "v2"`, "Last-Modified: "+at1, "Date: "+at1)), `HEAD Done "v2" ` + at1},
 
 		// Rule 22: at most four requests, and a new count after a lost race.
-		{"22 a server that is sick for ever", of(`"v1"`), answers(says(503), says(503), says(503), says(503)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 a failure that doesn't pass", of(`"v1"`), answers(says(503), says(503), says(503), says(503)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
 		{"22 the fourth answer counts", of(`"v1"`), answers(says(503), says(503), says(503), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Done "v2"`},
 		{"22 the fourth answer stops", of(`"v1"`), answers(says(503), says(503), says(503), says(403)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: denied`},
 		{"22 no fifth for HEAD that can't say", of(`"v1"`), answers(says(503), says(503), says(503), says(405)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
