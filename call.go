@@ -10,6 +10,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/evidence"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
@@ -64,9 +65,10 @@ type sent struct {
 	guard     guard.Guard   // of write
 	payload   replay.Body   // of write
 	basis     basis
-	sameAgain bool   // write is what was refused before, since the refresh gave the same validator
-	expects   bool   // Expect: 100-continue on it is ours
-	writeID   string // in dialect.WriteIDField of each write; empty: none
+	sameAgain bool            // write is what was refused before, since the refresh gave the same validator
+	expects   bool            // Expect: 100-continue on it is ours
+	writeID   string          // in dialect.WriteIDField of each write; empty: none
+	watch     *evidence.Watch // what was seen of its sending; nil: nobody looked
 }
 
 // basis says what a write was made from. It decides what a success means: whether a
@@ -84,9 +86,10 @@ const (
 // blind reports whether such a write may replace a state that the caller hasn't seen.
 func (b basis) blind() bool { return b == ofFreshTag || b == ofNothing }
 
-// newCall returns the call of a request, and sends nothing. s may be nil. The settings
-// of the Transport are shared, so that a call without its own costs no copy.
-func (t *Transport) newCall(base http.RoundTripper, req *http.Request, s *scope) *call {
+// newCall returns the call of a request, and sends nothing. The settings of the
+// Transport are shared, so that a call without its own costs no copy.
+func (t *Transport) newCall(base http.RoundTripper, req *http.Request) *call {
+	s := scopeOf(req.Context())
 	c := &call{settings: t.effective(), transport: t, base: base, req: req, told: newTold(s)}
 	c.sent.write, c.sent.payload = req, replay.Of(req)
 	if s != nil {
@@ -124,6 +127,9 @@ func (s *sent) newWriteID() string {
 	return s.writeID
 }
 
+// watchedBy notes what watched the sending of the write.
+func (s *sent) watchedBy(watch *evidence.Watch) { s.watch = watch }
+
 // noteExpect notes whether Expect: 100-continue on the write is ours.
 func (s *sent) noteExpect(ours bool) { s.expects = ours }
 
@@ -144,18 +150,55 @@ func (c *call) send(write *http.Request) (*http.Response, error) {
 	return c.exchange(write)
 }
 
+// takeUp records the first attempt, where RoundTrip itself has sent it. How long it took
+// isn't known: the happy path looks at no clock.
+func (c *call) takeUp(watch *evidence.Watch, resp *http.Response, err error) {
+	c.told.countWrite()
+	c.sent.watchedBy(watch)
+	c.record(c.req, resp, err, 0)
+}
+
 // exchange sends one request, a write or a refresh, and records it. base owns the body
 // of req from here on. The body of the answer is the call's to close. There is always
 // an answer or an error.
 func (c *call) exchange(req *http.Request) (*http.Response, error) {
+	watch := observe(req, c.base, !semantics.Safe(req.Method))
+	if watch != nil {
+		c.sent.watchedBy(watch)
+	}
 	start := time.Now()
-	resp, err := c.base.RoundTrip(req)
+	resp, err := c.base.RoundTrip(watch.Watched(req))
+	watch.Restore(resp)
 	// A base that breaks the contract of http.RoundTripper must not bring the call down.
 	if resp == nil && err == nil {
 		err = errors.New("ifmatch: the base RoundTripper returned neither response nor error")
 	}
 	c.record(req, resp, err, time.Since(start))
 	return resp, err
+}
+
+// observe returns what watches how base sends a request, nil where nothing shall.
+func observe(req *http.Request, base http.RoundTripper, watched bool) *evidence.Watch {
+	if !watched {
+		return nil
+	}
+	return evidence.Observe(req, below(base))
+}
+
+// below is what is known of a RoundTripper. A Transport of ours does nothing after it has
+// returned, so it is known as far as its own base is.
+func below(rt http.RoundTripper) evidence.Base {
+	switch rt := rt.(type) {
+	case *http.Transport:
+		return evidence.Base{Transport: rt, Direct: true}
+	case *Transport:
+		base, err := rt.target()
+		if err != nil {
+			return evidence.Base{}
+		}
+		return evidence.Base{Transport: below(base).Transport}
+	}
+	return evidence.Base{}
 }
 
 // record adds one request and its answer to the outcome. took is zero where it wasn't

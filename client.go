@@ -84,21 +84,21 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	p := t.plan(req, s, d, false)
 	if !p.handsOn() {
-		return t.newCall(base, req, s).begin(p)
+		return t.newCall(base, req).begin(p)
 	}
 	// The happy path: no call is made before an answer needs one. From here on base
 	// owns req and its body: it closes the body, also where it fails.
-	resp, err := base.RoundTrip(req)
+	watch := observe(req, base, p.watched)
+	resp, err := base.RoundTrip(watch.Watched(req))
+	watch.Restore(resp)
 	if isFinal(req, resp, err, d) {
 		if semantics.Succeeded(resp, err) {
 			t.budget.Refund()
 		}
 		return resp, err
 	}
-	// How long the first attempt took isn't known: the happy path looks at no clock.
-	c := t.newCall(base, req, s)
-	c.told.countWrite()
-	c.record(req, resp, err, 0)
+	c := t.newCall(base, req)
+	c.takeUp(watch, resp, err)
 	return c.run(resp, err)
 }
 
@@ -113,15 +113,7 @@ func (c *call) begin(p plan) (*http.Response, error) {
 		c.told.report()
 		return nil, err
 	}
-	resp, err := c.send(c.first(p))
-	// net/http sends nothing without a host, and a repeat would fail in the same way.
-	if c.req.URL == nil || c.req.URL.Host == "" {
-		c.release()
-		c.told.end(EffectNotApplied, CauseNone, err)
-		c.told.report()
-		return resp, err
-	}
-	return c.run(resp, err)
+	return c.run(c.send(c.first(p)))
 }
 
 // run sends until nothing follows an answer; resp and err are the answer to the first
@@ -212,9 +204,6 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect
 	switch {
 	// Neither a refusal nor a failure.
 	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
-		return true
-	// net/http sends nothing without a host.
-	case req.URL == nil || req.URL.Host == "":
 		return true
 	// A call finds out whether it does refuse the write.
 	case err == nil && mayRefuse(req, resp, d):

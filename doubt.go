@@ -44,15 +44,28 @@ func (c *call) noteDoubt(resp *http.Response, err error) {
 	safe := semantics.Safe(c.sent.write.Method)
 	c.doubt.keyed = c.doubt.keyed || !safe && semantics.ReplayedBelow(c.sent.write.Header)
 	attempt := doubt.Attempt{Safe: safe, Keyed: c.doubt.keyed, Failed: err != nil, OpenSince: c.doubt.first != nil}
+	if !safe && c.doubt.first == nil {
+		seen := c.sent.watch.Seen(err)
+		// A Transport of ours below has told what came of its own repeats.
+		attempt.Repeated = recordOf(resp) == nil && seen.RepeatedBelow()
+		attempt.NeverSent = err != nil && seen.NeverSent()
+		attempt.KnownBelow = err != nil && notAppliedBelow(err)
+		attempt.UnknownBelow = errors.Is(err, ErrOutcomeUnknown)
+	}
 	if err == nil {
 		attempt.Status = resp.StatusCode
-	} else if !safe {
-		attempt.Excluded = notApplied(err)
 	}
-	if attempt.Opens() {
-		c.doubt.first = &lostAnswer{err: err, resp: resp, blind: c.sent.basis.blind()}
+	if !attempt.Opens() {
+		return
+	}
+	c.doubt.first = &lostAnswer{err: err, resp: resp, blind: c.sent.basis.blind()}
+	if err == nil && !semantics.AmbiguousStatus(resp.StatusCode) { // the lost answer is an earlier one
+		c.doubt.first.err, c.doubt.first.resp = errRepeatedBelow, nil
 	}
 }
+
+// errRepeatedBelow is the answer that nobody saw, where the base sent a write twice.
+var errRepeatedBelow = errors.New("the base RoundTripper sent the write more than once, and only the last answer is known")
 
 // takeOver takes over what an earlier hop of the same http.Client call left open, and
 // reports whether there was anything. http.Client makes a RoundTrip of each hop; for the
@@ -70,22 +83,16 @@ func (d *doubts) keepFirst(resp *http.Response, kept *drain.Kept) {
 	}
 }
 
-// notApplied reports whether an error of the base shows that the write wasn't applied:
-// it was never sent, or a Transport of ours below knows. An error that shows neither
-// leaves the effect open.
-func notApplied(err error) bool {
-	// This comes first: the errors below may wrap it.
-	if errors.Is(err, ErrOutcomeUnknown) {
-		return false
-	}
-	// A Transport below got a refusal, and knows what its own attempts did.
+// notAppliedBelow reports whether an error is one of a Transport of ours below, which
+// knows that the write wasn't applied.
+func notAppliedBelow(err error) bool {
+	// It got a refusal, and knows what its own attempts did.
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		return conflict.Outcome.Effect == EffectNotApplied
 	}
-	// A Transport below was interrupted without a doubt, or it sent nothing; or the
-	// connection failed before the request was written.
+	// It was interrupted without a doubt, or it sent nothing.
 	interrupted, badDialect := (*interruptedError)(nil), (*dialectError)(nil)
-	return errors.As(err, &interrupted) || errors.As(err, &badDialect) || semantics.NeverSent(err)
+	return errors.As(err, &interrupted) || errors.As(err, &badDialect)
 }
 
 // leftOpen returns what an earlier hop of the same http.Client call left open, nil where

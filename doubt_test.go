@@ -2,14 +2,11 @@ package ifmatch
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -522,84 +519,4 @@ func (c hiddenDeadline) Err() error {
 		return context.DeadlineExceeded
 	}
 	return nil
-}
-
-// TestNeverSent: what surely didn't reach the server wasn't applied.
-func TestNeverSent(t *testing.T) {
-	plain := httptest.NewServer(http.NotFoundHandler())
-	defer plain.Close()
-	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
-	secure.StartTLS()
-	defer secure.Close()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	proxy := func(scheme string) func(*http.Request) (*url.URL, error) {
-		return http.ProxyURL(&url.URL{Scheme: scheme, Host: closed.Addr().String()})
-	}
-	unresolved := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, io.ErrClosedPipe }}}
-
-	real := map[string]struct {
-		base *http.Transport
-		url  string
-	}{
-		"dial":          {&http.Transport{}, "http://" + closed.Addr().String()},
-		"DNS":           {&http.Transport{DialContext: unresolved.DialContext}, "http://nowhere.test"},
-		"certificate":   {&http.Transport{}, secure.URL},
-		"no TLS":        {&http.Transport{}, "https" + strings.TrimPrefix(plain.URL, "http")},
-		"TLS timeout":   {&http.Transport{TLSHandshakeTimeout: time.Millisecond}, "https://" + silent.Addr().String()},
-		"HTTP proxy":    {&http.Transport{Proxy: proxy("http")}, plain.URL},
-		"CONNECT proxy": {&http.Transport{Proxy: proxy("http")}, secure.URL},
-		"SOCKS proxy":   {&http.Transport{Proxy: proxy("socks5")}, plain.URL},
-	}
-	for name, test := range real {
-		for _, method := range []string{http.MethodPut, http.MethodPost} {
-			rt := NewTransport(test.base, Resend, WithTransientBackoff(every(time.Millisecond)), WithMaxAttempts(2))
-			req, err := http.NewRequest(method, test.url+"/doc", strings.NewReader("mine"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("If-Match", `"v1"`)
-			got := sendVia(t, rt, req)
-			if got.err == nil || got.outcome.Effect != EffectNotApplied || errors.Is(got.err, ErrOutcomeUnknown) {
-				t.Errorf("%s, %s: %s, %v", name, method, got.summary(), got.err)
-			}
-			want := 1
-			if method == http.MethodPut && name != "certificate" {
-				want = 2
-			}
-			if got.outcome.Attempts != want {
-				t.Errorf("%s, %s: %d attempts, want %d: %v", name, method, got.outcome.Attempts, want, got.err)
-			}
-			test.base.CloseIdleConnections()
-		}
-	}
-	for want, errs := range map[bool][]error{
-		true: {
-			&net.OpError{Op: "dial", Err: io.EOF}, &net.OpError{Op: "proxyconnect", Err: io.EOF}, &net.OpError{Op: "socks connect", Err: io.EOF},
-			&url.Error{Op: "Put", Err: &net.DNSError{Err: "no such host"}}, tls.RecordHeaderError{Conn: &net.TCPConn{}},
-		},
-		false: {
-			io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.DeadlineExceeded, errors.New("http2: stream closed"),
-			&net.OpError{Op: "read", Err: io.EOF}, &net.OpError{Op: "write", Err: io.EOF}, &net.OpError{Op: "remote error", Err: io.EOF},
-			tls.RecordHeaderError{Msg: "oversized record"}, // in the middle of a connection
-			fmt.Errorf("%w: %w", ErrOutcomeUnknown, &net.OpError{Op: "dial", Err: io.EOF}),
-		},
-	} {
-		for _, err := range errs {
-			req, _ := http.NewRequest(http.MethodPost, "http://example.test/doc", nil)
-			got := sendVia(t, NewTransport(&script{errs: []error{err}}, Stop), req)
-			if (got.outcome.Effect == EffectNotApplied) != want || got.err != err {
-				t.Errorf("%#v: %s, %v", err, got.summary(), got.err)
-			}
-		}
-	}
 }

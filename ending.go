@@ -110,12 +110,7 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	}.Effect())
 	// The first answer is the last: it comes back untouched, without a record on it.
 	if !c.told.handled {
-		c.conclude(effect, CauseNone, why)
-		// A base may leave the field out, and Update asks it for redirects.
-		if resp.Request == nil && (c.ownRead || c.traits.update) {
-			resp.Request = c.req
-		}
-		return resp, nil
+		return c.endUntouched(resp, effect, why), nil
 	}
 	cause, err := c.refused.cause, error(nil)
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
@@ -137,6 +132,20 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	}
 	c.conclude(effect, cause, err)
 	return c.returned(resp, true), nil
+}
+
+// endUntouched ends a call whose first answer is its last: the caller gets it as it came.
+func (c *call) endUntouched(resp *http.Response, effect Effect, why error) *http.Response {
+	// The answer at hand isn't the one in doubt, so it doesn't speak for itself.
+	if first := c.doubt.first; first != nil && first.resp != resp && effect == EffectUnknown {
+		why = c.firstError()
+	}
+	c.conclude(effect, CauseNone, why)
+	// A base may leave the field out, and Update asks it for redirects.
+	if resp.Request == nil && (c.ownRead || c.traits.update) {
+		resp.Request = c.req
+	}
+	return resp
 }
 
 // statusError is why a call ended with an answer that is neither success nor a refusal.

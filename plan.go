@@ -15,10 +15,15 @@ type plan struct {
 	copies   bool // the body is copied as it is sent, since it may have to be sent again
 	expects  bool // with Expect: 100-continue
 	writeID  bool // with an id of its own in the object's metadata
+	watched  bool // its sending is watched
 }
 
-// handsOn reports whether the request goes to base as it is.
-func (p plan) handsOn() bool { return p == plan{} }
+// handsOn reports whether nothing is made before: the caller's request goes to the base,
+// perhaps watched.
+func (p plan) handsOn() bool {
+	p.watched = false
+	return p == plan{}
+}
 
 // plan is made once for a call, and sends nothing. recalls says that the call's flow has
 // seen the state that guards the write. s may be nil. Most calls have the zero plan, and
@@ -40,6 +45,7 @@ func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls 
 	if semantics.Safe(req.Method) {
 		return p
 	}
+	p.watched = d.Guards(req, false)
 	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
 	p.writeID = set.writeIDs() && takesWriteID(req, d)
 	return p

@@ -54,7 +54,7 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 	} else {
 		guarded, seen = guardBySeen(req, seen)
 	}
-	c := t.newCall(base, guarded, s)
+	c := t.newCall(base, guarded)
 	c.seen = seen
 	resp, err := c.begin(t.plan(guarded, s, c.dialect, seen.Whole()))
 	return visit.Answered(req, resp, err, c.maxRepresentation), err

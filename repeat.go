@@ -94,6 +94,7 @@ type repeatFacts struct {
 	idempotent bool // the method is
 	checks     bool // WithTransientRetry has a check
 	uncompared bool // by the dialect's verdict the server compared nothing
+	barred     bool // nothing was sent, and the way there doesn't open by itself
 }
 
 // rule is who may be repeated.
@@ -114,6 +115,8 @@ func (f *repeatFacts) rule() repeatRule {
 		return repeatNever // without a guard, what was under way may have changed what it is about
 	case f.checks && (safe || f.idempotent):
 		return repeatChecked // sending it twice has the effect of once
+	case f.barred:
+		return repeatNever // the same comes again: a proxy's refusal, a TLS alert, an invalid field
 	case safe:
 		return repeatTransient // it can't be applied twice
 	}
@@ -133,6 +136,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		existing:   c.sent.guard.Kind == guard.Exists,
 		idempotent: semantics.Idempotent(c.sent.write.Method),
 		checks:     c.repeats.check != nil,
+		barred:     err != nil && !semantics.MayPass(err) && c.sent.watch.Seen(err).NeverSent(),
 		uncompared: c.refused.verdict.Kind() == dialect.KindAgain && err == nil,
 	}
 	switch facts.rule() {

@@ -21,12 +21,15 @@ const (
 
 // Attempt is what was seen of one request.
 type Attempt struct {
-	Safe      bool // the method changes nothing
-	Keyed     bool // net/http may have repeated the request on its own
-	Failed    bool // there is an error and no answer
-	Excluded  bool // the error shows that the write wasn't applied
-	Status    int  // of the answer
-	OpenSince bool // an earlier attempt of the call is open already
+	Safe         bool // the method changes nothing
+	OpenSince    bool // an earlier attempt of the call is open already
+	Repeated     bool // something below may have sent it more than once
+	Keyed        bool // it has an Idempotency-Key, and the server that knows it applies it once
+	Failed       bool // there is an error and no answer
+	NeverSent    bool // of Failed: nothing left this process
+	KnownBelow   bool // of Failed: a Transport below says that the write wasn't applied
+	UnknownBelow bool // of Failed: a Transport below says that nobody knows
+	Status       int  // of the answer
 }
 
 // Opens reports whether the write of an attempt may have been applied although its
@@ -37,10 +40,16 @@ func (a Attempt) Opens() bool {
 		return false // there is nothing to apply
 	case a.OpenSince:
 		return false // the first doubt is the one that the call ends with
-	case a.Failed && a.Keyed:
-		return true // the error is about the last of perhaps several
+	case a.UnknownBelow:
+		return true // it has seen more
+	case a.KnownBelow:
+		return false // it has seen an answer that decides, or sent nothing
 	case a.Failed:
-		return !a.Excluded
+		return !a.NeverSent
+	case a.Repeated && a.Keyed:
+		return semantics.AmbiguousStatus(a.Status) // the call is in doubt by its key, and keeps its answer
+	case a.Repeated && OfStatus(a.Status) == NotApplied:
+		return true // the answer is to the last one, and an earlier one may have been applied
 	}
 	return semantics.AmbiguousStatus(a.Status)
 }

@@ -10,8 +10,17 @@ func TestOpens(t *testing.T) {
 		want    bool
 	}{
 		{"9: a connection error", Attempt{Failed: true}, true},
-		{"9: dial, DNS, proxy or TLS: it was never sent", Attempt{Failed: true, Excluded: true}, false},
-		{"9: an Idempotency-Key, and the last of several failed", Attempt{Failed: true, Excluded: true, Keyed: true}, true},
+		{"9: it was never sent", Attempt{Failed: true, NeverSent: true}, false},
+		{"9: a Transport below knows that it wasn't applied", Attempt{Failed: true, KnownBelow: true}, false},
+		{"9: a Transport below doesn't know, and its last attempt was never sent", Attempt{Failed: true, UnknownBelow: true, NeverSent: true}, true},
+		{"9: repeated below, and the last one failed", Attempt{Failed: true, Repeated: true}, true},
+		{"9: repeated below, and the last one was refused", Attempt{Status: 412, Repeated: true}, true},
+		{"9: repeated below, and the last one found nothing", Attempt{Status: 404, Repeated: true}, true},
+		{"9: repeated below, and the last one was accepted", Attempt{Status: 204, Repeated: true}, false},
+		{"9: repeated below by its key: the answer is kept", Attempt{Status: 412, Repeated: true, Keyed: true}, false},
+		{"9: repeated below by its key, and the last one is in doubt", Attempt{Status: 503, Repeated: true, Keyed: true}, true},
+		{"9: repeated below by its key, and the last one failed", Attempt{Failed: true, Repeated: true, Keyed: true}, true},
+		{"9: repeated below, and the first doubt is kept", Attempt{Status: 412, Repeated: true, OpenSince: true}, false},
 		{"9: a 500", Attempt{Status: 500}, true},
 		{"9: a 503", Attempt{Status: 503}, true},
 		{"9: a number of a proxy's own", Attempt{Status: 522}, true},
@@ -19,11 +28,10 @@ func TestOpens(t *testing.T) {
 		{"9: 505 performs nothing", Attempt{Status: 505}, false},
 		{"9: an answer decides", Attempt{Status: 204}, false},
 		{"9: a refusal decides", Attempt{Status: 412}, false},
-		{"9: a key alone opens nothing", Attempt{Status: 412, Keyed: true}, false},
 		{"9: the first doubt is kept", Attempt{Failed: true, OpenSince: true}, false},
 		{"9: the first doubt is kept over a 5xx", Attempt{Status: 500, OpenSince: true}, false},
 		{"4: a safe method changes nothing", Attempt{Safe: true, Failed: true}, false},
-		{"4: a safe method changes nothing, whatever its key", Attempt{Safe: true, Failed: true, Keyed: true}, false},
+		{"4: a safe method changes nothing, however often it is sent", Attempt{Safe: true, Failed: true, Repeated: true}, false},
 	} {
 		if got := row.attempt.Opens(); got != row.want {
 			t.Errorf("rule %s: %v, want %v", row.rule, got, row.want)

@@ -112,6 +112,12 @@ func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
 	if field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
+	if len(d.own) == 0 && field.Lines(req.Header, "If-Match") == nil && field.Lines(req.Header, "If-None-Match") == nil {
+		return false // most writes
+	}
+	if tag := aloneInMatch(req.Header); tag != "" && len(d.own) == 0 && foreign(req.Header, d).Kind != Foreign {
+		return d.WeakTags || !etag.Weak(tag) // the same as below, with nothing allocated
+	}
 	g := d.Of(req)
 	switch {
 	case g.Versions == nil && d.OwnPlaces():

@@ -69,6 +69,20 @@ func inFields(h http.Header, d *Dialect) Guard {
 	return Guard{}
 }
 
+// aloneInMatch returns the tag of a header whose only condition is If-Match with one tag,
+// in one line; empty where anything else stands there.
+func aloneInMatch(h http.Header) string {
+	match := field.Lines(h, "If-Match")
+	if len(match) != 1 || field.Lines(h, "If-None-Match") != nil || field.Lines(h, "If-Unmodified-Since") != nil {
+		return ""
+	}
+	tag := field.TrimOWS(match[0])
+	if !etag.Valid(tag) || tag == etag.Wildcard {
+		return ""
+	}
+	return tag
+}
+
 func inMatch(match, since []string) Guard {
 	tags, wildcard, ok := etag.ParseList(match)
 	switch {

@@ -11,6 +11,7 @@ var floors = []string{
 	"internal/refresh",
 	"internal/guard",
 	"internal/doubt",
+	"internal/evidence",
 	"internal/lane",
 	"internal/replay",
 	"internal/drain",

@@ -4,9 +4,8 @@ package semantics
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -78,26 +77,18 @@ func IsTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// NeverSent reports whether the request surely didn't reach the server: dialing,
-// resolving, connecting to the proxy or the TLS handshake failed.
-func NeverSent(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect") {
-		return true
-	}
-	if err.Error() == "net/http: TLS handshake timeout" { // net/http doesn't export its type
-		return true
-	}
+// MayPass reports whether the trouble of a request that was never sent may pass by itself:
+// a connection that couldn't be made or broke off, a name that wasn't resolved, a time that
+// was up. What is left is an answer: a proxy's, a TLS alert, or net/http's own refusal.
+func MayPass(err error) bool {
 	var (
-		dns         *net.DNSError
-		record      tls.RecordHeaderError
-		certificate *tls.CertificateVerificationError
-		authority   x509.UnknownAuthorityError
-		hostname    x509.HostnameError
-		invalid     x509.CertificateInvalidError
+		op  *net.OpError
+		dns *net.DNSError
 	)
-	return errors.As(err, &dns) || errors.As(err, &record) && record.Conn != nil || errors.As(err, &certificate) ||
-		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+	if errors.As(err, &op) {
+		return op.Op != "remote error" // crypto/tls has an alert of the other side so
+	}
+	return errors.As(err, &dns) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || IsTimeout(err)
 }
 
 // RetryAfter reads Retry-After in both forms of RFC 9110 §10.2.3. A number that

@@ -1,0 +1,156 @@
+package evidence
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// Watch watches one RoundTrip. Its hooks may be called while it is asked, and after the
+// RoundTrip has returned. A nil Watch has seen nothing.
+type Watch struct {
+	base        Base
+	request     *http.Request // the one that was given
+	watched     *http.Request // its copy
+	endedBefore bool
+	trace       httptrace.ClientTrace
+
+	mu         sync.Mutex // guards what follows
+	getConns   int
+	gotConns   int
+	wrote      int
+	first      net.Conn // of gotConns
+	other      bool     // one of the connections may speak another protocol than HTTP/1
+	authorized bool     // the header that is being written has credentials
+	anonymous  int      // headers that were written without credentials
+	loggedIn   bool     // the last header that was written had them
+}
+
+// Observe returns what watches how the base sends a request. A trace in the context of
+// the request is called as well.
+func Observe(req *http.Request, base Base) *Watch {
+	w := &Watch{base: base, request: req, endedBefore: ended(req)}
+	w.trace = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
+	if base.Transport == nil { // others may answer a challenge
+		w.trace.WroteHeaderField = w.wroteField
+	}
+	w.watched = req.WithContext(httptrace.WithClientTrace(req.Context(), &w.trace))
+	return w
+}
+
+// Watched returns what to hand to the base: a copy of the request, which shares its body
+// and its fields. A nil Watch has none, and returns the request itself.
+func (w *Watch) Watched(req *http.Request) *http.Request {
+	if w == nil {
+		return req
+	}
+	return w.watched
+}
+
+func (w *Watch) getConn(string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.getConns++
+}
+
+func (w *Watch) gotConn(info httptrace.GotConnInfo) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gotConns++; w.gotConns == 1 {
+		w.first = info.Conn // looked at only where it matters
+		return
+	}
+	w.other = w.other || !w.speaksHTTP1(info.Conn)
+}
+
+func (w *Watch) wroteField(name string, values []string) {
+	if !strings.EqualFold(name, "Authorization") || !authorizes(values) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.authorized = true
+}
+
+func (w *Watch) wroteHeaders() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrote++
+	if !w.authorized {
+		w.anonymous++
+	}
+	w.loggedIn, w.authorized = w.authorized, false
+}
+
+// authorizes reports whether a server can take the values of an Authorization field for
+// credentials. The first message of NTLM has none: [MS-NLMP] §2.2.1.1.
+func authorizes(values []string) bool {
+	for _, value := range values {
+		scheme, token, _ := strings.Cut(value, " ")
+		opens := strings.EqualFold(scheme, "NTLM") || strings.EqualFold(scheme, "Negotiate")
+		if !opens || !strings.HasPrefix(token, "TlRMTVNTUAABAAAA") {
+			return true
+		}
+	}
+	return false
+}
+
+// speaksHTTP1 reports whether a connection surely speaks HTTP/1.
+func (w *Watch) speaksHTTP1(conn net.Conn) bool {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.ConnectionState().NegotiatedProtocol != "h2"
+	}
+	if w.request.URL == nil || w.request.URL.Scheme != "http" || w.base.Transport == nil {
+		return false // somebody else's TLS, or somebody else's protocol
+	}
+	protocols := w.base.Transport.Protocols
+	return protocols == nil || !protocols.UnencryptedHTTP2()
+}
+
+// Restore gives an answer back the request that it is for, where it has the copy. A nil
+// Watch restores nothing.
+func (w *Watch) Restore(resp *http.Response) {
+	if w != nil && resp != nil && resp.Request == w.watched {
+		resp.Request = w.request
+	}
+}
+
+// Seen returns what was seen so far. err is the error that the base returned, nil where it
+// returned an answer.
+func (w *Watch) Seen(err error) Seen {
+	if w == nil {
+		return Seen{Foreign: true}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ctx := w.request.Context()
+	s := Seen{
+		Foreign: w.base.Transport == nil, Direct: w.base.Direct,
+		Keyed:       semantics.ReplayedBelow(w.request.Header),
+		EndedBefore: w.endedBefore, Ended: ended(w.request),
+		OwnError: ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))),
+		GetConns: w.getConns, GotConns: w.gotConns, Wrote: w.wrote,
+		LoggedIn: w.wrote > 1 && w.anonymous == w.wrote-1 && w.loggedIn,
+	}
+	s.HTTP1 = w.gotConns > 0 && !w.other && w.speaksHTTP1(w.first)
+	s.Invalid = err != nil && w.getConns == 0 && runtime.GOOS != "js" && invalid(w.request)
+	return s
+}
+
+// ended reports whether nobody waits for the request any more.
+func ended(req *http.Request) bool {
+	select {
+	case <-req.Cancel:
+		return true
+	default:
+		return req.Context().Err() != nil
+	}
+}
