@@ -329,6 +329,19 @@ func (l *loggingIn) RoundTrip(req *http.Request) (resp *http.Response, err error
 	return resp, nil
 }
 
+// TestRepeatsOfOursBelow: a Transport of ours below has told what its own repeats did.
+func TestRepeatsOfOursBelow(t *testing.T) {
+	origin := newOrigin()
+	defer origin.Close()
+	origin.Inject(replying("PUT", 1, http.StatusTooManyRequests))
+	foreign := roundTripper(origin.Client().Transport.RoundTrip)
+	lower := NewTransport(foreign, Stop, WithTransientBackoff(every(time.Millisecond)))
+	got := sendVia(t, NewTransport(lower, Stop), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+	if got.err != nil || got.resp.StatusCode != http.StatusPreconditionFailed || got.outcome.Effect != EffectNotApplied {
+		t.Errorf("%s, %v", got.summary(), got.err)
+	}
+}
+
 // TestLostBelowThenDial: a base that repeats by itself ends with an error of its last
 // attempt, and the first one was stored.
 func TestLostBelowThenDial(t *testing.T) {
