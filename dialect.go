@@ -15,7 +15,11 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// WithDialect sets the dialect of all requests, whatever was set before.
+// WithDialect sets the dialect of all requests, whatever was set before. d is copied, and
+// its functions may be called concurrently. Packages below package dialect have the
+// dialects of well-known APIs.
+//
+// By default a request is as in RFC 9110.
 func WithDialect(d dialect.Dialect) Option { return WithDialects(map[string]dialect.Dialect{"*": d}) }
 
 // WithDialects sets the dialect by the host of a request's URL: "api.example.com"
@@ -25,7 +29,11 @@ func WithDialect(d dialect.Dialect) Option { return WithDialects(map[string]dial
 // it. Requests to other hosts have what was set before, or dialect.RFC9110.
 //
 // An invalid Dialect makes each call that it is for return an error that says
-// why, and nothing is sent.
+// why, and nothing is sent. Where a host is none, each call to a host that isn't
+// listed returns such an error.
+//
+// Get, Update and NewResource need the option too where the Transport that has it is
+// below another RoundTripper: they have to know where a version goes.
 func WithDialects(byHost map[string]dialect.Dialect) Option {
 	layer := new(hosts.Table[*guard.Dialect])
 	var invalid *guard.Dialect
@@ -36,13 +44,16 @@ func WithDialects(byHost map[string]dialect.Dialect) Option {
 			invalid = made
 		}
 	}
+	// It isn't known which requests the host was meant for, and under a wrong dialect a
+	// write could go out without its guard.
 	if invalid != nil {
 		layer.Set("*", invalid)
 	}
 	return optionFunc(func(s *settings) { s.dialects = append([]*hosts.Table[*guard.Dialect]{layer}, s.dialects...) })
 }
 
-// dialectFor returns the dialect of a request, otherwise where none is set for it.
+// dialectFor returns the dialect for a URL, or the one called otherwise where none is set
+// for it: the layer that was set last and has the host counts. A nil URL is never sent.
 func (s *settings) dialectFor(u *url.URL, otherwise *guard.Dialect) *guard.Dialect {
 	if u == nil {
 		return otherwise
@@ -80,7 +91,8 @@ var causesOfRefusals = [...]Cause{
 }
 
 // verdictOn asks the dialect what an answer means. What it reads of the body is
-// put back.
+// put back. The dialect gets copies, so that it can change neither the write nor the
+// answer; Judge must not be nil.
 func (c *call) verdictOn(resp *http.Response) dialect.Verdict {
 	request := c.sent.write.Clone(c.req.Context())
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
@@ -88,13 +100,17 @@ func (c *call) verdictOn(resp *http.Response) dialect.Verdict {
 	return c.dialect.Judge(dialect.NewAnswer(request, resp.StatusCode, field.Clone(resp.Header), body))
 }
 
-// causeOf reads from the exchange why the write was refused. An error says that there is
+// causeOf reads from the exchange why the write was refused: from the dialect's verdict,
+// where that says it, else from the guard and the status. An error says that there is
 // nothing for a policy to handle.
 func (c *call) causeOf(g *guard.Guard, status int) (Cause, error) {
 	verdict := c.refused.verdict.Kind()
 	switch {
+	// The dialect knows that no fresh version helps, whatever the guard was.
 	case stops(c.refused.verdict):
 		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, c.refused.verdict.Reason())
+	// The API has numbers of its own, and the guard is judged by the status of RFC 9110 that
+	// means the same: it still may have been one that can't be renewed.
 	case verdict == dialect.KindRequired:
 		status = http.StatusPreconditionRequired
 	case verdict == dialect.KindConflict || verdict == dialect.KindExpired:
@@ -118,7 +134,7 @@ func stops(v dialect.Verdict) bool {
 }
 
 // dialectError is the error of a call that was never sent, since its dialect can't
-// work. A Transport above doesn't repeat it.
+// work. A Transport above doesn't repeat it, and knows that nothing was applied.
 type dialectError struct{ error }
 
 func (e *dialectError) Unwrap() error { return e.error }
@@ -130,7 +146,7 @@ func (c *call) misplaced() error {
 		return nil
 	}
 	if g := c.dialect.Of(c.req); c.dialect.Misplaces(&g) {
-		return &dialectError{fmt.Errorf("ifmatch: dialect %s is that of a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
+		return &dialectError{fmt.Errorf("ifmatch: dialect %s is set on a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
 	}
 	return nil
 }

@@ -16,12 +16,14 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// document is one URL that is read and written. It is a store.
+// document is one URL that is read and written: the store of an Update on a server. It
+// makes requests and decodes answers; what follows a refusal is for others to say. It
+// isn't changed once it is made, so a Resource uses it from several goroutines.
 type document[T any] struct {
-	client *http.Client
-	url    string
-	target *neturl.URL
-	name   string // url for texts
+	client *http.Client // its Transport is ours
+	url    string       // as the caller gave it
+	target *neturl.URL  // url, parsed
+	name   string       // url for texts, redacted
 	set    updateSettings
 	format edit.Format[T]
 	marker edit.Marker[T]
@@ -29,6 +31,8 @@ type document[T any] struct {
 	rfc9110 guard.Dialect // where no option has another; never changed
 }
 
+// newDocument sends nothing. An error says that no call could succeed: invalid options, a
+// URL that can't be parsed, or a marker for another T.
 func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
 	set, err := newUpdateSettings(opts)
 	if err != nil {
@@ -37,8 +41,8 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 	target, err := neturl.Parse(url)
 	if err != nil {
 		if parse := (*neturl.Error)(nil); errors.As(err, &parse) {
-			// Without the URL, and without what of it the error quotes: both may
-			// be of a password.
+			// The error has the URL, and quotes a part of it. Both are left out,
+			// since either may hold a password.
 			what, _, _ := strings.Cut(parse.Err.Error(), `"`)
 			err = errors.New(strings.TrimSpace(what))
 		}
@@ -54,7 +58,9 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 }
 
 // clientOf returns a client whose Transport is ours: c itself where it has one,
-// and one above its own otherwise. A nil c is http.DefaultClient.
+// otherwise a copy of c with one of ours above its own. c isn't changed. A nil c is
+// http.DefaultClient. The policy of that Transport is never asked by a document, which
+// brings its own.
 func clientOf(c *http.Client) *http.Client {
 	if c == nil {
 		c = http.DefaultClient
@@ -71,21 +77,23 @@ func clientOf(c *http.Client) *http.Client {
 	return &above
 }
 
-// state is a document as it was read.
+// state is a document as it was read, with what guards the write that is made from it. It
+// isn't changed once it is made: an edit gets a value of its own.
 type state[T any] struct {
 	Validators
 	edit.Document[T]
-	header   http.Header
+	header   http.Header     // of the answer
 	versions []guard.Version // the version, where a dialect has another than RFC 9110
 
 	unversioned error // why there is none, where the dialect wants one
 }
 
+// snapshot is the state for a caller, without an outcome.
 func (s *state[T]) snapshot() Snapshot[T] {
 	return Snapshot[T]{Validators: s.Validators, Value: s.Value, Header: s.header}
 }
 
-// get reads the document for a caller.
+// get reads the document for a caller. It writes nothing, so the effect is known.
 func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 	s, err := d.read(ctx)
 	if err != nil {
@@ -97,7 +105,10 @@ func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 	return got, nil
 }
 
-// scope puts the options into the context of a request.
+// scope returns the context of one request: with the options of the document over the
+// options of ctx, this policy and this outcome, in place of the caller's. The policy
+// travels there, so that each Transport of ours on the way has it, also one below a
+// foreign RoundTripper: with a policy that resends, an update would be lost.
 func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) context.Context {
 	s := scopeOf(ctx).copy()
 	s.settings = d.set.settings.over(s.settings)
@@ -105,8 +116,8 @@ func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) cont
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// effective are the options of the document, of the context, and of the client's
-// Transport.
+// effective are the options of the document, over the options of the context, over the
+// options of the client's Transport: what the Transport itself will use for a request.
 func (d *document[T]) effective(ctx context.Context) settings {
 	set := d.set.settings
 	if s := scopeOf(ctx); s != nil {
@@ -118,13 +129,14 @@ func (d *document[T]) effective(ctx context.Context) settings {
 	return set.over(defaults()) // the client was given another Transport since
 }
 
-// dialect returns the dialect of the document.
+// dialect returns the dialect of the document, never nil.
 func (d *document[T]) dialect(ctx context.Context) *guard.Dialect {
 	set := d.effective(ctx)
 	return set.dialectFor(d.target, &d.rfc9110)
 }
 
-// methodAndType returns the method and the media type of a write.
+// methodAndType returns the method and the media type of a write. A merge patch needs a
+// document to change, so an absent one is sent whole.
 func (d *document[T]) methodAndType(dialect *guard.Dialect, absent bool) (method, contentType string) {
 	if d.set.patch && !absent {
 		return http.MethodPatch, dialect.PatchType()
@@ -138,10 +150,14 @@ func (d *document[T]) sample(dialect *guard.Dialect, absent bool) *http.Request 
 	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
 }
 
-// read gets the current state, past caches.
+// read gets the current state, past caches. It is the read of a store, and closes the
+// body of the answer. A status of 404 or 410 is an absent state where CreateIfAbsent was
+// given, and a *StatusError otherwise.
 func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	ctx = d.scope(ctx, Stop, nil)
-	scopeOf(ctx).settings.ownRead = true // made just now, so it may be changed
+	// The scope was made just now, so it may be changed. A read of ours is repeated after a
+	// failure, which a caller's own GET is not.
+	scopeOf(ctx).settings.ownRead = true
 	set := d.effective(ctx)
 	dialect := set.dialectFor(d.target, &d.rfc9110)
 	req, err := d.readRequest(ctx, dialect, *set.refreshRequest)
@@ -156,6 +172,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	defer resp.Body.Close()
 	absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone
 	switch {
+	// A write would go to another URL than the one that was read.
 	case redirected(resp, req.Method):
 		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, redact.URL(resp.Request.URL))
 	case absent && d.set.create:
@@ -177,7 +194,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 }
 
 // readRequest returns the request of a read, as the dialect and WithRefreshRequest
-// change it.
+// change it: what a refresh after a refusal would read, so that both see one state.
 func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, change requestFunc) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
 	if err != nil {
@@ -185,6 +202,7 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	}
 	req.Header.Set("Accept", d.set.codec.ContentType())
 	refresh.PastCaches(req.Header)
+	// What is at the URL of the refresh isn't what a write would replace.
 	if dialect.HidesState(d.sample(dialect, false)) {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.ErrHidden())
 	}
@@ -194,8 +212,9 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	return changeRefresh(req, dialect, change, true)
 }
 
-// readState reads the whole state that an answer carries, at most limit bytes of
-// it. The caller closes the body.
+// readState reads the whole state that an answer carries: a body of more than limit bytes
+// is an error that matches ErrTooLarge. A coded body is an error, too: the document
+// can't be edited in it, and its tag guards another representation (RFC 9110 §8.8.3.3).
 func readState(resp *http.Response, limit int64) ([]byte, error) {
 	if semantics.Coded(resp.Header) {
 		return nil, fmt.Errorf("the state has Content-Encoding %q although identity was asked for", resp.Header.Get("Content-Encoding"))
@@ -203,6 +222,7 @@ func readState(resp *http.Response, limit int64) ([]byte, error) {
 	return drain.State(resp, limit)
 }
 
+// decode returns the state that was read in an answer. It keeps body and h.
 func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
 	read, err := d.format.Read(body)
 	if err != nil {
@@ -211,7 +231,9 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 	return &state[T]{Validators: v, Document: read, header: h}, nil
 }
 
-// readVersions takes the version from where the dialect has it.
+// readVersions takes the version from where the dialect has it, where that isn't the ETag.
+// A state without one can be read all the same, and isn't an error of Get: only a write
+// of it can't be guarded, and fails then.
 func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
 	places := dialect.FirstPlaces(d.sample(dialect, false), true)
 	if places == nil {
@@ -225,14 +247,16 @@ func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
 	s.ETag, s.versions = guard.Text(versions), versions
 }
 
-// statusError reads an answer that is neither success nor a refusal.
+// statusError is the error of an answer that is neither success nor a refusal. It reads
+// the body to a bound, for the error; the caller closes it.
 func statusError(method, url string, resp *http.Response) error {
 	body := drain.Briefly(resp)
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
 }
 
-// redirected reports whether http.Client followed a redirect before it got this
-// answer. A RoundTripper that sends a request elsewhere makes none.
+// redirected reports whether http.Client followed a redirect before it got this answer to
+// a request with this method. A RoundTripper may send a request elsewhere on its own:
+// that is no redirect, since it means the answer for this URL.
 func redirected(resp *http.Response, method string) bool {
 	return resp.Request.Response != nil || resp.Request.Method != method
 }

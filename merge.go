@@ -36,13 +36,15 @@ import (
 // base, the body and the current document must be JSON without a
 // Content-Encoding, nested at most 1000 levels deep; otherwise the call ends with
 // an error, and nothing is sent. A PATCH can't be merged: its body isn't the
-// document. The body is read into memory, up to WithMaxRepresentation.
+// document. The body is read into memory, up to WithMaxRepresentation. After a lost
+// answer nothing is merged: what looks like another's change may be the caller's own.
 //
 // A policy belongs to one base, so it is mostly set for one call:
 //
 //	ctx = ifmatch.WithOptions(ctx, ifmatch.OnConflict(ifmatch.MergeJSON(read)))
 //
-// base is copied. A nil MergeOption does nothing.
+// base is copied. A nil MergeOption does nothing. The policy is safe for concurrent
+// use.
 func MergeJSON(base []byte, opts ...MergeOption) Policy {
 	p := new(mergeJSON)
 	for _, opt := range opts {
@@ -55,7 +57,7 @@ func MergeJSON(base []byte, opts ...MergeOption) Policy {
 	return p
 }
 
-// MergeOption sets how MergeJSON merges.
+// MergeOption sets how MergeJSON merges. MergeKey is the only one.
 type MergeOption interface{ applyMerge(*mergeJSON) }
 
 type mergeKey string
@@ -84,7 +86,7 @@ type MergeError struct {
 	Pointers []string
 }
 
-// Error names the first overlaps.
+// Error names the first five overlaps, and how many there are beyond.
 func (e *MergeError) Error() string {
 	const most = 5
 	var quoted []string
@@ -101,17 +103,19 @@ func (e *MergeError) Error() string {
 // Is reports whether target is ErrConflict.
 func (e *MergeError) Is(target error) bool { return target == ErrConflict }
 
-// mergeJSON is the policy. It isn't changed once it is made.
+// mergeJSON is the policy of MergeJSON. It isn't changed once it is made, so calls share
+// it without a lock.
 type mergeJSON struct {
 	base *jsonedit.Document
-	err  error // why base is none
-	keys []string
+	err  error    // why base can't be merged, told at the first conflict; nil: it can
+	keys []string // of MergeKey, in the order that they were given
 }
 
 func (*mergeJSON) traits() traits { return traits{fixed: true} }
 
-// Resolve merges. An ambiguous call is stopped: what looks like another's change
-// may be our own.
+// Resolve merges the change from base to the request's own body into the current state. In
+// a call with a doubt it stops: an earlier attempt may be in that state, and would look
+// like another's change. The loop doesn't ask it then, but a PolicyFunc may hand on to it.
 func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 	if c.call == nil || c.ended {
 		return Decision{}, errors.New("ifmatch: a Conflict was used outside of Resolve")
@@ -134,6 +138,7 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	if err != nil {
 		return Decision{}, fmt.Errorf("MergeJSON: the current state: %w", err)
 	}
+	// A version in the body differs in all three documents, and is nobody's change.
 	d := c.call.dialect
 	base, err := d.WithVersionsOf(c.call.sent.write, theirs, p.base)
 	if err == nil {
@@ -152,7 +157,8 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	return c.Replace(merged), nil
 }
 
-// originalDocument returns the document that the caller's own request carries.
+// originalDocument returns the document that the caller's own request carries. It is
+// asked anew at each refusal: what was sent since holds the changes of others.
 func (c *call) originalDocument() (*jsonedit.Document, error) {
 	if c.req.Method == http.MethodPatch {
 		return nil, errors.New("the body of a PATCH isn't the document: send it with PUT")
@@ -168,7 +174,8 @@ func (c *call) originalDocument() (*jsonedit.Document, error) {
 	return doc, nil
 }
 
-// parseCoded is jsonedit.Parse for a body that came with a header.
+// parseCoded is jsonedit.Parse for a body that came with a header. A
+// Content-Encoding is named only where the body isn't JSON: it is the likely reason.
 func parseCoded(body []byte, header http.Header) (*jsonedit.Document, error) {
 	doc, err := jsonedit.Parse(body)
 	err = withTooLarge(err)
@@ -188,13 +195,15 @@ func withTooLarge(err error) error {
 }
 
 // originalBody returns what the caller's own request carries, whatever was sent
-// since. A body without GetBody is still in the call's copy at the first refusal;
-// from then on the call's request can open what was read.
+// since, at most maxRepresentation bytes of it. It waits for base to stop reading that
+// body, within the limits of the call.
 func (c *call) originalBody() ([]byte, error) {
 	original := replay.Of(c.req)
 	if original.Empty() {
 		return nil, errors.New("there is none")
 	}
+	// A body without GetBody is in the copy that the call has made, at its first refusal.
+	// A source that hangs is given up when the time is over.
 	if c.req.GetBody == nil && c.sent.payload.Copied() {
 		original = c.sent.payload
 		defer time.AfterFunc(c.left(), original.Abandon).Stop()
@@ -208,6 +217,8 @@ func (c *call) originalBody() ([]byte, error) {
 	if end != io.EOF {
 		return nil, end
 	}
+	// The next write has another body and takes the place of the copy. So the call's
+	// request, a copy of the caller's, keeps what was read for the next refusal.
 	if c.req.GetBody == nil {
 		c.req = c.req.WithContext(c.req.Context())
 		c.req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }

@@ -15,14 +15,17 @@ import (
 
 // Option sets one thing, for a Transport through NewClient and NewTransport or
 // for one call through WithOptions. Where two set the same thing, the later one
-// wins, and that of the call wins over that of the Transport. An Options value
-// is an Option. A nil Option does nothing.
+// wins, and an option of the call wins over an option of the Transport. Traces and
+// dialects add up instead; see WithTrace and WithDialects. An Options value is an
+// Option. A nil Option does nothing. An Option may be given to several Transports
+// and calls.
 type Option interface {
 	UpdateOption
 	apply(*settings)
 }
 
-// Options is a bundle that is an Option itself, applied in order.
+// Options is a bundle that is an Option itself, applied in order. A nil Options does
+// nothing.
 type Options []Option
 
 func (o Options) apply(s *settings) {
@@ -35,12 +38,15 @@ func (o Options) apply(s *settings) {
 
 func (o Options) applyUpdate(s *updateSettings) { o.apply(&s.settings) }
 
+// optionFunc is every Option that isn't a bundle. The interface is sealed by its
+// unexported methods, so that an option can be added without breaking anybody.
 type optionFunc func(*settings)
 
 func (f optionFunc) apply(s *settings)             { f(s) }
 func (f optionFunc) applyUpdate(s *updateSettings) { f(&s.settings) }
 
-// Defaults that the options name.
+// Defaults that the options name. mostAttempts is the bound of WithMaxAttempts: a call
+// that goes on for ever can't be told from one that hangs.
 const (
 	defaultMaxAttempts             = 4
 	mostAttempts                   = 1000
@@ -49,11 +55,15 @@ const (
 	defaultMaxBuffer         int64 = 1 << 20
 )
 
-// settings is what options set. Zero fields are unset, so that the settings of
-// a call can be laid over those of its Transport.
+// settings is what options set. Zero fields are unset, so that the settings of a call can
+// be laid over the settings of its Transport. Where zero or nil is a value that an option
+// may set, the field is a pointer to it.
+//
+// The settings of a Transport are shared by all its calls, and are never changed once it
+// is made.
 type settings struct {
 	policy                   Policy
-	maxAttempts              int
+	maxAttempts              int // below zero: the default of the policy
 	maxElapsed               time.Duration
 	newBackOff               func() backoff.BackOff
 	refreshRequest           *requestFunc
@@ -67,11 +77,13 @@ type settings struct {
 	ownRead                  bool                           // a read that Get, Update or Resource make: repeated like a refresh
 	writeIDs                 bool                           // of WithWriteID
 	dialects                 []*hosts.Table[*guard.Dialect] // the first that has the host counts
-	traces                   []*Trace
+	traces                   []*Trace                       // all of them are called, in this order
 	logger                   *slog.Logger
 }
 
-// over returns s with everything that is unset taken from base. Traces add up.
+// over returns s with everything that is unset taken from base. Traces and dialects add
+// up: the traces of base come first, the dialects of base are asked last. Neither slice
+// is appended to in place, since several calls may share it.
 func (s settings) over(base settings) settings {
 	if s.policy == nil {
 		s.policy = base.policy
@@ -117,7 +129,8 @@ func (s settings) over(base settings) settings {
 	return s
 }
 
-// defaults are the settings of a zero Transport.
+// defaults are the settings of a zero Transport. Every default is a value, so that no code
+// asks for nil. Attempts alone have none here, since they depend on the policy.
 func defaults() settings {
 	return settings{
 		policy:              Stop,
@@ -133,16 +146,21 @@ func defaults() settings {
 	}
 }
 
-// OnConflict sets the policy. It overrides the one given to the constructor. A
-// nil policy acts as Stop.
+// OnConflict sets the policy. It overrides the one given to the constructor, so it is
+// mostly for WithOptions. A nil policy acts as Stop. It isn't for Get, Update and
+// NewResource, which bring their own: among their options it is an error, and what
+// the client or the context has isn't used there.
 func OnConflict(p Policy) Option {
+	// A nil field would leave the policy of the Transport in force, and a nil function
+	// acts as Stop without having its traits.
 	if f, ok := p.(PolicyFunc); p == nil || ok && f == nil {
 		p = Stop
 	}
 	return optionFunc(func(s *settings) { s.policy = p })
 }
 
-// attempts is WithMaxAttempts where it is set, and the default of the policy.
+// attempts is WithMaxAttempts where it is set, else the default for a policy with these
+// traits; and no more than what an Update has left for this call.
 func (s *settings) attempts(of traits) int {
 	n := s.maxAttempts
 	switch {
@@ -157,7 +175,7 @@ func (s *settings) attempts(of traits) int {
 	return n
 }
 
-// elapsed is WithMaxElapsed, or what is left of it.
+// elapsed is WithMaxElapsed, or what an Update has left of it for this call.
 func (s *settings) elapsed(of traits) time.Duration {
 	if of.elapsedLeft > 0 {
 		return min(s.maxElapsed, of.elapsedLeft)
@@ -181,7 +199,8 @@ func WithMaxAttempts(n int) Option {
 
 // WithMaxElapsed bounds the time from the first refusal or failure to the start
 // of the last attempt. A wait that can't end in time isn't begun, and refreshes are
-// cut off then. A write under way is never interrupted.
+// cut off at the end of the time. A write under way is never interrupted: its effect
+// would be unknown. The call ends with ErrElapsed in Outcome.Err.
 //
 // By default, and when d is zero or negative, it is 30 seconds. The deadline of
 // the request's context bounds the time as well.
@@ -192,22 +211,24 @@ func WithMaxElapsed(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.maxElapsed = d })
 }
 
-// WithMaxRepresentation bounds the bytes of a current state that is read. A
-// larger one stops the call with CauseRefreshFailed and ErrTooLarge.
+// WithMaxRepresentation bounds the bytes of a current state that is read, and of a
+// request body that is looked into. A larger state stops the call with
+// CauseRefreshFailed and ErrTooLarge; for Get and Update it is an error.
 //
 // By default, and when n is zero or negative, it is 10 MiB.
 func WithMaxRepresentation(n int64) Option {
 	if n <= 0 {
 		n = defaultMaxRepresentation
 	}
-	n = min(n, math.MaxInt64-1)
+	n = min(n, math.MaxInt64-1) // one more byte is read, to see that there is more
 	return optionFunc(func(s *settings) { s.maxRepresentation = n })
 }
 
-// WithMaxBuffer bounds the bytes of a request body that are kept in memory. A
+// WithMaxBuffer bounds the bytes of a request body that one call keeps in memory. A
 // body without GetBody is copied as it is first sent, where sending it again may
-// be needed; what exceeds n goes to a temporary file, which nobody else can see
-// and which is gone when the call ends. A body with GetBody is never copied.
+// be needed. What exceeds n goes to a temporary file, which nobody else can see
+// and which is gone when the call ends. A body with GetBody is never copied: the
+// function is called for each further attempt.
 //
 // By default, and when n is zero or negative, it is 1 MiB.
 func WithMaxBuffer(n int64) Option {
@@ -223,6 +244,8 @@ func WithMaxBuffer(n int64) Option {
 // ExpectContinueTimeout, as http.DefaultTransport has. An answer of 417 is
 // followed by the same request without it.
 //
+// An Expect field of the caller's is left as it is.
+//
 // By default, and when n is zero or negative, the field is left to the caller.
 func WithExpectContinue(n int64) Option {
 	return optionFunc(func(s *settings) { s.expectContinue = &n })
@@ -232,13 +255,19 @@ func WithExpectContinue(n int64) Option {
 // because they hold an id, say. Then finding them after an answer was lost proves
 // that the write was applied, under any policy and for create-only too.
 //
+// It can't be taken back by another option. Don't use it for what two writers may
+// both send: two who each add 1 to 5 write the same 6.
+//
 // By default equal content counts only under Resend, where it makes no
 // difference who wrote it.
 func WithUniqueBody() Option { return optionFunc(func(s *settings) { s.uniqueBody = true }) }
 
 // WithTrace observes refused writes, and failures that are repeated, through the
-// functions of t. Several traces
-// may be set; each is called. A nil t does nothing.
+// functions of t. Several traces may be set, and each is called: first the traces of
+// the Transport, then the traces of the call. t isn't copied, so it must not be
+// changed afterwards. A nil t does nothing.
+//
+// By default nothing is observed.
 func WithTrace(t *Trace) Option {
 	return optionFunc(func(s *settings) {
 		if t != nil {
@@ -250,11 +279,11 @@ func WithTrace(t *Trace) Option {
 // WithLogger logs refused writes, and failures that are repeated, to l: each step
 // at debug level, the end of the call at info level when it went through and at
 // warn level, with the error, when not. URLs are logged without user information
-// and query values.
+// and query values. The context of the request goes to the handler.
 //
 // By default, and when l is nil, nothing is logged.
 func WithLogger(l *slog.Logger) Option {
-	if l == nil {
+	if l == nil { // a nil field would leave the logger of the Transport in force
 		l = slog.New(slog.DiscardHandler)
 	}
 	return optionFunc(func(s *settings) { s.logger = l })
@@ -263,19 +292,22 @@ func WithLogger(l *slog.Logger) Option {
 // scopeKey is the context key of a call's scope.
 type scopeKey struct{}
 
-// scope is what a context says about the calls made with it. It is never
-// changed once it is in a context.
+// scope is what a context says about the calls made with it: all of it under one key, so
+// that a call looks it up once. It is never changed once it is in a context.
 type scope struct {
 	settings settings
-	outcome  *Outcome
+	outcome  *Outcome     // of WithOutcome; nil: none
 	flow     *memory.Flow // of Remember; nil: none
 }
 
+// scopeOf returns the scope of a context, nil where it has none.
 func scopeOf(ctx context.Context) *scope {
 	s, _ := ctx.Value(scopeKey{}).(*scope)
 	return s
 }
 
+// copy returns a scope to change, also of a nil one. What is appended to its traces
+// doesn't show in the context that s came from.
 func (s *scope) copy() *scope {
 	if s == nil {
 		return new(scope)
@@ -285,8 +317,11 @@ func (s *scope) copy() *scope {
 	return &c
 }
 
-// WithOptions returns a context whose calls use these options over those of the
-// Transport and over those that ctx already has.
+// WithOptions returns a context for calls with options of their own: they go over the
+// options of the Transport, and over the options that ctx already has. They hold for
+// each Transport of this package on the way of a call. Get and Update use them too,
+// except the policy; the writes of a Resource don't, since they have no caller's
+// context. WithRetryBudget does nothing here.
 func WithOptions(ctx context.Context, opts ...Option) context.Context {
 	s := scopeOf(ctx).copy()
 	Options(opts).apply(&s.settings)

@@ -16,7 +16,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/replay"
 )
 
-// Effect is what became of a write.
+// Effect is what became of a write. It is never guessed: where nothing shows whether a
+// write was applied, it is unknown. The zero value says so too.
 type Effect int
 
 const (
@@ -31,7 +32,8 @@ var effectNames = [...]string{"unknown", "not applied", "applied"}
 func (e Effect) String() string { return nameOf(effectNames[:], int(e), "Effect") }
 
 // Cause is why a write was refused, as best known, or what kept it from being
-// sent again.
+// sent again. It says what was seen, and CauseUnattributed where nothing explains the
+// refusal. A call that went through in the end keeps the cause of its last refusal.
 type Cause int
 
 const (
@@ -66,6 +68,7 @@ var causeNames = [...]string{
 // String returns the words of the cause, such as "stale cache".
 func (c Cause) String() string { return nameOf(causeNames[:], int(c), "Cause") }
 
+// nameOf returns the name of a constant, or its kind and number where it has none.
 func nameOf(names []string, i int, kind string) string {
 	if i < 0 || i >= len(names) {
 		return kind + "(" + strconv.Itoa(i) + ")"
@@ -73,27 +76,29 @@ func nameOf(names []string, i int, kind string) string {
 	return names[i]
 }
 
-// Outcome tells what became of one call and how. The zero Outcome is that of a
-// call that hasn't ended.
+// Outcome tells what became of one call and how. A call that hasn't ended has the zero
+// Outcome. An Outcome may be logged: its URLs have neither user information nor query
+// values. Its Exchanges are shared with a Trace and with OutcomeOf, so leave them as
+// they are.
 type Outcome struct {
 	Effect    Effect
 	Cause     Cause         // CauseNone when nothing was refused
 	Exchanges []Exchange    // every request sent, writes and refreshes, in order
 	Attempts  int           // writes sent, the first included
-	Waited    time.Duration // in all
+	Waited    time.Duration // in all, the wait in a lane included
 	Overwrote bool          // a state the caller had not seen was replaced (Resend, Unconditional)
-	Err       error         // why retrying ended; nil when the write went through
+	Err       error         // why retrying ended; nil when the write went through, and when there was nothing to retry
 }
 
-// Exchange is one request that was sent and its answer.
+// Exchange is one request that was sent and its answer: a write, or a refresh.
 type Exchange struct {
 	Method     string
-	URL        string     // without user information and query values
-	StatusCode int        // 0 without an answer
-	Err        error      // nil with an answer
-	Sent       Validators // what the precondition named; several tags as the list they were; a dialect's version as ETag
-	Received   Validators // what the answer's ETag and Last-Modified were
-	Wait       time.Duration
+	URL        string        // without user information and query values
+	StatusCode int           // 0 without an answer
+	Err        error         // nil with an answer
+	Sent       Validators    // what the precondition named; several tags as the list they were; a dialect's version as ETag
+	Received   Validators    // what the answer's ETag and Last-Modified were
+	Wait       time.Duration // before the request was sent
 	// Duration lasts from the request to the header of its answer. That of
 	// the first request is measured only where WithOutcome asks for it.
 	Duration time.Duration
@@ -108,9 +113,11 @@ func (e Exchange) String() string {
 }
 
 // OutcomeOf returns the outcome of the call that resp answers. It reports false
-// when the first answer came back untouched, as every answer does that neither
-// refuses a write nor is a failure to be repeated. The outcome travels in the context of resp.Request, out of reach of
-// the server.
+// when the first answer came back untouched: it neither refused a write nor was a
+// failure to be repeated. It reports false for a nil resp, too. The outcome travels in
+// the context of resp.Request, where no server can forge it; so a RoundTripper above
+// that sets another Request takes it away. A call that ends with an error has no
+// response: use WithOutcome there.
 func OutcomeOf(resp *http.Response) (Outcome, bool) {
 	if r := recordOf(resp); r != nil {
 		return r.outcome, true
@@ -121,9 +128,10 @@ func OutcomeOf(resp *http.Response) (Outcome, bool) {
 // WithOutcome returns a context that fills *o when a call made with it ends,
 // with a response or an error, also when the first answer came back untouched.
 // Where http.Client makes several hops, it is the outcome of the last one. Read
-// *o only after the call has returned; give each concurrent call its own.
+// *o only after the call has returned; give each concurrent call its own. It is
+// emptied when a call begins. Get, Update and Resource fill it, too.
 //
-// A nil o observes nothing.
+// A nil o observes nothing, whatever ctx observed before.
 func WithOutcome(ctx context.Context, o *Outcome) context.Context {
 	s := scopeOf(ctx).copy()
 	s.outcome = o
@@ -146,6 +154,8 @@ type record struct {
 	first *lostAnswer
 }
 
+// recordOf returns the record on a response, nil where it has none. Of a context alone
+// it couldn't be told: a caller may use the context of a response for the next request.
 func recordOf(resp *http.Response) *record {
 	if resp == nil || resp.Request == nil {
 		return nil
@@ -157,7 +167,8 @@ func recordOf(resp *http.Response) *record {
 	return r
 }
 
-// told is what a call tells of itself.
+// told is what a call tells of itself: the outcome as it grows, and where it goes at the
+// end. Only the methods here change it.
 type told struct {
 	outcome Outcome
 	result  *Outcome        // of WithOutcome; may be nil
@@ -194,6 +205,7 @@ func (t *told) add(e Exchange) {
 
 // lastTook is how long the last exchange took.
 func (t *told) lastTook() time.Duration {
+	// There is one: it is asked for after an exchange.
 	return t.outcome.Exchanges[len(t.outcome.Exchanges)-1].Duration
 }
 
@@ -210,7 +222,8 @@ func (t *told) addWait(d time.Duration) {
 	t.outcome.Waited += d
 }
 
-// publicURL makes the text once for requests that go to one URL.
+// publicURL is the text of a URL for those who read the outcome. It is made once for
+// requests in a row that share a URL, as the attempts of a call do.
 func (t *told) publicURL(u *url.URL) string {
 	if n := len(t.outcome.Exchanges); n > 0 && t.named == u {
 		return t.outcome.Exchanges[n-1].URL
@@ -219,7 +232,7 @@ func (t *told) publicURL(u *url.URL) string {
 	return redact.URL(u)
 }
 
-// end sets the outcome, once.
+// end sets how the call ended, once. Nothing is added to the outcome after it.
 func (t *told) end(effect Effect, cause Cause, err error) {
 	t.outcome.Effect, t.outcome.Cause, t.outcome.Err = effect, cause, err
 }
@@ -243,7 +256,9 @@ func (t *told) context(callers context.Context) context.Context {
 	return t.ctx
 }
 
-// leaveOn leaves a record on a response, for OutcomeOf and for a Transport above.
+// leaveOn leaves a record on a response, for OutcomeOf and for a Transport above. Where
+// the response is to the caller's own request, it gets a copy of that request: the
+// caller's must stay as it is.
 func (t *told) leaveOn(resp *http.Response, final bool, first *lostAnswer) {
 	if t.rec == nil || resp.Request.Context() != t.ctx {
 		t.rec = new(record)
@@ -252,7 +267,8 @@ func (t *told) leaveOn(resp *http.Response, final bool, first *lostAnswer) {
 	*t.rec = record{t.outcome, resp.Request, final, first}
 }
 
-// Sentinels answer a question with errors.Is; the types below hold the details.
+// Sentinels answer a question with errors.Is; the types below hold the details. Errors
+// are never to be told apart by their text.
 var (
 	// ErrConflict is matched by every *ConflictError, and by Outcome.Err where
 	// a policy chose to hand the refusal to the caller.
@@ -286,7 +302,9 @@ var (
 
 // ConflictError is the error of a write that was refused and couldn't go on
 // for a reason of the caller's side: the policy failed, or the context ended
-// while waiting. It matches ErrConflict and whatever Err matches.
+// while waiting. For Get, Update and Resource it is the error of every write that
+// ends with a refusal. It matches ErrConflict and whatever Err matches. Nothing is
+// left to be closed: Body holds what was read of the refusal.
 type ConflictError struct {
 	Method     string
 	URL        string      // without user information and query values
@@ -306,10 +324,11 @@ func (e *ConflictError) Error() string {
 	return text + ": " + strings.TrimPrefix(e.Err.Error(), "ifmatch: ")
 }
 
-// Unwrap returns Err.
+// Unwrap returns Err, which may be nil.
 func (e *ConflictError) Unwrap() error { return e.Err }
 
-// Timeout reports whether Err is a timeout, as *url.Error asks.
+// Timeout reports whether Err is a timeout. http.Client wraps the error in a
+// *url.Error, whose Timeout asks this method and looks no deeper.
 func (e *ConflictError) Timeout() bool {
 	var t interface{ Timeout() bool }
 	return errors.As(e.Err, &t) && t.Timeout()
@@ -318,7 +337,9 @@ func (e *ConflictError) Timeout() bool {
 // Is reports whether target is ErrConflict.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-// StatusError is a final answer that is neither success nor a refusal.
+// StatusError is a final answer that is neither success nor a refusal. Get, Update and
+// Resource return it. A RoundTrip returns the response itself, and has a StatusError in
+// Outcome.Err.
 type StatusError struct {
 	Method     string
 	URL        string // without user information and query values

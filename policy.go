@@ -10,22 +10,27 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
-// Policy says what to send after a refusal. Resolve is called once for each
-// refusal of a write, on the caller's goroutine; it may ask c for the fresh
-// validators or the current state, and returns what c.Resend or c.Replace gave
-// it. The zero Decision stops: the caller gets the refusal.
+// Policy says what to send after a refusal. Most callers use Resend, Rebuild or
+// MergeJSON; a policy of one's own is mostly a PolicyFunc.
 //
-// An error ends the call with a *ConflictError that wraps it. An error of
-// c.Validators or c.Current that is handed on isn't the policy's: the caller
-// gets the refusal, and the error is in Outcome.Err.
+// Resolve is called at most once for each refusal, where a fresh validator may cure
+// it, on the goroutine of the RoundTrip. It may ask c for the fresh validators
+// or the current state, and returns what c.Resend or c.Replace gave it. The zero
+// Decision stops: the caller gets the refusal.
+//
+// An error ends the call with a *ConflictError that wraps it. The exception is an
+// error of c.Validators or c.Current that is handed on, wrapped or not: then the
+// caller gets the refusal, and the error is in Outcome.Err.
 //
 // A Policy must be safe for concurrent use. If it panics, the panic goes on to
-// the caller of RoundTrip; nothing is left open.
+// the caller of RoundTrip, and no body is left open.
 type Policy interface {
 	Resolve(ctx context.Context, c *Conflict) (Decision, error)
 }
 
-// PolicyFunc is a function that is a Policy. A nil PolicyFunc acts as Stop.
+// PolicyFunc is a function that is a Policy. A nil PolicyFunc acts as Stop. The
+// call knows nothing of what such a function does, so it takes no short cut: see
+// Conflict.Ambiguous for what is left of its choice after a lost answer.
 type PolicyFunc func(ctx context.Context, c *Conflict) (Decision, error)
 
 // Resolve calls f.
@@ -37,19 +42,22 @@ func (f PolicyFunc) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 }
 
 // BuiltinPolicy is a Policy that needs nothing from the caller. Its values can
-// be compared.
+// be compared. The zero value is Stop. Another value than the three constants is
+// an error of every conflict.
 type BuiltinPolicy int
 
 const (
-	// Stop hands the refusal to the caller, untouched.
+	// Stop hands the refusal to the caller, untouched: its body isn't read.
 	Stop BuiltinPolicy = iota
 
 	// Resend sends the same body again under the fresh validator. What
 	// somebody else wrote in between is replaced unseen: the last writer wins.
 	Resend
 
-	// Unconditional sends the same body again without any precondition. It
-	// replaces whatever is there, without a guard. It is for diagnosis.
+	// Unconditional sends the same body again without its precondition. It
+	// replaces whatever is there, without a guard. It is for diagnosis: it shows
+	// whether the precondition was at fault at all. Like each policy it isn't
+	// asked where no validator can help, so If-None-Match: * is never dropped.
 	Unconditional
 )
 
@@ -71,6 +79,7 @@ func (p BuiltinPolicy) Resolve(ctx context.Context, c *Conflict) (Decision, erro
 	return Decision{}, fmt.Errorf("unknown policy %v: use Stop, Resend, Unconditional or a Policy of your own", p)
 }
 
+// traits of a value that is none of the three are those of a policy that fails.
 func (p BuiltinPolicy) traits() traits {
 	return traits{
 		fixed: true, callsNobody: true,
@@ -78,8 +87,9 @@ func (p BuiltinPolicy) traits() traits {
 	}
 }
 
-// traits are what a call must know of its policy. A policy that doesn't tell has none
-// of them.
+// traits are what a call must know of its policy. The call asks for a trait, and never
+// which policy it has: so a new policy needs no change of the loop. Each trait allows
+// the call something, and a policy that doesn't tell has none of them.
 type traits struct {
 	fixed          bool // changes no header field, and looks at neither Request nor Response
 	callsNobody    bool // makes no call of its own, and no function of the caller's runs
@@ -89,11 +99,14 @@ type traits struct {
 	update         bool // makes each body from the state whose validator guards it
 	tellsOwnWrites bool // finds out whether its write was applied
 
-	// What an Update has left of WithMaxAttempts and WithMaxElapsed; zero: all.
+	// What an Update has left of WithMaxAttempts and WithMaxElapsed; zero: all. The
+	// limits hold for all rounds of an Update, and each round is a call of its own.
 	attemptsLeft int
 	elapsedLeft  time.Duration
 }
 
+// traitsOf returns what a policy tells of itself. The policies of callers can't tell:
+// the method is unexported, so that nobody promises what the loop relies on.
 func traitsOf(p Policy) traits {
 	if tells, ok := p.(interface{ traits() traits }); ok {
 		return tells.traits()
@@ -105,14 +118,22 @@ func traitsOf(p Policy) traits {
 // body from it and sends that under the validator of the state that was read.
 // No update is lost: each refusal reads and builds again.
 //
-// The Representation belongs to build. What build returns belongs to the
-// Transport until the call ends; an empty body is sent as none. An error of
-// build ends the call with a *ConflictError that wraps it. A nil build is an
-// error of every conflict.
+// build runs on the goroutine of the RoundTrip, and concurrently for several calls.
+// It may run several times in one call, so it should have no other effect. The
+// Representation belongs to build. What build returns belongs to the Transport
+// until the call ends; an empty body is sent as none. An error of build ends the
+// call with a *ConflictError that wraps it. A nil build is an error of every
+// conflict.
+//
+// Where the refused validator turns out to be the current one, the body of the
+// request is sent once more in place of what build returned: see Conflict.Replace.
+// After a lost answer build isn't called, since the change may be in already.
 func Rebuild(build func(ctx context.Context, current *Representation) ([]byte, error)) Policy {
 	return rebuild{build}
 }
 
+// rebuild is the policy of Rebuild. It has no trait that lets a call go on after a lost
+// answer: what build makes of a state that holds the change would have it twice.
 type rebuild struct {
 	build func(context.Context, *Representation) ([]byte, error)
 }
@@ -134,20 +155,22 @@ func (p rebuild) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 	return c.Replace(body), nil
 }
 
-// Validators are those of one representation, byte for byte as the server gave
-// them. An empty one is absent. With a dialect whose version isn't an entity-tag,
-// ETag holds that version where a state was read.
+// Validators are the entity-tag and the date of one representation (RFC 9110 §8.8),
+// byte for byte as the server gave them. An empty one is absent. With a dialect whose
+// version isn't an entity-tag, ETag holds that version where a state was read.
 type Validators struct{ ETag, LastModified string }
 
-// Representation is a state that was read.
+// Representation is a state that was read by GET, with identity coding asked for. Its
+// Body is whole: a larger one than WithMaxRepresentation is ErrTooLarge.
 type Representation struct {
 	Validators
-	Header http.Header
-	Body   []byte // as it came; Header says if it has a Content-Encoding
+	Header http.Header // of the answer
+	Body   []byte      // as it came; Header says if it has a Content-Encoding
 }
 
 // Conflict is a refused write, as its policy sees it. It is valid until Resolve
-// returns and not safe for concurrent use.
+// returns, and isn't safe for concurrent use. Later calls of Validators and Current
+// are errors, so are those of a zero Conflict.
 type Conflict struct {
 	// Request is the refused request. It is a copy without a Body: what a
 	// policy changes in it isn't sent. GetBody, where set, opens what was sent.
@@ -157,47 +180,54 @@ type Conflict struct {
 	// is read or closed makes no difference.
 	Response *http.Response
 
-	// Attempt counts the writes sent so far.
+	// Attempt counts the writes sent so far, the first and repeats after
+	// failures included.
 	Attempt int
 
 	// Ambiguous says that an earlier attempt of this call may have been
-	// applied.
+	// applied. Then only the Decision of Resend counts, and only for a PUT: any
+	// other ends the call with its outcome unknown.
 	Ambiguous bool
 
 	ended         bool // Resolve has returned
 	compared, own bool // of holdsOwn
 
-	call     *call
+	call     *call       // nil in a Conflict that a test made
 	header   http.Header // of the next write; nil until asked for
-	refresh  learnt
-	decision Decision // zero until it was made
+	refresh  learnt      // what the refresh gave; shared by the policy and the loop
+	decision Decision    // zero until it was made
 }
 
 // Validators returns the fresh validators, by HEAD, or by GET where HEAD can't
-// say. There is one refresh for each conflict: it is remembered, and Current
-// answers Validators too. The wait that the pace demands comes before it.
+// say. There is one refresh for each conflict: it is remembered, also where it
+// failed, and Current answers Validators too. The wait that the pace demands comes
+// before it. ctx bounds both, beside the context and the limits of the call.
 func (c *Conflict) Validators(ctx context.Context) (Validators, error) {
 	err := c.ask(ctx, false)
 	return Validators(c.refresh.Fresh), err
 }
 
-// Current returns the current state, by GET. It is remembered; the
-// Representation belongs to the caller, but each call returns the same one.
+// Current returns the current state, by GET. It is remembered as Validators is; the
+// Representation belongs to the caller, but each call returns the same one. A state
+// that isn't there, or can't be read, is an error.
 func (c *Conflict) Current(ctx context.Context) (*Representation, error) {
 	if err := c.ask(ctx, true); err != nil {
 		return nil, err
 	}
+	// The policy may change what it gets, and the loop may want to compare it later.
 	if c.call.doubt.first != nil {
 		c.holdsOwn()
 	}
 	return c.refresh.state, nil
 }
 
-// ask refreshes for a policy, with its context and the call's.
+// ask refreshes for a policy, until the policy's context or the call's own ends: a
+// policy may hand in a context that knows nothing of the call.
 func (c *Conflict) ask(ctx context.Context, needState bool) error {
 	if c.call == nil || c.ended {
 		return errors.New("ifmatch: a Conflict was used outside of Resolve")
 	}
+	// A policy that calls nobody hands in the context that it got: nothing need be merged.
 	if !c.call.traits.callsNobody {
 		outer := c.call.req.Context()
 		merged, cancel := context.WithCancelCause(ctx)
@@ -208,7 +238,8 @@ func (c *Conflict) ask(ctx context.Context, needState bool) error {
 	return c.refresh.learn(ctx, c, needState).err
 }
 
-// Header returns the header of the next write, which the policy may change. The
+// Header returns the header of the next write, which the policy may change, for a new
+// Idempotency-Key, say. It begins as a copy of the refused write's header. The
 // precondition fields in it are ignored: they are set after Resolve.
 func (c *Conflict) Header() http.Header {
 	if c.call == nil {
@@ -220,8 +251,10 @@ func (c *Conflict) Header() http.Header {
 	return c.header
 }
 
-// Resend decides for the body that was refused, under the fresh validator.
-// Unless Validators or Current was asked before, the refresh follows.
+// Resend decides for the body that was refused, under the fresh validator. What
+// somebody else wrote is replaced: Outcome.Overwrote will say so. Unless Validators
+// or Current was asked before, the refresh follows. Nothing is sent before Resolve
+// returns the Decision.
 func (c *Conflict) Resend() Decision { return Decision{conflict: c, kind: decideResend} }
 
 // Replace decides for this body, under the validator of the Current that was
@@ -247,14 +280,16 @@ const (
 	decideSeen    // the same body: the state is the one that its flow had seen
 )
 
-// Decision is what to send after a refusal. The zero Decision stops.
+// Decision is what to send after a refusal. The zero Decision stops. It counts for the
+// Conflict that made it, and for no other.
 type Decision struct {
 	conflict *Conflict
 	kind     decisionKind
 	body     []byte
 }
 
-// check returns the error of a decision that can't be carried out.
+// check returns the error of a decision that can't be carried out. Such a decision is a
+// mistake of the policy, so the call ends with an error and not with the refusal.
 func (d Decision) check(c *Conflict) error {
 	switch {
 	case d.kind == decideStop:

@@ -17,8 +17,8 @@ import (
 // notes the strong entity-tag of each GET and HEAD that is answered with 200, and
 // a PUT, PATCH or DELETE of the same URL that carries no precondition is sent
 // under If-Match with the tag that the flow saw last. The tag of its own accepted
-// write counts from then on. A refusal goes to the policy like that of any other
-// guarded write.
+// write counts from then on. The policy decides on a refusal, as on the refusal of any
+// other guarded write.
 //
 // Where the caller read a body to its end, a digest of it is kept. A refused
 // write whose state still has that content is sent again under the fresh tag,
@@ -27,25 +27,30 @@ import (
 // buffered, up to 64 KiB.
 //
 // A URL is forgotten after a write that failed, 412 included, after a success
-// without a strong tag, and after 404 and 410. A write to a URL that isn't
-// remembered goes out as it is: read again first. Only the last 256 URLs are
-// remembered. A write with a precondition, with Content-Range or with a signature
-// that was made above the Transport is left as it is, and so is every POST.
+// without a strong tag, and after a read with 404 or 410. A write to a URL that isn't
+// remembered goes out as it is, unguarded: read again first. Only the last 256
+// URLs are remembered. A write with a precondition, with Content-Range or with a
+// signature that was made above the Transport is left as it is, and so is every POST.
+// So is each write under a dialect whose version isn't in If-Match.
 //
-// The tag of a compressed answer isn't noted, also where http.Transport asked for
-// gzip on its own and decoded it: it belongs to the compressed representation. Set
+// The tag of a compressed answer isn't noted: it belongs to the compressed
+// representation, and guards no write of the plain one. That holds also where
+// http.Transport has asked for gzip by itself and has decoded the answer. Set
 // Accept-Encoding: identity on the reads where the server compresses. A tag that
 // was noted before stays then, but the digest goes.
 //
 // Each call of Remember begins a flow of its own that knows nothing of others,
-// also when ctx has one. A flow may be used concurrently.
+// also when ctx has one. A flow may be used concurrently, and lives as long as a
+// context that has it.
 func Remember(ctx context.Context) context.Context {
 	s := scopeOf(ctx).copy()
 	s.flow = new(memory.Flow)
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// remembered is RoundTrip for a call of a flow.
+// remembered is RoundTrip for a call of a flow. It puts the tag on the write before the
+// call is made, so that the call treats the write as any other with If-Match, and shows
+// the answer to the flow.
 func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
 	visit, seen := s.flow.Visit(req)
 	guarded := req
@@ -91,21 +96,25 @@ func (c *call) recalls(g *guard.Guard) bool {
 }
 
 // resolveSeen decides on a refusal where the current state is the one that the
-// flow has seen. Otherwise the decision is zero and the policy's turn; what was
-// learnt stays with the conflict.
+// flow has seen: nothing is lost then, whatever the policy. Otherwise the decision is
+// zero, and it is the policy's turn; what was learnt stays with the conflict. The
+// ending ends only where the call itself was cancelled.
 func (c *call) resolveSeen(conflict *Conflict) (Decision, ending) {
 	end := conflict.refresh.learn(c.req.Context(), conflict, true)
 	if end.kind == endFailed {
 		return Decision{}, end
 	}
 	switch {
+	// HEAD may still say what the policy needs, without another wait.
 	case errors.Is(end.err, ErrTooLarge):
-		conflict.refresh.forget() // HEAD may still say, without another wait
+		conflict.refresh.forget()
 		conflict.refresh.started = true
+	// The state can't be learnt. The policy hears that if it asks.
 	case end.ends():
 		if c.traits.asksNothing {
 			conflict.refresh.end.cause = 0 // it needs no refresh
 		}
+	// A coded body, or a weak tag, isn't the plain state that the digest is of.
 	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.Fresh.ETag) &&
 		c.seen.SameBody(conflict.refresh.state.Body):
 		return Decision{conflict: conflict, kind: decideSeen}, ending{}

@@ -16,12 +16,14 @@ import (
 )
 
 // ErrEditLimit says that an edit took longer than WithEditLimit and was left out
-// of the write.
+// of the write, so it changed nothing. Where the error matches ErrOutcomeUnknown, too,
+// an earlier attempt of the write holds the edit and may have been applied.
 var ErrEditLimit = commit.ErrLimit
 
-// WithEditLimit bounds how long one edit may hold up the others of a Resource.
-// One that takes longer is left out of the write, and its Update returns
-// ErrEditLimit once the edit returns.
+// WithEditLimit bounds how long one edit may hold up the others of a Resource, in each
+// of its runs. One that takes longer is left out of the write, and its Update returns
+// ErrEditLimit once the edit returns. Get and the function Update ignore it: their edit
+// holds up nobody.
 //
 // By default, and when d is zero or negative, it is 5 seconds.
 func WithEditLimit(d time.Duration) UpdateOption {
@@ -33,37 +35,47 @@ func WithEditLimit(d time.Duration) UpdateOption {
 
 // Resource is one document with many writers in this process: edits queue while
 // a write is in flight and then go out together as one write. Make one with
-// NewResource, and share it: it is safe for concurrent use. The methods of a zero
-// Resource return errors.
+// NewResource for each document, and share it: it is safe for concurrent use. The
+// methods of a zero Resource return errors. It has a goroutine only while somebody
+// waits, so it need not be closed.
+//
+// Once the server was seen to store exactly what is sent, the state is kept from one
+// write to the next, and a write costs one request. What others write in between isn't
+// lost: the kept tag is refused then.
 type Resource[T any] struct {
 	doc *document[T]
 	err error // of the options or the URL
 
 	queue *commit.Queue[T, share[T]] // nil where err isn't
 
-	// Used only by the goroutine that writes.
+	// Used only by the goroutine that writes, of which there is one at a time. The queue
+	// hands them from one to the next.
 	kept     *state[T] // what is known to be stored; nil: read first
 	faithful bool      // the server was seen to store exactly what was sent
 }
 
-// share is what one caller gets of a write that many share.
+// share is what one caller gets of a write that many share. No two shares have memory in
+// common: a caller may change what it got.
 type share[T any] struct {
 	snapshot Snapshot[T]
 	err      error
 }
 
-// NewResource returns a Resource for the document at url. A nil c is
-// http.DefaultClient. Invalid options are an error of every Get and Update.
+// NewResource returns a Resource for the document at url, and sends nothing. A nil c is
+// http.DefaultClient. Invalid options, and a url that can't be parsed, are an error of
+// every Get and Update.
 func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resource[T] {
 	doc, err := newDocument[T](c, url, opts)
 	r := &Resource[T]{doc: doc, err: err}
 	if err == nil {
-		r.queue = commit.New(doc.set.editLimit, cutOut[T], r.write)
+		r.queue = commit.New(doc.set.editLimit, cutOut[T], r.writeBatch)
 	}
 	return r
 }
 
-// Get reads the document past caches, as the function Get does.
+// Get reads the document past caches, as the function Get does. It doesn't wait for edits,
+// and never answers from the state that is kept. Unlike the writes it uses ctx and its
+// options.
 func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
 	if err := r.unusable(); err != nil {
 		return unwritten[T](ctx, err)
@@ -71,7 +83,7 @@ func (r *Resource[T]) Get(ctx context.Context) (Snapshot[T], error) {
 	return r.doc.get(ctx)
 }
 
-// unusable is the error of a Resource that can do nothing.
+// unusable is the error of a Resource that can do nothing, nil for any other.
 func (r *Resource[T]) unusable() error {
 	if r.doc == nil && r.err == nil {
 		return errors.New("ifmatch: a Resource must be made with NewResource")
@@ -90,13 +102,15 @@ func (r *Resource[T]) unusable() error {
 // An edit may call Update of the same Resource: the inner one runs in a later
 // write, and the outer ends with ErrEditLimit.
 //
-// The write uses the options of the Resource and no caller's context. All callers
-// that share a write get the Outcome of that write. For an edit that was left out,
-// its Effect and Err are the edit's own. With an error, only the Outcome of the
-// Snapshot is set.
+// The write uses the options of the Resource. It uses no caller's context, neither its
+// options nor its deadline: one caller who gives up must not cancel the writes of
+// others. All callers that share a write get the Outcome of that write. For an edit
+// that was left out, its Effect and Err are the edit's own. With an error, only the
+// Outcome of the Snapshot is set.
 //
 // The end of ctx ends this caller's wait. An edit that was still queued isn't run
-// then. Otherwise the error matches ErrOutcomeUnknown, too.
+// then. Otherwise the error matches ErrOutcomeUnknown, too: the write may go on without
+// the caller. It is cancelled once no caller waits.
 func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot[T], error) {
 	report(ctx, Outcome{})
 	err := r.unusable()
@@ -122,7 +136,8 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 	return Snapshot[T]{Outcome: Outcome{Err: err}}, err
 }
 
-// cutOut is what the caller gets whose edit took too long, or didn't return.
+// cutOut is the share of an edit that took too long, or didn't return. The write may still
+// be under way then, so the outcome has no exchanges.
 func cutOut[T any](f commit.Failure) share[T] {
 	err, o := errorOf(f), Outcome{Effect: EffectNotApplied}
 	if f.Unknown {
@@ -132,7 +147,8 @@ func cutOut[T any](f commit.Failure) share[T] {
 	return share[T]{Snapshot[T]{Outcome: o}, err}
 }
 
-// errorOf is the error for an edit that isn't in what was written.
+// errorOf is the error for an edit that isn't in what was written, or may be in it all the
+// same.
 func errorOf(f commit.Failure) error {
 	if f.Unknown {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, f.Err)
@@ -140,42 +156,48 @@ func errorOf(f commit.Failure) error {
 	return f.Err
 }
 
-// write writes a batch. What panics or ends the goroutine here is a codec, a marker
-// or an option: every caller gets an error.
-func (r *Resource[T]) write(edits *commit.Batch[T, share[T]]) {
+// writeBatch writes a batch, and gives every caller a result. What panics or ends the
+// goroutine here is a codec, a marker or an option; edits run elsewhere. Without a
+// result the callers would wait for ever, so each gets an error.
+func (r *Resource[T]) writeBatch(edits *commit.Batch[T, share[T]]) {
 	b := newBatch(r, edits)
 	finished := false
 	defer func() {
 		if finished {
 			return
 		}
+		// No write was sent, or nobody knows what became of it.
 		err, effect := fmt.Errorf("a codec, marker or option panicked or ended its goroutine: %v", recover()), EffectNotApplied
 		if b.updater.last.sent {
 			err, effect = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err), EffectUnknown
 		}
 		err = fmt.Errorf("ifmatch: update %q: %w", r.doc.name, err)
 		b.updater.total.Effect, b.updater.total.Err = effect, err
-		b.fail(err)
+		b.failAll(err)
 	}()
 	b.commit()
 	finished = true
 }
 
-// batch is one write of a Resource, and the edits that go out with it.
+// batch is one write of a Resource, and the edits that go out with it: an Update whose edit
+// is the edits of all callers. It belongs to the goroutine that writes.
 type batch[T any] struct {
 	*Resource[T]
 	edits   *commit.Batch[T, share[T]]
 	updater *updater[T]
-	made    *edit.Draft[T] // last
+	made    *edit.Draft[T] // the last draft; nil before the first of a run
 }
 
+// newBatch returns a batch that has sent nothing.
 func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
 	b := &batch[T]{Resource: r, edits: edits}
 	b.updater = r.doc.updater(context.Background(), edit.NewMark(r.doc.marker), b.draft)
 	return b
 }
 
-// commit writes the batch and answers its edits.
+// commit writes the batch and answers its edits: first the edits that aren't in what
+// was written, each with its own error, then the others. The write has a context of its own,
+// which ends once no caller waits.
 func (b *batch[T]) commit() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -183,7 +205,7 @@ func (b *batch[T]) commit() {
 	defer stop()
 	done, err := b.accepted(ctx)
 	if err != nil {
-		b.fail(err)
+		b.failAll(err)
 		return
 	}
 	written := commit.WrittenLast
@@ -198,7 +220,7 @@ func (b *batch[T]) commit() {
 }
 
 // accepted writes the batch on the state that is kept, and on a fresh read where
-// that doesn't end it.
+// that doesn't end it. What is kept is used up: commit keeps what comes of the write.
 func (b *batch[T]) accepted(ctx context.Context) (*committed[T], error) {
 	kept := b.kept
 	b.kept = nil
@@ -223,9 +245,9 @@ func (b *batch[T]) mayDecide(err error) bool {
 		!(b.updater.total.Attempts > 0 && errors.As(err, &final))
 }
 
-// fail answers all with an error of the write. An edit that was in no draft has
-// its own error.
-func (b *batch[T]) fail(err error) {
+// failAll answers the edits with an error of the write. An edit that failed by
+// itself, and so is in no draft, gets its own error.
+func (b *batch[T]) failAll(err error) {
 	written := commit.WrittenNone
 	if errors.Is(err, ErrOutcomeUnknown) {
 		written = commit.WrittenUnknown
@@ -234,7 +256,8 @@ func (b *batch[T]) fail(err error) {
 	b.edits.Answer(func() share[T] { return share[T]{Snapshot[T]{Outcome: b.updater.total.clone()}, err} })
 }
 
-// leftOut is what the caller gets whose edit isn't in what was written.
+// leftOut is the share of an edit that isn't in what was written. It has the exchanges of
+// the write, and the effect of the edit.
 func (b *batch[T]) leftOut(f commit.Failure) share[T] {
 	err, o := errorOf(f), b.updater.total.clone()
 	o.Effect, o.Err = EffectNotApplied, err
@@ -244,12 +267,12 @@ func (b *batch[T]) leftOut(f commit.Failure) share[T] {
 	return share[T]{Snapshot[T]{Outcome: o}, err}
 }
 
-// committed is what a batch ended with.
+// committed is how a batch ended that the server accepted, or that changed nothing.
 type committed[T any] struct {
-	snapshot Snapshot[T]
-	state    *state[T]
-	wrote    bool
-	found    bool // by the mark, which all drafts have
+	snapshot Snapshot[T] // for the callers
+	state    *state[T]   // what the server has now
+	wrote    bool        // the batch did, so the state may be kept
+	found    bool        // by the mark, which all drafts have: it isn't known which was written
 }
 
 // forOne returns the snapshot for one caller: no two share anything in it.
@@ -264,6 +287,7 @@ func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
 	return own
 }
 
+// clone returns an outcome whose exchanges are the caller's own.
 func (o Outcome) clone() Outcome {
 	o.Exchanges = slices.Clone(o.Exchanges)
 	return o
@@ -290,8 +314,9 @@ func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T
 	return &committed[T]{snapshot, stored, wrote, false}, nil
 }
 
-// draft runs the edits of a batch one after another, and marks what they make all
-// at once.
+// draft runs the edits of a batch one after another, each on what the one before has made,
+// and marks the result once: the mark is of the write, not of an edit. An edit that fails
+// leaves the document as the one before has made it.
 func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	format, mark, end := &b.doc.format, b.updater.mark, &s.Document
 	b.edits.Draft(inDoubt, func(run func(*T) error) (changed bool, err error) {
@@ -309,13 +334,17 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 }
 
 // keepState keeps the state for the next write, once the server was seen to store
-// exactly what was sent.
+// exactly what was sent. Otherwise the next write reads first: an edit of a state that
+// the server hasn't stored would drop what the server put in.
 func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
+	// A weak tag guards nothing, and only the server knows what a patch makes, or an API's
+	// own version.
 	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).OwnPlaces() {
-		return // only the server knows what a patch makes, or an API's own version
+		return
 	}
 	if !r.faithful {
-		// The callers wait for this read, although their edits are written.
+		// The callers wait for this read, although their edits are written: so it is
+		// short, and isn't repeated.
 		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithoutRepeats()), 2*drain.KeepTime)
 		defer cancel()
 		stored, err := r.doc.read(ctx)
@@ -324,6 +353,7 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 		}
 		r.faithful = true
 	}
+	// The callers' snapshots have the value: the next edits get one of their own.
 	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
 		kept.versions, kept.unversioned = s.versions, s.unversioned
 		r.kept = kept

@@ -12,21 +12,29 @@ import (
 )
 
 // Trace is a set of functions that observe what is done about a refused write, or
-// about a failure that is repeated. Any of them may be
-// nil. They run on the caller's goroutine, one after another for one call and
-// concurrently for several, and should return soon: the call waits for them.
+// about a failure that is repeated. Any of them may be nil; the zero Trace observes
+// nothing. They run on the goroutine of the RoundTrip, one after another for one
+// call and concurrently for several, and should return soon: the call waits for
+// them. They can't change what is done. If one panics, the panic goes on to the
+// caller of RoundTrip.
+//
+// An answer that comes back untouched, and is no refusal, isn't observed.
 type Trace struct {
-	// Refused is called for each refusal that is looked at.
+	// Refused is called for each refusal, under every policy, before the policy
+	// is asked.
 	Refused func(RefusedInfo)
 
-	// Refreshing is called before each refresh request.
+	// Refreshing is called before each refresh request, repeats included.
 	Refreshing func(RefreshInfo)
 
-	// Waiting is called before each wait.
+	// Waiting is called before each wait for a time: of the pace, of
+	// Retry-After, of a validator that is too new. The wait for other writers
+	// of this process isn't told; Outcome.Waited includes it.
 	Waiting func(WaitInfo)
 
 	// Done is called when a call ends that met a refusal, or a failure that was
-	// repeated, with the same Outcome that the caller can have.
+	// repeated, with the same Outcome that the caller can have. It shares its
+	// Exchanges with that one, so leave them as they are.
 	Done func(Outcome)
 }
 
@@ -53,6 +61,8 @@ type WaitInfo struct {
 	Attempt  int // writes sent so far
 }
 
+// traceRefused tells of a refusal and of the guard that was refused. What is told is
+// redacted here, so that no observer can log a secret.
 func (c *call) traceRefused(g *guard.Guard, status int) {
 	for _, t := range c.traces {
 		if t.Refused != nil {
@@ -62,6 +72,7 @@ func (c *call) traceRefused(g *guard.Guard, status int) {
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))
 }
 
+// traceRefreshing tells of a refresh that is about to be sent. url is redacted already.
 func (c *call) traceRefreshing(method, url string) {
 	for _, t := range c.traces {
 		if t.Refreshing != nil {
@@ -71,6 +82,8 @@ func (c *call) traceRefreshing(method, url string) {
 	c.log(slog.LevelDebug, "ifmatch: refreshing", slog.String("with", method))
 }
 
+// traceWaiting tells of a wait that will be begun. A wait that can't end in time isn't
+// told.
 func (c *call) traceWaiting(reason string, d time.Duration) {
 	for _, t := range c.traces {
 		if t.Waiting != nil {
@@ -80,6 +93,8 @@ func (c *call) traceWaiting(reason string, d time.Duration) {
 	c.log(slog.LevelDebug, "ifmatch: waiting", slog.String("reason", reason), slog.Duration("wait", d))
 }
 
+// traceDone tells of the end of a call whose first answer wasn't its last. An end with an
+// error is logged as a warning: somebody should look at it.
 func (c *call) traceDone() {
 	for _, t := range c.traces {
 		if t.Done != nil {
@@ -103,8 +118,9 @@ func (c *call) traceDone() {
 	c.log(slog.LevelInfo, "ifmatch: "+met+" resolved", attrs...)
 }
 
-// logged is the text of an error without what a URL of the call keeps secret, or
-// its beginning: a server may have written much of it.
+// logged is the text of an error as it may be logged. What a URL of the call keeps secret
+// is taken out, in each spelling that net/http or a policy may have put into the text.
+// The text is cut where it is long, since a server may have written most of it.
 func (c *call) logged(err error) string {
 	text := err.Error()
 	for _, u := range []*url.URL{c.req.URL, c.sent.write.URL} {
@@ -114,12 +130,15 @@ func (c *call) logged(err error) string {
 			text = strings.ReplaceAll(text, u.RawQuery, "…")
 		}
 	}
+	// A policy of the caller's may have called another URL.
 	if e := (*url.Error)(nil); errors.As(err, &e) && e.URL != "" {
 		text = strings.ReplaceAll(text, e.URL, "…")
 	}
 	return bounded(text)
 }
 
+// bounded is the beginning of a text, cut between two runes: half a rune would be invalid
+// in the log.
 func bounded(text string) string {
 	if len(text) <= mostLogged {
 		return text
@@ -127,9 +146,11 @@ func bounded(text string) string {
 	return strings.ToValidUTF8(text[:mostLogged], "") + "…"
 }
 
+// mostLogged is how many bytes of an error are logged.
 const mostLogged = 512
 
-// log asks the handler first, so that nothing is put together in vain.
+// log writes one record about the call. It asks the handler first, so that nothing is put
+// together in vain.
 func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {
 	ctx := c.req.Context()
 	if !c.logger.Enabled(ctx, level) {

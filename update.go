@@ -12,19 +12,23 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 )
 
-// Snapshot is a state of a document that the server gave or accepted.
+// Snapshot is a state of a document that the server gave or accepted. It belongs to the
+// caller, and shares nothing with the Snapshot of another caller.
 type Snapshot[T any] struct {
 	// Validators of this state, as the answer carried them. After a write they
 	// are empty where the answer has none, which RFC 9110 §9.3.4 allows: the
 	// next write must read first, as Update does.
 	Validators
-	Value   T
+	Value   T           // the zero T where the document isn't there, with CreateIfAbsent
 	Header  http.Header // of the answer
 	Outcome Outcome     // of the write; where none was sent, its Effect is EffectNotApplied and its Attempts 0
 }
 
 // Get reads a document past caches: GET with identity coding and no-cache. A nil
-// c is http.DefaultClient. A status other than 200 is a *StatusError.
+// c is http.DefaultClient. A status other than 200 is a *StatusError; 404 and 410 are
+// the zero T with CreateIfAbsent. A read that fails for the moment is repeated like a
+// refresh, unless WithoutRepeats is given. With an error, only the Outcome of the
+// Snapshot is set.
 func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateOption) (Snapshot[T], error) {
 	d, err := newDocument[T](c, url, opts)
 	if err != nil {
@@ -39,11 +43,12 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // attempts in all unless WithMaxAttempts says otherwise. On a server that
 // enforces preconditions no update is lost, whoever else writes.
 //
-// edit may run more than once and should have no other effect than on its T. An
-// error of edit ends the Update with that error, and nothing is written. Where
-// edit changes nothing, nothing is written either. Members of a JSON document
-// that T doesn't declare survive byte for byte, or Update returns an error that
-// names them.
+// edit runs on the caller's goroutine. It may run more than once, each time on a
+// newer state, and should have no other effect than on its T: the last run is the one
+// that counts. An error of edit ends the Update with that error, and nothing is
+// written. Where edit changes nothing, nothing is written either. Members of a JSON
+// document that T doesn't declare survive byte for byte, or Update returns an error
+// that names them.
 //
 // Update works with any client; nil is http.DefaultClient. Where the client has
 // a Transport of this package, the options of that Transport and of ctx count,
@@ -52,10 +57,12 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 //
 // Errors: *ConflictError after the last refusal, *StatusError for another final
 // status, ErrNoValidator where the server gives no validator, ErrOutcomeUnknown
-// where it can't be known whether the write was applied. With Marks in T, or
-// WithMarker, ErrOutcomeUnknown is rare: the next read shows what became of a
-// write whose answer was lost. With an error, only the Outcome of the Snapshot is
-// set.
+// where it can't be known whether the write was applied, and the context's error.
+// ErrOutcomeUnknown may come together with another one, so ask for it first. With
+// Marks in T, or WithMarker, it is rare: the next read shows what became of a write
+// whose answer was lost. With an error, only the Outcome of the Snapshot is set.
+//
+// Use a Resource where many goroutines change one document.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
 	report(ctx, Outcome{})
 	d, err := newDocument[T](c, url, opts)
@@ -68,14 +75,15 @@ func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T
 	return d.update(ctx, edit)
 }
 
-// unwritten ends an Update that has sent nothing.
+// unwritten ends a Get or an Update that has written nothing, with err.
 func unwritten[T any](ctx context.Context, err error) (Snapshot[T], error) {
 	o := Outcome{Effect: EffectNotApplied, Err: err}
 	report(ctx, o)
 	return Snapshot[T]{Outcome: o}, err
 }
 
-// report fills what WithOutcome was given.
+// report fills what WithOutcome was given. The calls that an Update makes have outcomes
+// of their own, so that the caller sees the sum and no part of it.
 func report(ctx context.Context, o Outcome) {
 	if s := scopeOf(ctx); s != nil && s.outcome != nil {
 		*s.outcome = o
@@ -84,7 +92,7 @@ func report(ctx context.Context, o Outcome) {
 
 var errNilEdit = errors.New("ifmatch: the edit of an Update is nil")
 
-// endOf is the error of a context that ended, with its cause.
+// endOf is the error of a context that ended, with its cause where that says more.
 func endOf(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == nil || cause.Error() == err.Error() {
@@ -104,11 +112,14 @@ func withEnd(ctx context.Context, err error) error {
 }
 
 // UpdateOption sets one thing for Get, Update and NewResource. Every Option is
-// an UpdateOption, except OnConflict: Get and Update bring their own policy, and
-// return an error where another one is set. A nil UpdateOption does nothing.
+// an UpdateOption and goes over the options of the context and of the client's
+// Transport. OnConflict among them is an error: Get and Update bring their own
+// policy. WithRetryBudget counts only in the constructors. Where two set the same
+// thing, the later one wins. A nil UpdateOption does nothing.
 type UpdateOption interface{ applyUpdate(*updateSettings) }
 
-// UpdateOptions is a bundle that is an UpdateOption itself, applied in order.
+// UpdateOptions is a bundle that is an UpdateOption itself, applied in order. A nil
+// UpdateOptions does nothing.
 type UpdateOptions []UpdateOption
 
 func (o UpdateOptions) applyUpdate(s *updateSettings) {
@@ -119,6 +130,7 @@ func (o UpdateOptions) applyUpdate(s *updateSettings) {
 	}
 }
 
+// updateFunc is an UpdateOption that isn't an Option: it means nothing to a Transport.
 type updateFunc func(*updateSettings)
 
 func (f updateFunc) applyUpdate(s *updateSettings) { f(s) }
@@ -128,16 +140,19 @@ type updateSettings struct {
 	settings
 	create    bool
 	patch     bool
-	codec     Codec
-	marker    any // a *marker[T]
-	editLimit time.Duration
+	codec     Codec         // jsonCodec or copyingCodec
+	marker    any           // a *marker[T], where the options don't know T; nil: none
+	editLimit time.Duration // of a Resource
 }
 
+// The defaults of Update and Resource. An Update never overwrites blindly, so it may try
+// more often than a client's own write.
 const (
 	defaultUpdateAttempts = 16
 	defaultEditLimit      = 5 * time.Second
 )
 
+// newUpdateSettings returns what the options set, over the defaults.
 func newUpdateSettings(opts []UpdateOption) (updateSettings, error) {
 	s := updateSettings{codec: jsonCodec{}, editLimit: defaultEditLimit}
 	UpdateOptions(opts).applyUpdate(&s)
@@ -159,16 +174,19 @@ func CreateIfAbsent() UpdateOption {
 }
 
 // WithPatch sends the change as a JSON Merge Patch (RFC 7396) with PATCH, as
-// application/merge-patch+json, instead of the whole document with PUT. What a
-// merge patch can't say, a member set to null, is an error. A document that is
-// created is sent whole.
+// application/merge-patch+json or as the dialect has it, instead of the whole document
+// with PUT. What a merge patch can't say, such as a member set to null, is an error
+// that names the member. Arrays go whole. A document that is created is sent whole.
+// Another codec than JSON together with WithPatch is an error.
+//
+// By default the whole document is sent.
 func WithPatch() UpdateOption {
 	return updateFunc(func(s *updateSettings) { s.patch = true })
 }
 
 // WithCodec reads and writes documents in another format. Then the document is
-// whatever the codec makes of T: members that T doesn't know are kept only in
-// JSON.
+// whatever the codec makes of T: members that T doesn't know are kept only by the
+// JSON of the default.
 //
 // By default, and when c is nil, it is JSON.
 func WithCodec(c Codec) UpdateOption {
@@ -186,8 +204,9 @@ type Codec interface {
 	ContentType() string          // of what Encode returns
 }
 
-// copyingCodec gives nothing away that is used later, and keeps nothing that an
-// edit may change.
+// copyingCodec is a codec of the user's. It gives nothing away that is used later, and
+// keeps nothing that an edit may change: a codec may share memory with its T, and an
+// edit would then change the state that it is compared with.
 type copyingCodec struct{ Codec }
 
 func (c copyingCodec) Decode(b []byte, v any) error { return c.Codec.Decode(bytes.Clone(b), v) }
@@ -197,7 +216,8 @@ func (c copyingCodec) Encode(v any) ([]byte, error) {
 	return bytes.Clone(b), err
 }
 
-// jsonCodec is the default. With it, what T doesn't know survives an update.
+// jsonCodec is the default. With it, what T doesn't know survives an update. It doesn't
+// escape <, > and &, which is for JSON inside of HTML.
 type jsonCodec struct{}
 
 func (jsonCodec) Decode(b []byte, v any) error { return json.Unmarshal(b, v) }
@@ -214,7 +234,8 @@ func (jsonCodec) Encode(v any) ([]byte, error) {
 
 func (jsonCodec) ContentType() string { return "application/json" }
 
-// Mark says whether a document holds the id of a write.
+// Mark says whether a document holds the id of a write: it is what the find of WithMarker
+// returns. The zero value, and any other than the three, is MarkUnknown.
 type Mark int
 
 const (
@@ -243,9 +264,10 @@ type Marks struct {
 	IDs []string `json:"_ifmatch,omitempty"`
 }
 
-// marks is promoted to the T that embeds Marks.
+// marks is promoted to the T that embeds Marks, and so shows that it does.
 func (m *Marks) marks() *Marks { return m }
 
+// marked is a T, or a *T, that embeds Marks. Nobody outside can implement it otherwise.
 type marked interface{ marks() *Marks }
 
 // marksOf returns the Marks in a document, nil where a pointer on the way to them
@@ -269,7 +291,8 @@ func markList[T any](doc *T) *[]string {
 	return nil
 }
 
-// marker is what WithMarker was given.
+// marker is what WithMarker was given. Its T is checked once the T of the document is
+// known.
 type marker[T any] struct {
 	put  func(doc *T, id string)
 	find func(doc *T, id string) Mark
@@ -277,11 +300,13 @@ type marker[T any] struct {
 
 // WithMarker makes every Update exact, as Marks does, for a T that can't embed
 // Marks: put stores the id of a write in the document, and find tells whether a
-// document has it. Where the Update has another T, each Get and Update returns an
-// error. Both functions may be called concurrently for different documents.
+// document has it. find returns MarkAbsent only where the id would still be there, and
+// MarkUnknown where it may have been written over. Where the Update has another T, or
+// a function is nil, each Get and Update returns an error. Both functions may be called
+// concurrently for different documents, and may change no other than theirs.
 //
-// By default T is exact where it embeds Marks, and ErrOutcomeUnknown is returned
-// otherwise whenever an answer was lost.
+// By default an Update is exact where T embeds Marks. Otherwise it returns
+// ErrOutcomeUnknown where an answer was lost and the repeat wasn't accepted.
 func WithMarker[T any](put func(doc *T, id string), find func(doc *T, id string) Mark) UpdateOption {
 	m := &marker[T]{put, find}
 	return updateFunc(func(s *updateSettings) { s.marker = m })

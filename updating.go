@@ -14,16 +14,23 @@ import (
 // updater is one Update under way. It reads the document, edits it and writes it,
 // round by round, and goes on as internal/rounds decides:
 //
-//	run ─► current ─► make ─► submit ─► store.write ─► accepted
-//	  ▲                              refused: afterRefusal ─► the next draft
-//	  └───────── Again ──────────────────┘ lost, or created by somebody else
+//	inRounds ─► current ─► make ─► submit ─► store.write ─► accepted
+//	    ▲                                 refused: afterRefusal ─► the next draft
+//	    └───────── Again ─────────────────────┘ lost, or created by somebody else
+//
+// A refusal is handled inside of a round, by the one retry loop of the call. A round more
+// is for what a call can't do: look for a mark after its end, or read a document that
+// somebody else has created.
+//
+// It knows the document through its store only, and belongs to one goroutine.
 type updater[T any] struct {
 	store  store[T]
 	name   string // of the document, for texts
 	create bool   // by CreateIfAbsent
 	mark   *edit.Mark[T]
 
-	// make edits a state. inDoubt says that a draft before may have been written.
+	// make edits a state, which stays as it is. inDoubt says that a draft before may
+	// have been written.
 	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
 	attempts int           // what is left of WithMaxAttempts
@@ -31,12 +38,13 @@ type updater[T any] struct {
 	until    time.Time     // when that ends; zero before the first failure
 
 	last  submission[T] // zero before the first
-	doubt error         // of a write that may have been applied; nil: none
-	found *state[T]     // holds the mark
-	total Outcome       // of all rounds
+	doubt error         // of a write that may have been applied, until one is accepted; nil: none
+	found *state[T]     // the state that was read and holds the mark; nil: not found
+	total Outcome       // of all rounds: what the caller is told
 }
 
-// update runs one Update.
+// update runs one Update for its caller, and tells the outcome on every path, also where
+// the edit panics.
 func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapshot[T], error) {
 	mark := edit.NewMark(d.marker)
 	u := d.updater(ctx, mark, func(s *state[T], _ bool) (*edit.Draft[T], error) {
@@ -47,7 +55,8 @@ func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapsh
 	return d.inTurn(ctx, u, nil)
 }
 
-// updater returns an Update of the document that has all its limits left.
+// updater returns an Update of the document that has all its limits left: the same
+// WithMaxAttempts and WithMaxElapsed hold for all its rounds together.
 func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func(*state[T], bool) (*edit.Draft[T], error)) *updater[T] {
 	set, of := d.effective(ctx), traits{update: true}
 	return &updater[T]{
@@ -62,17 +71,18 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
 	turn := d.lineUp(ctx)
 	defer turn.Leave()
-	return u.run(turn.Within(ctx), kept)
+	return u.inRounds(turn.Within(ctx), kept)
 }
 
-// lineUp waits for the turn. The turn is zero where the lane is empty, and where the
-// wait is too long.
+// lineUp waits for the turn. The turn is zero where the lane is empty, and where the wait
+// is too long or ctx ends: then the Update goes on without one, since the lane only
+// spares requests. A zero turn holds up nobody.
 func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 	t, ours := d.client.Transport.(*Transport)
 	if !ours {
 		return lane.Turn{}
 	}
-	var until time.Time // from the first wait on
+	var until time.Time // from the first wait on: without one, nothing is looked up
 	turn, _ := t.lanes.EnterOccupied(ctx, lane.TargetOf(d.target), func(wake <-chan struct{}, left time.Duration) error {
 		if until.IsZero() {
 			set := d.effective(ctx)
@@ -86,13 +96,14 @@ func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 	return turn
 }
 
-// maxRounds bounds the rounds of one run.
+// maxRounds bounds the rounds. One follows a lost answer, one a document that somebody
+// else has created; more of either in one Update shows a server that doesn't settle.
 const maxRounds = 4
 
-// run writes until the server accepts. It begins with the state that is kept from
-// the write before, where there is one. It may be called again after a run that
-// left no doubt: limits and outcome go on.
-func (u *updater[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
+// inRounds reads, edits and writes until the server accepts, or nothing can follow. It
+// begins with the state that is kept from the write before, where there is one. It may
+// be called again after it left no doubt: limits and outcome go on.
+func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
 	u.found = nil
 	there := false // was the document, when it was read last
 	for round := 1; ; round++ {
@@ -136,18 +147,20 @@ func (u *updater[T]) run(ctx context.Context, kept *state[T]) (Snapshot[T], erro
 // current returns the state that a round begins with: the one that is kept, or else
 // a fresh one.
 func (u *updater[T]) current(ctx context.Context, kept *state[T]) (*state[T], error) {
+	// Zero would mean that nothing is spent, and the limit would begin anew.
 	if !u.until.IsZero() {
 		u.elapsed = max(time.Until(u.until), 1)
 	}
 	if kept != nil {
 		return kept, nil
 	}
-	return u.read(ctx)
+	return u.readInTime(ctx)
 }
 
-// read reads the document. It ends after WithMaxElapsed, or half a minute where that
-// is longer: the context of a Resource has no deadline, and its callers wait.
-func (u *updater[T]) read(ctx context.Context) (*state[T], error) {
+// readInTime reads the document. It ends after WithMaxElapsed, or half a minute where that
+// is longer: the context of a Resource has no deadline, and its callers wait. The error
+// matches ErrElapsed where the time was up, and not where ctx ended.
+func (u *updater[T]) readInTime(ctx context.Context) (*state[T], error) {
 	within, cancel := context.WithTimeout(ctx, max(u.elapsed, defaultMaxElapsed))
 	defer cancel()
 	s, err := u.store.read(within)
@@ -166,8 +179,9 @@ func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
 	return rounds.Sight{Sent: true, InDoubt: u.doubt != nil, Mark: u.mark.In(&s.Document), Gone: gone}
 }
 
-// submit writes a draft, and at each refusal the draft that follows. It adds what
-// that took to the total.
+// submit writes a draft, and at each refusal the draft that follows. It adds what that took
+// to the total, and takes it off the limits. The time begins to run with the first
+// submission that fails.
 func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[T]) (Snapshot[T], error) {
 	u.found = nil
 	u.last = submission[T]{
@@ -184,6 +198,7 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	o.Attempts += u.total.Attempts
 	o.Waited += u.total.Waited
 	u.total, snapshot.Outcome = o, o
+	// The error was made by the last call, and knows that call alone.
 	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
 		conflict.Outcome = o
 	}
@@ -191,7 +206,8 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 }
 
 // afterRefusal looks for the mark in the state that refused a draft, and edits that
-// state.
+// state. It looks also where no answer was lost: something on the way may have sent the
+// draft twice, and the refusal is then the answer to the second one.
 func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 	if r.elsewhere != nil {
 		return sequel[T]{err: u.refusedElsewhere(r)}
@@ -206,6 +222,7 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 		return sequel[T]{}
 	}
 	draft, err := u.make(r.state, inDoubt)
+	// The edit may have taken long, and nobody waits for the write any more.
 	if err == nil && ctx.Err() != nil {
 		err = endOf(ctx)
 	}
@@ -221,9 +238,10 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 	return sequel[T]{draft: draft}
 }
 
-// refusedElsewhere is the error of a draft that another document refused. The other
-// document isn't edited. Its mark would show that something on the way has sent the
-// draft twice.
+// refusedElsewhere is the error of a draft that another document refused, which
+// http.Client was redirected to. That document isn't edited: nobody meant it. Where it
+// may hold the mark, something on the way may have sent the draft twice, so the outcome
+// is unknown.
 func (u *updater[T]) refusedElsewhere(r setback[T]) error {
 	if !u.mark.Kept() || r.state != nil && u.mark.In(&r.state.Document) == edit.Absent {
 		return r.elsewhere
@@ -232,7 +250,8 @@ func (u *updater[T]) refusedElsewhere(r setback[T]) error {
 	return u.doubt
 }
 
-// failure is what is known of a submission that ended with an error.
+// failure is what is known of a submission that ended with an error, for rounds to decide
+// on. Spent counts what this Update has left, of rounds, attempts and time.
 func (u *updater[T]) failure(ctx context.Context, err error, round int) rounds.Failure {
 	return rounds.Failure{
 		Cancelled: ctx.Err() != nil,
@@ -246,41 +265,44 @@ func (u *updater[T]) failure(ctx context.Context, err error, round int) rounds.F
 	}
 }
 
-// lookAgain reads once more. Where the mark is there, the Update was applied;
-// otherwise it ends with err.
+// lookAgain reads once more. Where the mark is there, the Update was applied; otherwise
+// it ends with err. A mark that is absent proves nothing here: the read may be stale.
 func (u *updater[T]) lookAgain(ctx context.Context, err error) (Snapshot[T], error) {
-	if s, failed := u.read(ctx); failed == nil && u.mark.In(&s.Document) == edit.Found {
+	if s, failed := u.readInTime(ctx); failed == nil && u.mark.In(&s.Document) == edit.Found {
 		return u.applied(s), nil
 	}
 	return u.fail(ctx, err)
 }
 
-// applied ends an Update whose mark is in the document.
+// applied ends an Update whose mark is in the document, with the state that was read: it
+// has the edit, and perhaps the edits of others since.
 func (u *updater[T]) applied(s *state[T]) Snapshot[T] {
 	u.found = s
 	u.total.Effect, u.total.Cause, u.total.Err = EffectApplied, CauseOwnEarlierWrite, nil
 	return u.snapshot(s)
 }
 
-// unchanged ends an Update whose edit changes nothing.
+// unchanged ends an Update whose edit changes nothing, with the state that was read.
 func (u *updater[T]) unchanged(s *state[T]) Snapshot[T] {
 	u.total.Effect, u.total.Err = EffectNotApplied, nil
 	return u.snapshot(s)
 }
 
+// snapshot is a state for the caller, with the outcome of all rounds.
 func (u *updater[T]) snapshot(s *state[T]) Snapshot[T] {
 	snapshot := s.snapshot()
 	snapshot.Outcome = u.total
 	return snapshot
 }
 
-// breakOff ends an Update with the error of a read or an edit.
+// breakOff ends an Update with the error of a read or an edit. No call has told of it.
 func (u *updater[T]) breakOff(ctx context.Context, err error) (Snapshot[T], error) {
 	u.total.Err = err
 	return u.fail(ctx, err)
 }
 
-// fail ends an Update with an error. Where a write is in doubt, the error says so.
+// fail ends an Update with an error. Where a write is in doubt, the error says so, whatever
+// went wrong since. Where none was sent, the effect is known.
 func (u *updater[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 	if u.doubt != nil {
 		if !errors.Is(err, ErrOutcomeUnknown) {

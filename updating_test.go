@@ -169,7 +169,7 @@ func (row roundsOf) run(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	got, err := row.updater(f).run(context.WithValue(ctx, cancelKey{}, cancel), kept)
+	got, err := row.updater(f).inRounds(context.WithValue(ctx, cancelKey{}, cancel), kept)
 	checkUpdateError(t, err, row.err)
 	var stored counter
 	if f.text != "" && f.text != "broken" {
