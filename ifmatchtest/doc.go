@@ -19,6 +19,15 @@
 //
 //	srv.Inject(ifmatchtest.LostAnswer(1).On("PUT"))
 //
+// These are known from servers and proxies in public:
+//
+//	a proxy sends a write again after a 5xx    ResendOn
+//	a 412 to a write that was applied          FailAfter(n, 412)
+//	unknown members of a document are lost     DropUnknown
+//	tags differ by node, or by read            NodeTags
+//	a delete marker refuses a create           DeleteMarkers
+//	a replica is several writes behind         LaggingReads
+//
 // Where time matters, use [NewMemoryServer] within a testing/synctest bubble:
 // it has no sockets, so that waits of hours take no time. A body without an end
 // doesn't belong there. Since Go 1.27 net/http drains a body after its Close, and

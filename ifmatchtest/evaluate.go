@@ -10,6 +10,7 @@ import (
 // selected representation, as the server shows it to that request.
 type selection struct {
 	exists     bool
+	marked     bool      // a delete marker is in its place
 	etag       string    // "": none
 	weakly     bool      // If-Match compares weakly, against the RFC
 	modified   time.Time // in whole seconds; zero: none
@@ -71,7 +72,7 @@ func ifNoneMatch(lines []string, sel selection, safe bool) verdict {
 	if !ok {
 		return malformed
 	}
-	found := star && sel.exists // RFC 9110 §13.1.2
+	found := star && (sel.exists || sel.marked) // RFC 9110 §13.1.2
 	for _, t := range tags {
 		found = found || sel.exists && weakMatch(t, sel.etag)
 	}

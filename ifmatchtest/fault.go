@@ -2,6 +2,7 @@ package ifmatchtest
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -37,6 +38,11 @@ type Fault struct {
 	edit    func([]byte) []byte
 	reply   http.HandlerFunc
 	tag     string
+	nodes   int          // that answer in turn; 0: each request meets a new one
+	back    int          // writes that a replica is behind
+	node    int          // that answers the request, from 1; of a fault that hits one
+	shape   reflect.Type // that JSON is decoded into; nil: knows no member
+	on      []int        // statuses; nil: all of 5xx
 }
 
 type kind int
@@ -71,6 +77,10 @@ const (
 	slowAnswer
 	replay
 	discardBodies
+	nodeTags
+	deleteMarkers
+	dropUnknown
+	resendOn
 )
 
 // decides reports whether the fault settles what a request is answered.
@@ -130,15 +140,29 @@ func (s *Server) Inject(faults ...Fault) {
 	}
 }
 
+// by returns the fault as it hits a request, before which it has met others.
+func (f *injected) by(others int) *Fault {
+	if f.kind != nodeTags {
+		return &f.Fault
+	}
+	hit := f.Fault
+	hit.node = others + 1
+	if f.nodes > 0 {
+		hit.node = others%f.nodes + 1
+	}
+	return &hit
+}
+
 // A faultSet is the faults that hit one request.
 type faultSet []*Fault
 
-// hit counts a request that has arrived, and returns the faults that hit it.
-func (s *Server) hit(method, path string) faultSet {
+// hit counts a request that has arrived, and returns the faults that hit it. resent says
+// that a proxy has sent it again: the proxies themselves don't count it.
+func (s *Server) hit(method, path string, resent bool) faultSet {
 	var set faultSet
 	decided := false
 	for _, f := range s.faults {
-		if !f.covers(method, path) {
+		if !f.covers(method, path) || resent && f.kind == resendOn {
 			continue
 		}
 		f.seen++
@@ -146,7 +170,7 @@ func (s *Server) hit(method, path string) faultSet {
 			continue
 		}
 		f.hits++
-		set = append(set, &f.Fault)
+		set = append(set, f.by(f.seen-f.after-1))
 		decided = decided || f.kind.decides()
 	}
 	return set
@@ -157,7 +181,7 @@ func (s *Server) peek(path string) faultSet {
 	var set faultSet
 	for _, f := range s.faults {
 		if f.covers(http.MethodGet, path) && f.seen >= f.after && !f.usedUp() {
-			set = append(set, &f.Fault)
+			set = append(set, f.by(f.seen-f.after))
 		}
 	}
 	return set

@@ -168,7 +168,126 @@ var scripts = []struct {
 		{`PUT 2; If-Match: "v3"`, 412, "2", ""},
 		{`PUT 3; If-Match: "v4"`, 204, "3", ""},
 	}},
+	{"FailAfter, refused", []Fault{FailAfter(1, 412)}, []step{
+		{`PUT 1; If-Match: "v1"`, 412, "1", "ETag:"},
+		{`PUT 1; If-Match: "v1"`, 412, "1", ""},
+	}},
+	{"LaggingReads", []Fault{LaggingReads(3, 2).WithHeader("Age", "9")}, []step{
+		{"PUT 1", 204, "1", ""},
+		{"PUT 2", 204, "2", ""},
+		{"GET", 200, "", `ETag: "v1"`},
+		{"PUT 3", 204, "3", ""},
+		{"HEAD", 200, "", `ETag: "v2"`},
+		{`GET; If-None-Match: "v2"`, 304, "", "Age: 9"},
+		{"GET", 200, "", `ETag: "v4"`},
+	}},
+	{"LaggingReads of what was not there", []Fault{LaggingReads(1, 4)}, []step{
+		{"PUT 1", 204, "1", ""}, {"GET", 404, "", ""}, {"GET", 200, "", `ETag: "v2"`},
+	}},
+	{"LaggingReads by more than there is", []Fault{LaggingReads(1, 9)}, []step{
+		{"PUT 1", 204, "1", ""}, {"PUT 2", 204, "2", ""}, {"PUT 3", 204, "3", ""}, {"PUT 4", 204, "4", ""}, {"PUT 5", 204, "5", ""},
+		{"GET", 200, "", `ETag: "v2"`},
+	}},
+	{"LaggingReads by nothing", []Fault{LaggingReads(0, 0)}, []step{{"PUT 1", 204, "1", ""}, {"GET", 200, "", `ETag: "v2"`}}},
+	{"NodeTags", []Fault{NodeTags(2)}, []step{
+		{"GET", 200, "", `ETag: "v1-n1"`},
+		{"HEAD", 200, "", `ETag: "v1-n2"`},
+		{`PUT 1; If-Match: "v1-n2"`, 412, "0", ""},
+		{`PUT 1; If-Match: "v1-n2"`, 204, "1", `ETag: "v2-n2"`},
+		{`GET; If-None-Match: "v2-n2"`, 200, "", `ETag: "v2-n1"`},
+		{`GET; If-None-Match: "v2-n2"`, 304, "", ""},
+	}},
+	{"NodeTags, one node", []Fault{NodeTags(1)}, []step{
+		{"GET", 200, "", `ETag: "v1-n1"`}, {`PUT 1; If-Match: "v1-n1"`, 204, "1", `ETag: "v2-n1"`},
+	}},
+	{"NodeTags, by read", []Fault{NodeTags(0)}, []step{
+		{"GET", 200, "", `ETag: "v1-n1"`},
+		{"GET", 200, "", `ETag: "v1-n2"`},
+		{`PUT 1; If-Match: "v1-n2"`, 412, "0", ""},
+		{`PUT 1; If-Match: *`, 204, "1", `ETag: "v2-n4"`},
+	}},
+	{"NodeTags of another kind", []Fault{WeakTags(), NodeTags(-1).On("GET").After(1)}, []step{
+		{"GET", 200, "", `ETag: W/"v1"`}, {"GET", 200, "", `ETag: W/"v1-n1"`}, {"HEAD", 200, "", `ETag: W/"v1"`},
+	}},
+	{"DeleteMarkers", []Fault{DeleteMarkers().WithHeader("X-Amz-Delete-Marker", "true")}, []step{
+		{"PUT 1; If-None-Match: *", 412, "0", "X-Amz-Delete-Marker:"},
+		{"DELETE", 204, "-", ""},
+		{"GET", 404, "-", "X-Amz-Delete-Marker: true"},
+		{"HEAD", 404, "-", "X-Amz-Delete-Marker: true"},
+		{"PUT 1; If-None-Match: *", 412, "-", "X-Amz-Delete-Marker: true"},
+		{"PUT 1; If-Match: *", 412, "-", ""},
+		{"DELETE", 404, "-", ""},
+		{"PUT 1", 201, "1", ""},
+	}},
+	{"DeleteMarkers, early", []Fault{DeleteMarkers().WithHeader("X-Marker", "1"), EarlyRefusal(0)}, []step{
+		{"DELETE", 204, "-", ""}, {"PUT 1; If-None-Match: *", 412, "-", "X-Marker: 1"},
+	}},
+	{"no DeleteMarkers", nil, []step{{"DELETE", 204, "-", ""}, {"PUT 1; If-None-Match: *", 201, "1", ""}}},
+	{"DropUnknown", []Fault{DropUnknown(known{}).WithHeader("X-Bad", "1")}, []step{
+		{`PUT {"m":1, "n":2, "in":{"b":3}}; Content-Type: application/json`, 204, `{"n":2,"in":{"a":0}}`, `ETag: "v2"`},
+		{`PATCH {"m":1,"in":{"a":4}}; Content-Type: application/merge-patch+json`, 204, `{"n":2,"in":{"a":4}}`, ""},
+		{`PUT {"n":"x"}; Content-Type: application/json`, 400, `{"n":2,"in":{"a":4}}`, "X-Bad: 1"},
+		{`PUT {"n":; Content-Type: application/ld+json; If-Match: "v1"`, 400, `{"n":2,"in":{"a":4}}`, "X-Bad: 1"},
+		{`PUT {"m":1}; Content-Type: text/plain`, 204, `{"m":1}`, ""},
+		{`PUT {"m":1}`, 204, `{"m":1}`, ""},
+	}},
+	{"DropUnknown, later", []Fault{DropUnknown(new(known)).After(1)}, []step{
+		{`PUT {"m":1}; Content-Type: application/json`, 204, `{"m":1}`, ""},
+		{`PUT {"m":1}; Content-Type: application/json`, 204, `{"n":0,"in":{"a":0}}`, ""},
+	}},
+	{"DropUnknown, all", []Fault{DropUnknown(nil)}, []step{
+		{`PUT {"m":1}; Content-Type: application/json`, 204, `{}`, ""},
+		{`POST 1; Content-Type: application/json`, 200, `{}1`, ""},
+	}},
+	{"ResendOn", []Fault{ResendOn(1), FailAfter(1, 502)}, []step{
+		{`PUT 1; If-Match: "v1"`, 412, "1", ""},
+	}},
+	{"ResendOn, and nothing was done", []Fault{ResendOn(2), FailBefore(1, 503)}, []step{
+		{`POST 1; If-Match: "v1"`, 200, "01", ""},
+		{"POST 2", 200, "012", ""},
+	}},
+	{"ResendOn, and it fails again", []Fault{ResendOn(1), FailAfter(1, 500), FailAfter(1, 503)}, []step{
+		{"POST 1", 503, "011", ""},
+		{"POST 2", 200, "0112", ""},
+	}},
+	{"ResendOn a cut", []Fault{ResendOn(2, 502), LostAnswer(1), LostRequest(2)}, []step{
+		{"POST 1", 0, "01", ""},
+		{"POST 2", 200, "012", ""},
+	}},
+	{"ResendOn a refusal", []Fault{ResendOn(1, 429, 412)}, []step{
+		{`PUT 1; If-Match: "v0"`, 412, "0", ""},
+	}},
+	{"ResendOn none of them", []Fault{ResendOn(0, 429), FailAfter(1, 502)}, []step{
+		{"POST 1", 502, "01", ""},
+		{"POST 2", 200, "012", ""},
+	}},
+	{"ResendOn twice", []Fault{ResendOn(0), ResendOn(0), FailAfter(3, 502)}, []step{
+		{"POST 1", 502, "0111", ""},
+		{"POST 2", 200, "01112", ""},
+	}},
+	{"ResendOn an early refusal", []Fault{ResendOn(0, 412), EarlyRefusal(0)}, []step{
+		{`PUT 1; If-Match: "v0"`, 412, "0", ""},
+	}},
+	{"ResendOn, then Reply", []Fault{ResendOn(0), FailAfter(1, 502), Reply(1, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Body", string(b))
+		w.WriteHeader(http.StatusGatewayTimeout)
+	})}, []step{
+		{"PUT 1", 504, "1", "X-Body: 1"},
+	}},
+	{"ResendOn for its methods", []Fault{ResendOn(0).On("PUT"), FailBefore(2, 502)}, []step{
+		{"POST 1", 502, "0", ""},
+		{"PUT 1", 204, "1", ""},
+	}},
 	{"Replay, lost", []Fault{Replay(1), LostAnswer(1)}, []step{{"POST 1", 0, "011", ""}}},
+}
+
+// known is what a server of DropUnknown knows.
+type known struct {
+	N  int `json:"n"`
+	In struct {
+		A int `json:"a"`
+	} `json:"in"`
 }
 
 func TestFaults(t *testing.T) {
@@ -220,7 +339,39 @@ func TestReplayLog(t *testing.T) {
 		s.Inject(Replay(1))
 		wantStatus(t, 412, s, "PUT", "/x", "1", "If-Match", `"v1"`)
 		log := s.Log()
-		if len(log) != 2 || !log[0].Lost || !log[0].Applied || log[0].StatusCode != 204 || log[1].Lost || log[1].Applied || string(log[1].Body) != "1" {
+		if len(log) != 2 || !log[0].Lost || !log[0].Resent || !log[0].Applied || log[0].StatusCode != 204 || log[1].Lost || log[1].Applied || string(log[1].Body) != "1" {
+			t.Errorf("got %+v", log)
+		}
+	})
+}
+
+// TestResendOnLog: what a proxy sends again is in the log, and the client sees the last
+// answer only.
+func TestResendOnLog(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *Server) {
+		s.Put("/x", "", nil)
+		s.Inject(ResendOn(1), FailAfter(1, 502), NodeTags(2))
+		wantStatus(t, 412, s, "PUT", "/x", "1", "If-Match", `"v1-n1"`)
+		log := s.Log()
+		if len(log) != 2 {
+			t.Fatalf("got %+v", log)
+		}
+		first, last := log[0], log[1]
+		if !first.Resent || !first.Lost || !first.Applied || first.StatusCode != 502 {
+			t.Errorf("first: %+v", first)
+		}
+		if last.Resent || last.Lost || last.Applied || string(last.Body) != "1" || last.Header.Get("If-Match") != `"v1-n1"` {
+			t.Errorf("last: %+v", last)
+		}
+	})
+}
+
+// TestResendOnDiscarded: a body that nobody kept can't be sent again.
+func TestResendOnDiscarded(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *Server) {
+		s.Inject(ResendOn(0), FailAfter(1, 502), DiscardBodies())
+		wantStatus(t, 502, s, "PUT", "/x", "1")
+		if log := s.Log(); len(log) != 1 || log[0].Resent {
 			t.Errorf("got %+v", log)
 		}
 	})
@@ -236,6 +387,8 @@ func TestTagModesOfState(t *testing.T) {
 		{NoETag().On("HEAD"), `"v1"`},
 		{WeakTags().At("/y"), `"v1"`},
 		{GzipTags(), `"v1"`},
+		{NodeTags(2), `"v1-n1"`},
+		{NodeTags(0), `"v1-n1"`},
 	} {
 		var s Server
 		s.Inject(tt.fault)

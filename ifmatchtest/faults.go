@@ -3,6 +3,8 @@ package ifmatchtest
 import (
 	"bytes"
 	"net/http"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -29,6 +31,11 @@ func FailBefore(n, status int) Fault { return onWrites(Fault{kind: failBefore, n
 
 // FailAfter is a write fault: the request is performed, and then answered with
 // the status, without validators.
+//
+// FailAfter(n, 412) is a server that refuses a write which it has applied. Spring Data
+// REST does so: it ignores If-Unmodified-Since, and the framework around it compares the
+// date once the write is done
+// (https://github.com/spring-projects/spring-data-rest/issues/1593).
 func FailAfter(n, status int) Fault { return onWrites(Fault{kind: failAfter, n: n, status: status}) }
 
 // Refuse is a write fault: the answer is 412 whatever the preconditions.
@@ -49,7 +56,12 @@ func Reply(n int, f func(w http.ResponseWriter, r *http.Request)) Fault {
 
 // StaleReads is a read fault: the state before the last write is shown, as by
 // a cache or a replica that lags.
-func StaleReads(n int) Fault { return onReads(Fault{kind: staleReads, n: n}) }
+func StaleReads(n int) Fault { return onReads(Fault{kind: staleReads, n: n, back: 1}) }
+
+// LaggingReads is like [StaleReads], but the state before the last k writes is shown,
+// those of other writers and deletions included. If k <= 0, it is the current state; if k
+// is more than 4, or there were fewer writes, it is the oldest one that is known.
+func LaggingReads(n, k int) Fault { return onReads(Fault{kind: staleReads, n: n, back: max(0, k)}) }
 
 // NoHead makes every HEAD fail with the status, such as 405 or 501.
 func NoHead(status int) Fault { return Fault{kind: noHead, status: status}.On(http.MethodHead) }
@@ -80,6 +92,16 @@ func GzipTags() Fault { return Fault{kind: gzipTags} }
 // ContentTags makes the entity-tag a hash of the content. It returns to an
 // old value when the content does.
 func ContentTags() Fault { return Fault{kind: contentTags} }
+
+// NodeTags has nodes answer in turn, each with tags of its own: "v1-n1" is "v1-n2" on the
+// next one. A node knows its own tags only, so a write under a tag of another one is
+// refused. If nodes <= 0, each request meets a new node, and the tag differs with every
+// read.
+//
+// IIS 6 is so behind a load balancer where the nodes don't have the same ETag change
+// number, and Apache before 2.4, whose tag has the inode of the file. A tag that is a hash
+// of a serialized object differs with every read where the order of its members does.
+func NodeTags(nodes int) Fault { return Fault{kind: nodeTags, nodes: max(0, nodes)} }
 
 // NoETag removes all entity-tags. Last-Modified remains, and If-Match is
 // satisfied by an asterisk only.
@@ -124,6 +146,29 @@ func orLineFeed(edit func([]byte) []byte) func([]byte) []byte {
 // 428 (RFC 6585 §3).
 func RequirePrecondition() Fault { return onWrites(Fault{kind: requirePrecondition}) }
 
+// DeleteMarkers has a deletion leave a marker in place of the state: reads are answered
+// 404, and yet a write under "If-None-Match: *" is refused, as if there were a state. A
+// write without a precondition replaces the marker. WithHeader is for both answers.
+//
+// RustFS was so until 2026 in buckets with versions, which kept Terraform from locking its
+// state (https://github.com/rustfs/rustfs/issues/1610). In Amazon S3 a marker counts as
+// absent.
+func DeleteMarkers() Fault { return Fault{kind: deleteMarkers} }
+
+// DropUnknown is a fault of PUT and PATCH that stays: of a JSON document the server keeps
+// what it knows. The document is decoded into a new value of the type of shape, and that
+// value is encoded and stored. So members that the type doesn't declare are lost, as are
+// the order of the members and the white space. If shape is nil, the server knows no
+// member, and stores an empty object. What doesn't decode is answered 400. Whether a
+// document is JSON is seen by its Content-Type.
+//
+// Handlers that decode with encoding/json do so, and those that use Jackson as Spring Boot
+// sets it up. A mark in the document, such as those of ifmatch.Marks, doesn't survive
+// there.
+func DropUnknown(shape any) Fault {
+	return Fault{kind: dropUnknown, shape: reflect.TypeOf(shape)}.On(http.MethodPut, http.MethodPatch)
+}
+
 // Slow waits d before the request is processed. If the request's context ends
 // first, the request is not performed.
 func Slow(n int, d time.Duration) Fault { return Fault{kind: slow, n: n, wait: d} }
@@ -135,6 +180,24 @@ func SlowAnswer(n int, d time.Duration) Fault { return Fault{kind: slowAnswer, n
 // Replay is a write fault: the request is performed twice, as when a proxy or
 // net/http repeats it, and the second answer is given. The log has both.
 func Replay(n int) Fault { return onWrites(Fault{kind: replay, n: n}) }
+
+// ResendOn is a write fault: a proxy before the server sends the request once more where
+// the answer has one of the statuses, or any 5xx if none are given, and gives the last
+// answer. A cut connection counts as 502. Other faults meet both requests, one after the
+// other: with Inject(ResendOn(1), FailAfter(1, 502)) a write is applied, answered with 502
+// and sent again, and the client sees the second answer alone. Where two ResendOn hit a
+// request, it is sent up to three times. The log has each of them.
+//
+// A request whose body wasn't read to its end isn't sent again, nor is one that
+// [DiscardBodies] or [Reply] has dealt with.
+//
+// Traefik does so since 2026, where its middleware Retry has a list of statuses
+// (https://github.com/traefik/traefik/pull/12667): for PUT and DELETE, and with
+// retryNonIdempotentMethod for POST and PATCH. Envoy does so for all methods where
+// retry_on has 5xx, and nginx where proxy_next_upstream has a status.
+func ResendOn(n int, statuses ...int) Fault {
+	return onWrites(Fault{kind: resendOn, n: n, on: slices.Clone(statuses)})
+}
 
 // DiscardBodies makes a PUT store only the first 64 bytes of its body, and a
 // text with its SHA-256 and length, for uploads too large to keep. The text is

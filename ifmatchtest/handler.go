@@ -12,9 +12,11 @@ type exchange struct {
 	s       *Server
 	r       *http.Request
 	faults  faultSet
+	proxies []*Fault // that may send it again
 	body    *recorder
 	content []byte   // what was read, unless discarded
 	entry   *Request // the last one in the log; Server.mu guards it
+	whole   bool     // content is the whole body
 	rival   bool     // the competing writer has been
 }
 
@@ -27,11 +29,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.leave()
-	if x.faults.has(reply) {
-		x.reply(w)
-		return
+	var a *answer
+	for next := x; next != nil; next = x.resent(a) {
+		x = next
+		if x.faults.has(reply) {
+			x.reply(w)
+			return
+		}
+		a = x.answer()
 	}
-	a := x.answer()
 	if a == nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -51,7 +57,8 @@ func (s *Server) arrive(r *http.Request) *exchange {
 		return nil
 	}
 	s.serving++
-	x := &exchange{s: s, r: r, faults: s.hit(r.Method, r.URL.Path), body: newRecorder(r.Body)}
+	x := &exchange{s: s, r: r, faults: s.hit(r.Method, r.URL.Path, false), body: newRecorder(r.Body)}
+	x.proxies = x.faults.all(resendOn)
 	x.enter()
 	return x
 }
@@ -130,6 +137,7 @@ func (x *exchange) read() bool {
 		_, err = io.Copy(io.Discard, x.body)
 	} else {
 		x.content, err = io.ReadAll(x.body)
+		x.whole = err == nil
 	}
 	x.noteBody()
 	return err == nil
@@ -205,10 +213,10 @@ func (x *exchange) refuseEarly() *answer {
 	if p.reject() != nil {
 		return nil
 	}
-	if evaluate(p.method, p.header, view(p.res.state, p.res.before, p.faults)) != refused {
+	if evaluate(p.method, p.header, p.view()) != refused {
 		return nil
 	}
-	return refusal(x.faults)
+	return refusal(x.faults).stamp(p.marker(p.view()))
 }
 
 // perform executes the request, check and write in one step, and notes the
@@ -218,7 +226,7 @@ func (x *exchange) perform() *answer {
 	defer x.s.mu.Unlock()
 	a := x.performOnce()
 	if x.faults.has(replay) {
-		x.entry.Lost = true
+		x.entry.Lost, x.entry.Resent = true, true
 		x.enter()
 		a = x.performOnce()
 	}

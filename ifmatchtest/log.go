@@ -35,6 +35,10 @@ type Request struct {
 
 	// Lost reports that the answer never left.
 	Lost bool
+
+	// Resent reports that Replay or ResendOn sent the request again, which is
+	// the next entry of the same request. The answer was lost on that way.
+	Resent bool
 }
 
 // Log returns what arrived, in order of arrival. It is a deep copy. A request

@@ -90,14 +90,14 @@ func (p *performance) run() *answer {
 	if a := p.reject(); a != nil {
 		return a
 	}
-	patched, a := p.patched()
+	content, a := p.content()
 	if a != nil {
 		return a
 	}
 	if a := p.guard(); a != nil {
 		return a
 	}
-	return p.write(patched)
+	return p.write(content)
 }
 
 // reject answers what needs neither the body nor the preconditions, or returns
@@ -137,12 +137,28 @@ func patchable(contentType string) bool {
 	return err == nil && (t == "application/merge-patch+json" || t == "application/json")
 }
 
+// content returns what a PUT or PATCH would store, or the answer that says why it can't.
+func (p *performance) content() ([]byte, *answer) {
+	var content []byte
+	switch p.method {
+	case http.MethodPut:
+		content = p.body()
+	case http.MethodPatch:
+		var a *answer
+		if content, a = p.patched(); a != nil {
+			return nil, a
+		}
+	}
+	f := p.faults.get(dropUnknown)
+	if f == nil || !isJSON(p.header.Get("Content-Type")) {
+		return content, nil
+	}
+	return f.known(content)
+}
+
 // patched returns what a PATCH makes of the state, or the answer that says why
 // it cannot.
 func (p *performance) patched() ([]byte, *answer) {
-	if p.method != http.MethodPatch {
-		return nil, nil
-	}
 	patch := p.body()
 	if !json.Valid(patch) {
 		return nil, newAnswer(http.StatusBadRequest, "the patch is not JSON")
@@ -160,7 +176,12 @@ func (p *performance) guard() *answer {
 	if f := p.faults.get(requirePrecondition); f != nil && p.res.exists && !conditional {
 		return newAnswer(http.StatusPreconditionRequired, "precondition required").stamp(f)
 	}
-	return verdictAnswer(evaluate(p.method, p.header, view(p.res.state, p.res.before, p.faults)), p.faults)
+	sel := p.view()
+	a := verdictAnswer(evaluate(p.method, p.header, sel), p.faults)
+	if a != nil {
+		a.stamp(p.marker(sel))
+	}
+	return a
 }
 
 // verdictAnswer returns the answer of 400 or 412, or nil.
@@ -185,16 +206,16 @@ func refusal(faults faultSet) *answer {
 }
 
 // write performs a method that nothing stands against any more.
-func (p *performance) write(patched []byte) *answer {
+func (p *performance) write(content []byte) *answer {
 	status := http.StatusNoContent
 	existed := p.res.exists
 	switch p.method {
 	case http.MethodDelete:
 		p.res.remove()
 	case http.MethodPut:
-		p.res.store(p.body(), p.header.Get("Content-Type"))
+		p.res.store(content, p.header.Get("Content-Type"))
 	case http.MethodPatch:
-		p.res.store(patched, p.res.contentType)
+		p.res.store(content, p.res.contentType)
 	case http.MethodPost:
 		status = http.StatusOK
 		contentType := p.res.contentType
@@ -209,22 +230,34 @@ func (p *performance) write(patched []byte) *answer {
 	a := newAnswer(status, "")
 	a.applied = true
 	if !p.faults.has(noETagAfterWrite) {
-		a.validators(view(p.res.state, p.res.before, p.faults))
+		a.validators(p.view())
 	}
 	return a
 }
 
+// view returns the validators of the current state as the request sees them.
+func (p *performance) view() selection { return view(p.res.state, p.res.before(), p.faults) }
+
+// marker returns the fault that has a delete marker in place of a state, nil where there
+// is none.
+func (p *performance) marker(sel selection) *Fault {
+	if !sel.marked {
+		return nil
+	}
+	return p.faults.get(deleteMarkers)
+}
+
 // read performs a GET or HEAD.
 func (p *performance) read() *answer {
-	cur, prev := p.res.state, p.res.before
+	cur, prev := p.res.state, p.res.before()
 	stale := p.faults.get(staleReads)
 	if stale != nil {
-		cur, prev = p.res.before, state{}
-	}
-	if !cur.exists {
-		return newAnswer(http.StatusNotFound, "not found").stamp(stale)
+		cur, prev = p.res.back(stale.back), state{}
 	}
 	sel := view(cur, prev, p.faults)
+	if !cur.exists {
+		return newAnswer(http.StatusNotFound, "not found").stamp(stale).stamp(p.marker(sel))
+	}
 	v := evaluate(p.method, p.header, sel)
 	if a := verdictAnswer(v, p.faults); a != nil {
 		return a.stamp(stale)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -17,10 +18,40 @@ type state struct {
 	modified    time.Time // when this state came to be
 }
 
-// A resource is a path's current state, and the one before the last write.
+// A resource is a path's current state, and those before it.
 type resource struct {
 	state
-	before state
+	past []state // before the last writes: at most maxPast, the newest last
+}
+
+// maxPast is how many old states a resource keeps.
+const maxPast = 4
+
+// back returns the state before the last n writes.
+func (res *resource) back(n int) state {
+	switch n = min(n, len(res.past)); n {
+	case 0:
+		return res.state
+	default:
+		return res.past[len(res.past)-n]
+	}
+}
+
+// before returns the state that the current one replaced, the zero state for none.
+func (res *resource) before() state {
+	if len(res.past) == 0 {
+		return state{}
+	}
+	return res.back(1)
+}
+
+// become replaces the state.
+func (res *resource) become(next state) {
+	if len(res.past) == maxPast {
+		res.past = append(res.past[:0], res.past[1:]...)
+	}
+	res.past = append(res.past, res.state)
+	res.state = next
 }
 
 // store makes body the state. It takes ownership of body.
@@ -28,16 +59,14 @@ func (res *resource) store(body []byte, contentType string) {
 	if body == nil {
 		body = []byte{}
 	}
-	res.before = res.state
-	res.state = state{true, body, contentType, res.version + 1, time.Now()}
+	res.become(state{true, body, contentType, res.version + 1, time.Now()})
 }
 
 func (res *resource) remove() {
 	if !res.exists {
 		return
 	}
-	res.before = res.state
-	res.state = state{version: res.version, modified: time.Now()}
+	res.become(state{version: res.version, modified: time.Now()})
 }
 
 // compete is the other writer of CompetingWriter and CompetingAfter.
@@ -68,6 +97,7 @@ func (s *Server) resource(path string) *resource {
 func view(cur, prev state, faults faultSet) selection {
 	sel := selection{exists: cur.exists}
 	if !cur.exists {
+		sel.marked = cur.version > 0 && faults.has(deleteMarkers)
 		return sel
 	}
 	sel.modified = cur.modified.Truncate(time.Second)
@@ -76,6 +106,9 @@ func view(cur, prev state, faults faultSet) selection {
 	opaque := fmt.Sprintf(`"v%d"`, cur.version)
 	if faults.has(contentTags) {
 		opaque = fmt.Sprintf(`"%x"`, sha256.Sum256(cur.body))
+	}
+	if f := faults.get(nodeTags); f != nil {
+		opaque = fmt.Sprintf(`%s-n%d"`, strings.TrimSuffix(opaque, `"`), f.node)
 	}
 	sel.etag = opaque
 	sel.weakly = faults.has(weakTags)
@@ -106,7 +139,7 @@ func (s *Server) Put(path, contentType string, body []byte) (etag string) {
 	defer s.mu.Unlock()
 	res := s.resource(path)
 	res.store(bytes.Clone(body), contentType)
-	return view(res.state, res.before, s.peek(path)).etag
+	return view(res.state, res.before(), s.peek(path)).etag
 }
 
 // Delete deletes the state at the path, as another writer would. It does
@@ -124,5 +157,5 @@ func (s *Server) State(path string) (body []byte, etag string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	res := s.resource(path)
-	return bytes.Clone(res.body), view(res.state, res.before, s.peek(path)).etag, res.exists
+	return bytes.Clone(res.body), view(res.state, res.before(), s.peek(path)).etag, res.exists
 }
