@@ -125,7 +125,7 @@ func TestRefreshesWaitLonger(t *testing.T) {
 // TestNoWaitAfterTheLastRefresh: no wait after the last refresh.
 func TestNoWaitAfterTheLastRefresh(t *testing.T) {
 	inBubble(t, func(t *testing.T, o *ifmatchtest.Server) {
-		o.Inject(replying("HEAD", 0, 500))
+		o.Inject(replying("HEAD", 0, 500), replying("GET", 0, 500))
 		var waits int
 		got := send(t, o, Resend, "PUT", []string{stale}, WithTrace(&Trace{Waiting: func(WaitInfo) { waits++ }}))
 		if waits != 3 {

@@ -3,16 +3,19 @@ package ifmatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // TestRefreshRequest: which fields of the write go with the refresh, and which never do.
@@ -242,6 +245,74 @@ func TestRefreshStatuses(t *testing.T) {
 	}
 	if got, _ := scripted(t, Resend, []string{stale}, nil, refuse(), says{status: 204, fields: []string{`Etag: "v9"`}}, ok(`Etag: "v2"`), ok()); got.exchanges() != "PUT 412, HEAD 204, GET 200, PUT 200" {
 		t.Error(got.summary())
+	}
+}
+
+// TestHeadFails: a server whose HEAD fails is asked by GET, also where the refresh looks
+// for an own write, and after a state that was too large to be read.
+func TestHeadFails(t *testing.T) {
+	for status, waits := range map[int]bool{403: false, 406: false, 415: false, 418: false, 500: true, 502: true} {
+		for name, test := range map[string]struct {
+			policy Policy
+			opts   []Option
+			method string
+			faults []ifmatchtest.Fault
+			read   bool // in a flow that has read the document
+			want   string
+		}{
+			"a refused write":            {Resend, nil, "PUT", nil, false, "PUT 412, HEAD %d, GET 200, PUT 204 | 204 | applied, changed, overwrote"},
+			"an own DELETE":              {Resend, nil, "DELETE", []ifmatchtest.Fault{ifmatchtest.LostAnswer(1), ifmatchtest.Refuse(1).After(1)}, true, "DELETE failed, DELETE 412, HEAD %d, GET 404 | 204 | applied, own earlier write"},
+			"a state that was too large": {Resend, []Option{WithMaxRepresentation(3)}, "PUT", []ifmatchtest.Fault{ifmatchtest.CompetingWriter(1, nil)}, true, "PUT 412, GET 200, HEAD %d, GET 200, PUT 204 | 204 | applied, changed, overwrote"},
+		} {
+			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+				rt := NewTransport(origin.Client().Transport, test.policy, test.opts...)
+				ctx, fields := context.Background(), []string{stale}
+				if test.read {
+					ctx, fields = Remember(ctx), nil
+					sendVia(t, NewTransport(origin.Client().Transport, test.policy), newRead(t, ctx, origin))
+				}
+				origin.Inject(append(test.faults, ifmatchtest.NoHead(status))...)
+				want := test.want
+				if strings.Contains(want, "%d") {
+					want = fmt.Sprintf(want, status)
+				}
+				got := sendVia(t, rt, newWrite(t, ctx, origin, test.method, fields))
+				if got.summary() != want {
+					t.Errorf("%s, HEAD %d: got  %s\nwant %s, %v", name, status, got.summary(), want, got.outcome.Err)
+				}
+				if strings.Contains(want, "HEAD") && (got.outcome.Waited > 0) != (waits || test.method == http.MethodDelete) {
+					t.Errorf("%s, HEAD %d: waited %v", name, status, got.outcome.Waited)
+				}
+			})
+		}
+	}
+}
+
+// TestHeadFailsForWriteID: an own write is found by the id in its metadata where HEAD
+// fails.
+func TestHeadFailsForWriteID(t *testing.T) {
+	for _, status := range []int{403, 418, 500} {
+		for _, policy := range []Policy{Stop, Resend} {
+			synctest.Test(t, func(t *testing.T) {
+				id := ""
+				s := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+					switch {
+					case req.Method == http.MethodHead:
+						return status, nil, ""
+					case semantics.Safe(req.Method):
+						return 200, http.Header{"X-Version": {"8"}, "X-Write-Id": {id}}, "state"
+					case id == "":
+						id = req.Header.Get("X-Write-Id")
+						return 0, nil, ""
+					}
+					return 409, nil, `{"code":"stale"}`
+				}}
+				r := putVia(t, NewTransport(s, policy, WithDialect(inField), WithWriteID()), mine(), "X-If-Version: 7")
+				if want := fmt.Sprintf("PUT failed, PUT 409, HEAD %d, GET 200 | 204 | applied, own earlier write", status); r.summary() != want {
+					t.Errorf("%v: got  %s\nwant %s", policy, r.summary(), want)
+				}
+			})
+		}
 	}
 }
 

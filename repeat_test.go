@@ -253,7 +253,7 @@ func TestPatchAfterRefusal(t *testing.T) {
 func TestNoRepeats(t *testing.T) {
 	for opts, want := range map[*[]Option]string{
 		{WithoutRepeats()}: "PUT 412, HEAD 503 | 412 | not applied, refresh failed",
-		{}:                 "PUT 412, HEAD 503, HEAD 200, PUT 204 | 204 | applied, changed, overwrote",
+		{}:                 "PUT 412, HEAD 503, GET 200, PUT 204 | 204 | applied, changed, overwrote",
 	} {
 		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 			origin.Inject(ifmatchtest.FailBefore(1, 503).On("HEAD"))
@@ -403,9 +403,9 @@ func TestRetryBudget(t *testing.T) {
 	}
 	// Repeats of refreshes take from it too, and each Transport has its own.
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		origin.Inject(ifmatchtest.FailBefore(0, 503).On("HEAD"))
+		origin.Inject(ifmatchtest.FailBefore(0, 503).On("HEAD", "GET"))
 		rt := NewTransport(origin.Client().Transport, Resend, WithRetryBudget(2, 1))
-		want := "PUT 412, HEAD 503, HEAD 503, HEAD 503 | 412 | not applied, refresh failed"
+		want := "PUT 412, HEAD 503, GET 503, GET 503 | 412 | not applied, refresh failed"
 		if got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})); got.summary() != want {
 			t.Errorf("got  %s\nwant %s", got.summary(), want)
 		}
@@ -413,7 +413,7 @@ func TestRetryBudget(t *testing.T) {
 		if got := sendVia(t, rt, newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})); got.summary() != want {
 			t.Errorf("got  %s\nwant %s", got.summary(), want)
 		}
-		want = "PUT 412, HEAD 503, HEAD 503, HEAD 503, HEAD 503 | 412 | not applied, refresh failed"
+		want = "PUT 412, HEAD 503, GET 503, GET 503, GET 503 | 412 | not applied, refresh failed"
 		if got := send(t, origin, Resend, http.MethodPut, []string{stale}); got.summary() != want {
 			t.Errorf("got  %s\nwant %s", got.summary(), want)
 		}

@@ -62,7 +62,7 @@ type Action int
 const (
 	Ask    Action = iota // the same request again, at once; at first: the request
 	UseGet               // HEAD can't say: ask by GET, at once
-	Repeat               // the server is in trouble: wait as after a failure, ask the same again
+	Repeat               // the server is in trouble: wait as after a failure, ask again; by GET where HEAD got a 5xx
 	Settle               // the state is too new: wait for SettleTime, ask the same again
 	Doubt                // the refused validator came: wait as after a lost race, ask by GET
 	Done                 // the validators are known
@@ -106,10 +106,11 @@ const (
 //
 //	Begin ──► ask, by HEAD where no body is wanted ◄───────────────────────────┐
 //	             │ answer                                                      │
-//	             ├─ 400, 404, 405, 501, no validator, by HEAD ─ UseGet ────────┤
+//	             ├─ HEAD refused or unknown, no validator ───── UseGet ────────┤
 //	             ├─ 203, 206, 304, once (rereading) ─────────── UseGet ────────┤
 //	             ├─ Vary: Prefer, once (preferring) ─────────── Ask ───────────┤
-//	             ├─ 408, 429, 5xx, a cut connection ─────────── Repeat, waits ─┤
+//	             ├─ 408, 429, a cut connection ──────────────── Repeat, waits ─┤
+//	             ├─ 5xx, from then on by GET ────────────────── Repeat, waits ─┤
 //	             ├─ too new; again where it changed meanwhile ─ Settle, waits ─┤
 //	             ├─ the refused one, once (doubting) ────────── Doubt, waits ──┘
 //	             ├─ the refused one when doubting ───────────── Done, Unchanged
@@ -190,25 +191,24 @@ func (m *Machine) read(f *Facts, a *Answer) Step {
 	if a.Err != nil {
 		return readFailure(a)
 	}
-	head := a.Method == http.MethodHead
 	switch a.Status {
 	case http.StatusOK:
 		return m.readState(f, a)
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
 		return stop(Denied, nil)
+	case http.StatusForbidden:
+		return m.getOnce(a, Denied)
 	case http.StatusGone:
 		return stop(Gone, nil)
 	case http.StatusNotFound:
 		// Some servers know no HEAD, and say so in this way.
-		if head {
+		if a.Method == http.MethodHead {
 			return Step{Do: UseGet}
 		}
 		return stop(Gone, nil)
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusNoContent:
-		if head {
-			return Step{Do: UseGet}
-		}
-		return stop(Failed, nil)
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnsupportedMediaType,
+		http.StatusTeapot, http.StatusNotImplemented, http.StatusNoContent:
+		return m.getOnce(a, Failed)
 	case http.StatusNonAuthoritativeInfo, http.StatusPartialContent, http.StatusNotModified:
 		// Never a state to build on. A 203 was changed by a proxy on the way
 		// (RFC 9110 §15.3.4): its validators aren't taken either.
@@ -219,11 +219,23 @@ func (m *Machine) read(f *Facts, a *Answer) Step {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return Step{Do: Repeat}
 	}
-	// Any 5xx: to ask once more changes nothing there.
+	// Any 5xx: to ask once more changes nothing there. A handler may fail on HEAD alone,
+	// so it is GET that is asked.
 	if a.Status >= 500 {
+		m.byGet = true
 		return Step{Do: Repeat}
 	}
 	return stop(Failed, nil)
+}
+
+// getOnce asks by GET what HEAD may get no answer to: some servers refuse HEAD, or don't
+// know it, where GET gives the state. It stops for the reason where that was an answer to
+// GET, or to the HEAD that the caller made of a GET.
+func (m *Machine) getOnce(a *Answer, reason Reason) Step {
+	if a.Method == http.MethodHead && !m.byGet {
+		return Step{Do: UseGet}
+	}
+	return stop(reason, nil)
 }
 
 // readFailure reads an answer whose connection or body failed.

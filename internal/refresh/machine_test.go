@@ -65,6 +65,9 @@ func says(status int, fields ...string) Answer {
 
 func ok(fields ...string) Answer { return says(http.StatusOK, fields...) }
 
+// toHead is an answer to HEAD, whatever was asked for: the caller may change a refresh.
+func toHead(a Answer) Answer { a.Method = http.MethodHead; return a }
+
 // weak is a weak tag of a state that was modified, and read on a date.
 func weak(tag, modified, date string) Answer {
 	return ok(`ETag: W/"`+tag+`"`, "Last-Modified: "+modified, "Date: "+date)
@@ -102,7 +105,9 @@ func (m *Machine) play(f Facts, body bool, answers ...Answer) string {
 		if step.Do == Done || step.Do == Stop {
 			return strings.Join(told, ", ") + ", and an answer too many"
 		}
-		a.Method = m.Method()
+		if a.Method == "" {
+			a.Method = m.Method()
+		}
 		if step = m.Next(&f, &a); step.Reason == LostRace {
 			f.AttemptsLeft--
 		}
@@ -163,6 +168,10 @@ func TestMachine(t *testing.T) {
 		{"5 HEAD 400", of(`"v1"`), answers(says(400), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 404", of(`"v1"`), answers(says(404), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 405", of(`"v1"`), answers(says(405), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
+		{"5 HEAD 403", of(`"v1"`), answers(says(403), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
+		{"5 HEAD 406", of(`"v1"`), answers(says(406), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
+		{"5 HEAD 415", of(`"v1"`), answers(says(415), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
+		{"5 HEAD 418", of(`"v1"`), answers(says(418), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 501", of(`"v1"`), answers(says(501), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 204", of(`"v1"`), answers(says(204, `ETag: "v9"`), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 404, GET 404", of(`"v1"`), answers(says(404), says(404)), `HEAD UseGet, GET Stop: gone`},
@@ -179,15 +188,32 @@ func TestMachine(t *testing.T) {
 		{"5 GET 206 once", of(`"v1"`).with(needState), answers(says(206), ok(`ETag: "v2"`)), `GET UseGet, GET Done "v2"`},
 		{"5 GET 206 twice", of(`"v1"`).with(needState), answers(says(206), says(206)), `GET UseGet, GET Stop: failed`},
 		{"5 203, then 304", of(`"v1"`), answers(says(203), says(304)), `HEAD UseGet, GET Stop: failed`},
+		{"5 GET 406", of(`"v1"`).with(needState), answers(says(406)), `GET Stop: failed`},
+		{"5 GET 415", of(`"v1"`).with(needState), answers(says(415)), `GET Stop: failed`},
+		{"5 GET 418", of(`"v1"`).with(needState), answers(says(418)), `GET Stop: failed`},
+		{"5 HEAD 406, GET 406", of(`"v1"`), answers(says(406), says(406)), `HEAD UseGet, GET Stop: failed`},
+		{"5 HEAD 405, GET 405", of(`"v1"`), answers(says(405), says(405)), `HEAD UseGet, GET Stop: failed`},
+		{"5 HEAD 403, GET 403", of(`"v1"`), answers(says(403), says(403)), `HEAD UseGet, GET Stop: denied`},
+		{"5 HEAD 403, GET 404", of(`"v1"`), answers(says(403), says(404)), `HEAD UseGet, GET Stop: gone`},
+		{"5 HEAD 403, GET 503", of(`"v1"`), answers(says(403), says(503), ok(`ETag: "v2"`)), `HEAD UseGet, GET Repeat, GET Done "v2"`},
+		{"5 HEAD 403 twice: the caller made a HEAD of the GET", of(`"v1"`), answers(says(403), toHead(says(403))), `HEAD UseGet, HEAD Stop: denied`},
+		{"5 HEAD 405 twice", of(`"v1"`), answers(says(405), toHead(says(405))), `HEAD UseGet, HEAD Stop: failed`},
+		{"5 HEAD 404 never says that the state is gone", of(`"v1"`), answers(says(404), toHead(says(404)), toHead(says(404)), toHead(says(404))), `HEAD UseGet, HEAD UseGet, HEAD UseGet, HEAD Stop: too many`},
 		{"5 401", of(`"v1"`), answers(says(401)), `HEAD Stop: denied`},
-		{"5 403", of(`"v1"`), answers(says(403)), `HEAD Stop: denied`},
+		{"5 401 by GET", of(`"v1"`).with(needState), answers(says(401)), `GET Stop: denied`},
+		{"5 GET 403", of(`"v1"`).with(needState), answers(says(403)), `GET Stop: denied`},
 		{"5 407", of(`"v1"`), answers(says(407)), `HEAD Stop: denied`},
 		{"5 302", of(`"v1"`), answers(says(302)), `HEAD Stop: failed`},
 		{"5 201", of(`"v1"`), answers(says(201, `ETag: "v2"`)), `HEAD Stop: failed`},
 		{"5 499", of(`"v1"`), answers(says(499)), `HEAD Stop: failed`},
 		{"5 408", of(`"v1"`), answers(says(408), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Done "v2"`},
 		{"5 429", of(`"v1"`), answers(says(429), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Done "v2"`},
-		{"5 500", of(`"v1"`), answers(says(500), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Done "v2"`},
+		{"5 HEAD 500: GET from then on", of(`"v1"`), answers(says(500), ok(`ETag: "v2"`)), `HEAD Repeat, GET Done "v2"`},
+		{"5 HEAD 502, GET 502", of(`"v1"`), answers(says(502), says(502), ok(`ETag: "v2"`)), `HEAD Repeat, GET Repeat, GET Done "v2"`},
+		{"5 HEAD 505", of(`"v1"`), answers(says(505), ok(`ETag: "v2"`)), `HEAD Repeat, GET Done "v2"`},
+		{"5 HEAD 503, GET 403", of(`"v1"`), answers(says(503), says(403)), `HEAD Repeat, GET Stop: denied`},
+		{"5 HEAD 503, GET 404", of(`"v1"`), answers(says(503), says(404)), `HEAD Repeat, GET Stop: gone`},
+		{"5 HEAD 429, HEAD 503", of(`"v1"`), answers(says(429), says(503), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Repeat, GET Done "v2"`},
 		{"5 599 by GET", of(`"v1"`).with(needState), answers(says(599), ok(`ETag: "v2"`)), `GET Repeat, GET Done "v2"`},
 		{"5 the connection is cut", of(`"v1"`), answers(cut(), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Done "v2"`},
 		{"5 cut while the body is read", of(`"v1"`).with(needState), answers(cut(func(a *Answer) { a.Status = 200 }), ok(`ETag: "v2"`)), `GET Repeat, GET Done "v2"`},
@@ -265,14 +291,17 @@ func TestMachine(t *testing.T) {
 		{"7 a date beside a strong tag of the last second", since(at0).with(lastWriterWins), answers(ok(`ETag: "v2"`, "Last-Modified: "+at1, "Date: "+at1)), `HEAD Done "v2" ` + at1},
 
 		// Rule 22: at most four requests, and a new count after a lost race.
-		{"22 a failure that doesn't pass", of(`"v1"`), answers(says(503), says(503), says(503), says(503)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
-		{"22 the fourth answer counts", of(`"v1"`), answers(says(503), says(503), says(503), ok(`ETag: "v2"`)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Done "v2"`},
-		{"22 the fourth answer stops", of(`"v1"`), answers(says(503), says(503), says(503), says(403)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: denied`},
-		{"22 no fifth for HEAD that can't say", of(`"v1"`), answers(says(503), says(503), says(503), says(405)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
-		{"22 no fifth for the refused tag", of(`"v1"`), answers(says(503), says(503), says(503), ok(`ETag: "v1"`)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
-		{"22 no fifth for a young state", of(`"v1"`), answers(says(503), says(503), says(503), weak("v2", at0, at0)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 a failure that doesn't pass", of(`"v1"`), answers(says(503), says(503), says(503), says(503)), `HEAD Repeat, GET Repeat, GET Repeat, GET Stop: too many`},
+		{"22 too many requests for too long", of(`"v1"`), answers(says(429), says(429), says(429), says(429)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 the fourth answer counts", of(`"v1"`), answers(says(503), says(503), says(503), ok(`ETag: "v2"`)), `HEAD Repeat, GET Repeat, GET Repeat, GET Done "v2"`},
+		{"22 the fourth answer stops", of(`"v1"`), answers(says(503), says(503), says(503), says(403)), `HEAD Repeat, GET Repeat, GET Repeat, GET Stop: denied`},
+		{"22 no fifth for HEAD that can't say", of(`"v1"`), answers(says(429), says(429), says(429), says(405)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 no fifth for HEAD that is refused", of(`"v1"`), answers(says(429), says(429), says(429), says(403)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 no fifth for HEAD that fails", of(`"v1"`), answers(says(429), says(429), says(429), says(500)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 no fifth for the refused tag", of(`"v1"`), answers(says(429), says(429), says(429), ok(`ETag: "v1"`)), `HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+		{"22 no fifth for a young state", of(`"v1"`), answers(says(503), says(503), says(503), weak("v2", at0, at0)), `HEAD Repeat, GET Repeat, GET Repeat, GET Stop: too many`},
 		{"22 a lost race begins a new count", of(`"v1"`), answers(says(503), says(503), weak("v2", at0, at0), weak("v3", at1, at1), says(503), says(503), says(503), says(503)),
-			`HEAD Repeat, HEAD Repeat, HEAD Settle, HEAD Settle: lost race, HEAD Repeat, HEAD Repeat, HEAD Repeat, HEAD Stop: too many`},
+			`HEAD Repeat, GET Repeat, GET Settle, GET Settle: lost race, GET Repeat, GET Repeat, GET Repeat, GET Stop: too many`},
 		{"22 each state is entered once", of(`"v1"`).with(sending("Prefer: x"), func(f *Facts) { f.AttemptsLeft = 9 }), answers(
 			ok(`ETag: "v1"`, "Vary: Prefer"), says(206), ok(`ETag: "v1"`), ok(`ETag: "v1"`, "Vary: Prefer")),
 			`HEAD (then with Prefer) Ask, HEAD (then with Prefer) UseGet, GET (then with Prefer) Doubt, GET (then with Prefer) Done "v1" unchanged`},
@@ -293,7 +322,7 @@ func TestMachine(t *testing.T) {
 // state; the requests of both runs are counted together.
 func TestMachineAsksForTheState(t *testing.T) {
 	var m Machine
-	if got, want := m.play(of(`"v1"`), false, says(503), ok(`ETag: "v1"`), ok(`ETag: "v1"`)), `HEAD Repeat, HEAD Doubt, GET Done "v1" unchanged`; got != want {
+	if got, want := m.play(of(`"v1"`), false, says(503), ok(`ETag: "v1"`), ok(`ETag: "v1"`)), `HEAD Repeat, GET Doubt, GET Done "v1" unchanged`; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	if !m.Known {
