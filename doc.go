@@ -33,8 +33,8 @@
 //		return addItem(current.Body, item)
 //	}))
 //
-// The response is that of the last write sent. When the client gives up, that is
-// the 412 itself with its body readable, and the error is nil.
+// The response answers the last write that was sent. When the client gives up, the
+// response is the 412 itself with its body readable, and the error is nil.
 //
 // Read the tag with Accept-Encoding: identity. net/http asks for gzip on a GET
 // where nothing is set, and the tag of a compressed representation matches no
@@ -116,8 +116,8 @@
 //
 // # What became of it
 //
-// [OutcomeOf] tells what was done about a response that the first answer wasn't;
-// [WithOutcome] tells of every call, also of one that ends with an error:
+// [OutcomeOf] tells what was done, where the response isn't the first answer as it came.
+// [WithOutcome] tells of every call, also of a call that ends with an error:
 //
 //	outcome, ok := ifmatch.OutcomeOf(resp)
 //	fmt.Println(outcome.Exchanges)                   // [PUT 412 HEAD 200 PUT 204]
@@ -152,12 +152,14 @@
 //
 // # Limits
 //
-//	WithMaxAttempts        4        writes that may end in a refusal, the first included;
-//	                                at most 3 repeats after failures come on top
+//	WithMaxAttempts        4        writes that may end in a refusal, the first included,
+//	                                and beside them 3 repeats after failures at most;
+//	                                for Update and Resource 16, and 15 repeats
 //	WithMaxElapsed         30 s     from the first refusal or failure to the last attempt's start
 //	WithRetryBudget        500, 5   repeats after failures, over all calls of a Transport
 //	WithMaxBuffer          1 MiB    of a body without GetBody in memory; then a temporary file
 //	WithMaxRepresentation  10 MiB   of a current state that is read
+//	WithEditLimit          5 s      that one edit may hold up the others of a Resource
 //
 // Fixed are: 4 refresh requests for each refusal, 64 KiB and one second of a
 // refusal's body, 4 KiB of an entity-tag. A wait that can't end before the
@@ -167,11 +169,12 @@
 //
 // # What is guaranteed
 //
-// No write is sent under a weaker guard than the caller's: no precondition is
-// dropped but under Unconditional, none is turned into "*" or into a date, no
-// "W/" is added or removed, no strong tag is replaced by a weak one. The caller's
-// body is never sent over a state that the caller hasn't seen but under Resend
-// and Unconditional, or a policy that decides so; then Outcome.Overwrote is true.
+// No write is sent under a weaker guard than the caller's. Only Unconditional drops a
+// precondition. No precondition is turned into "*" or into a date, no "W/" is added or
+// removed, and no strong tag is replaced by a weak one, unless the dialect says that
+// the API compares weak tags. The caller's body is sent over a state that the caller
+// hasn't seen only under Resend, under Unconditional, or where a policy of the caller's
+// own decides so; then Outcome.Overwrote is true.
 //
 // The contract of [http.RoundTripper] is kept: the request isn't modified, its
 // body is closed once, the error is nil whenever there is a response. Credentials

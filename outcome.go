@@ -222,7 +222,7 @@ func (t *told) addWait(d time.Duration) {
 	t.outcome.Waited += d
 }
 
-// publicURL is the text of a URL for those who read the outcome. It is made once for
+// publicURL is the text of a URL for the readers of the outcome. It is made once for
 // requests in a row that share a URL, as the attempts of a call do.
 func (t *told) publicURL(u *url.URL) string {
 	if n := len(t.outcome.Exchanges); n > 0 && t.named == u {

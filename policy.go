@@ -79,7 +79,7 @@ func (p BuiltinPolicy) Resolve(ctx context.Context, c *Conflict) (Decision, erro
 	return Decision{}, fmt.Errorf("unknown policy %v: use Stop, Resend, Unconditional or a Policy of your own", p)
 }
 
-// traits of a value that is none of the three are those of a policy that fails.
+// traits of a value that is none of the three grant nothing that matters: its Resolve fails.
 func (p BuiltinPolicy) traits() traits {
 	return traits{
 		fixed: true, callsNobody: true,
@@ -170,7 +170,7 @@ type Representation struct {
 
 // Conflict is a refused write, as its policy sees it. It is valid until Resolve
 // returns, and isn't safe for concurrent use. Later calls of Validators and Current
-// are errors, so are those of a zero Conflict.
+// are errors, also on a zero Conflict.
 type Conflict struct {
 	// Request is the refused request. It is a copy without a Body: what a
 	// policy changes in it isn't sent. GetBody, where set, opens what was sent.
