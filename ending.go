@@ -185,10 +185,12 @@ func (c *call) endFailedBelow(err, why error) (*http.Response, error) {
 }
 
 // endRefused ends the call with the last refusal. Its body is from memory where it was
-// kept, and untouched otherwise.
+// kept, and untouched otherwise. An untouched body still has its trailers to give, and
+// http.Transport puts those that weren't announced into the response that it has: so the
+// caller gets that one, and no copy.
 func (c *call) endRefused(e ending) (*http.Response, error) {
 	c.conclude(c.refusedEffect(), Cause(e.cause), e.err)
-	resp := *c.refused.resp
+	resp := c.refused.resp
 	// The call is over. A read of the caller's body that hangs in base must not outlast
 	// it.
 	if c.refused.kept != nil {
@@ -196,7 +198,7 @@ func (c *call) endRefused(e ending) (*http.Response, error) {
 		resp.Body = c.refused.kept.Reader()
 	}
 	// Untouched after one attempt, nothing was tried here: a Transport above may.
-	return c.returned(&resp, c.refused.kept != nil || c.told.outcome.Attempts > 1 || stops(c.refused.verdict)), nil
+	return c.returned(resp, c.refused.kept != nil || c.told.outcome.Attempts > 1 || stops(c.refused.verdict)), nil
 }
 
 // refusedEffect is the effect of a write whose last answer is a refusal. A false condition

@@ -62,7 +62,8 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 	c := t.newCall(base, guarded)
 	c.seen = seen
 	resp, err := c.begin(t.plan(guarded, s, c.dialect, seen.Whole()))
-	return visit.Answered(req, resp, err, c.maxRepresentation), err
+	visit.Answered(req, resp, err, c.maxRepresentation)
+	return resp, err
 }
 
 // guardBySeen returns the request to send, a copy where the tag was put into it,

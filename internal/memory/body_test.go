@@ -34,14 +34,15 @@ func TestDigestOfWholeBody(t *testing.T) {
 		if test.body != nil {
 			resp.Body = io.NopCloser(test.body)
 		}
+		given := resp.Body
 		v, _ := f.Visit(req)
-		got := v.Answered(req, resp, nil, 6)
+		v.Answered(req, resp, nil, 6)
 		for range 10 { // whatever Read says
-			if got.Body != nil {
-				io.Copy(io.Discard, got.Body)
+			if resp.Body != nil {
+				io.Copy(io.Discard, resp.Body)
 			}
 		}
-		if test.length > 6 && got != resp {
+		if test.length > 6 && resp.Body != given {
 			t.Errorf("%s: a body is wrapped for nothing", name)
 		}
 		if _, s := f.Visit(req); s.Tag != `"a"` || s.Whole() != test.want {
@@ -50,19 +51,18 @@ func TestDigestOfWholeBody(t *testing.T) {
 	}
 }
 
-// TestBodyIsHandedOn: the caller's Close is the one of the body, and the response
-// that was given isn't changed.
+// TestBodyIsHandedOn: the caller's Close is the one of the body.
 func TestBodyIsHandedOn(t *testing.T) {
 	f := new(Flow)
 	req := newRequest(t, http.MethodGet, url)
 	body := &closeCount{Reader: strings.NewReader("theirs")}
 	resp := &http.Response{StatusCode: 200, Header: header("Etag", `"a"`), Body: body, ContentLength: -1}
 	v, _ := f.Visit(req)
-	got := v.Answered(req, resp, nil, 6)
-	if got == resp || resp.Body != io.ReadCloser(body) {
-		t.Error("the response was changed")
+	v.Answered(req, resp, nil, 6)
+	if resp.Body == io.ReadCloser(body) {
+		t.Error("no digest is taken")
 	}
-	if got.Body.Close(); body.closed != 1 {
+	if resp.Body.Close(); body.closed != 1 {
 		t.Errorf("closed %d times", body.closed)
 	}
 }

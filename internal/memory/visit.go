@@ -24,19 +24,19 @@ func Guards(method string) bool {
 	return method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
 }
 
-// Answered notes what the answer to the call says, or the error in place of one,
-// and returns the response for the caller. That is the one it was given, or a copy
-// whose body takes a digest as the caller reads it. A body of more than limit
-// bytes has none. The caller closes the body as ever.
-func (v Visit) Answered(req *http.Request, resp *http.Response, err error, limit int64) *http.Response {
+// Answered notes what the answer to the call says, or the error in place of one. The
+// body of a read is replaced in resp by one that takes a digest as the caller reads it;
+// resp isn't copied, since http.Transport puts the trailers that weren't announced into
+// the response that it has. A body of more than limit bytes has no digest. The caller
+// closes the body as ever.
+func (v Visit) Answered(req *http.Request, resp *http.Response, err error, limit int64) {
 	switch {
 	case v.flow == nil:
 	case Guards(req.Method):
 		v.written(req, resp, err)
 	case err == nil && readsState(req):
-		return v.read(req, resp, limit)
+		v.read(req, resp, limit)
 	}
-	return resp
 }
 
 // written notes what the answer to a write says.
@@ -76,35 +76,33 @@ func readsState(req *http.Request) bool {
 	return false
 }
 
-// read notes what the answer to a read says, and returns it, with a body that
-// takes the digest as it is read.
-func (v Visit) read(req *http.Request, resp *http.Response, limit int64) *http.Response {
+// read notes what the answer to a read says, and sets a body that takes the digest as it
+// is read.
+func (v Visit) read(req *http.Request, resp *http.Response, limit int64) {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
 		v.flow.forget(v, false)
-		return resp
+		return
 	default:
-		return resp
+		return
 	}
 	head := req.Method == http.MethodHead
 	tag := strongTag(resp)
 	if tag == "" {
 		v.readUntagged(head, resp)
-		return resp
+		return
 	}
 	v.flow.note(v, tag, false)
 	if head || resp.Body == nil || resp.ContentLength > limit {
-		return resp
+		return
 	}
 	body := &digestedBody{ReadCloser: resp.Body, visit: v, tag: tag, sum: sha256.New(), limit: limit, length: resp.ContentLength}
 	if resp.ContentLength == 0 {
 		body.end() // nobody need read it
-		return resp
+		return
 	}
-	digested := *resp
-	digested.Body = body
-	return &digested
+	resp.Body = body
 }
 
 // readUntagged notes a state that came without a strong tag.
