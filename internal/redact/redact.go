@@ -17,18 +17,39 @@ func URL(u *url.URL) string {
 	}
 	clean := *u
 	clean.User, clean.RawQuery, clean.Fragment, clean.RawFragment = nil, "", "", ""
-	if u.RawQuery == "" {
-		return clean.String()
+	var query string
+	clean.Opaque, query = opaque(u.Opaque)
+	return clean.String() + names(query) + names(u.RawQuery)
+}
+
+// opaque returns what an Opaque, which is sent as it is, has before its query, without
+// user information and fragment; and its query.
+func opaque(s string) (path, query string) {
+	s, _, _ = strings.Cut(s, "#")
+	s, query, _ = strings.Cut(s, "?")
+	rest, absolute := strings.CutPrefix(s, "//")
+	authority, _, _ := strings.Cut(rest, "/")
+	rest = rest[strings.LastIndex(authority, "@")+1:]
+	if absolute {
+		return "//" + rest, query
+	}
+	return rest, query
+}
+
+// names is a query with the names of its values alone, and empty where there is none.
+func names(query string) string {
+	if query == "" {
+		return ""
 	}
 	var names []string
-	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+	for pair := range strings.SplitSeq(query, "&") {
 		name, _, found := strings.Cut(pair, "=")
 		if !found {
 			name = ""
 		}
 		names = append(names, name+"=…")
 	}
-	return clean.String() + "?" + strings.Join(names, "&")
+	return "?" + strings.Join(names, "&")
 }
 
 // Error is an error of http.Client with the URL as URL has it:

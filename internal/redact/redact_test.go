@@ -25,6 +25,25 @@ func TestURL(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"//h.test/a":                          "http://h.test/a",
+		"//h.test/a?sig=s3cret&s3cret#s3cret": "http://h.test/a?sig=…&=…",
+		"//me:s3cret@h.test/a@b?x=1":          "http://h.test/a@b?x=…",
+		"//me:s3cret@h.test":                  "http://h.test",
+		"/a?sig=s3cret":                       "http:/a?sig=…",
+		"me:s3cret@h.test/a#s3cret":           "http:h.test/a",
+	} {
+		if got := URL(&url.URL{Scheme: "http", Host: "h.test", Opaque: text}); got != want {
+			t.Errorf("Opaque %s: %s, want %s", text, got, want)
+		}
+		// As *url.Error has it, and what is quoted in one.
+		if got := Error(&url.Error{Op: "Put", URL: "http:" + text, Err: errors.New("x")}).Error(); strings.Contains(got, "s3cret") {
+			t.Error(got)
+		}
+	}
+	if got := URL(&url.URL{Scheme: "http", Opaque: "//h.test/a?b=s3cret", RawQuery: "c=s3cret"}); strings.Contains(got, "s3cret") {
+		t.Error(got)
+	}
 	if got := URL(nil); got != "" {
 		t.Errorf("nil: %q", got)
 	}
