@@ -265,7 +265,7 @@ func (c *call) enterLane() ending {
 		return ending{}
 	}
 	// A version in the query differs from write to write; the document is the same.
-	target := lane.TargetOf(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
+	target := lane.TargetOf(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions), c.sent.write.Host)
 	// The error says less than the ending that it comes from.
 	var end ending
 	c.turn.Turn, _ = c.transport.lanes.Enter(c.req.Context(), target, func(wake <-chan struct{}, d time.Duration) error {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // crowd sends one stale PUT from each of n goroutines and returns the results.
@@ -91,6 +92,46 @@ func TestHandedTagNeedsEqualCredentials(t *testing.T) {
 			t.Errorf("%d refreshes for two languages", refreshed)
 		}
 	})
+}
+
+// TestStrangersDontQueue: two sites of one server, and two URLs that differ in Opaque
+// alone, have documents of their own. Nobody waits for the other, and no tag is handed
+// over.
+func TestStrangersDontQueue(t *testing.T) {
+	for name, change := range map[string]func(i int, req *http.Request){
+		"Host":   func(i int, req *http.Request) { req.Host = []string{"a.test", "b.test"}[i] },
+		"Opaque": func(i int, req *http.Request) { req.URL.Opaque = []string{"/doc?1", "/doc?2"}[i] },
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			// Each has its own state and its own tags.
+			var mu sync.Mutex
+			state := map[string]int{}
+			base := roundTripper(func(req *http.Request) (*http.Response, error) {
+				time.Sleep(50 * time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				site := req.Host + req.URL.Opaque
+				tag := func() string { return fmt.Sprintf("\"%s-%d\"", site, state[site]) }
+				switch {
+				case semantics.Safe(req.Method):
+					return replyTo(req, 200, "", "Etag: "+tag()), nil
+				case req.Header.Get("If-Match") != tag():
+					return replyTo(req, 412, ""), nil
+				}
+				state[site]++
+				return replyTo(req, 204, "", "Etag: "+tag()), nil
+			})
+			start := time.Now()
+			for _, r := range crowd(t, NewTransport(base, Resend), origin, 2, change) {
+				if r.exchanges() != "PUT 412, HEAD 200, PUT 204" || r.outcome.Waited != 0 {
+					t.Errorf("%s: %s, waited %v", name, r.exchanges(), r.outcome.Waited)
+				}
+			}
+			if took := time.Since(start); took != 150*time.Millisecond {
+				t.Errorf("%s: took %v", name, took)
+			}
+		})
+	}
 }
 
 // TestWrongHandedTag: a server that answers PUT with a hash of the page costs a

@@ -83,7 +83,7 @@ func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
 		return lane.Turn{}
 	}
 	var until time.Time // from the first wait on: without one, nothing is looked up
-	turn, _ := t.lanes.EnterOccupied(ctx, lane.TargetOf(d.target), func(wake <-chan struct{}, left time.Duration) error {
+	turn, _ := t.lanes.EnterOccupied(ctx, lane.TargetOf(d.target, ""), func(wake <-chan struct{}, left time.Duration) error {
 		if until.IsZero() {
 			set := d.effective(ctx)
 			until = time.Now().Add(set.elapsed(traits{update: true}))

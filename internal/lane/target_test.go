@@ -27,8 +27,32 @@ func TestTargetOf(t *testing.T) {
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
-		if got := TargetOf(a) == TargetOf(b); got != test.same {
+		if got := TargetOf(a, "") == TargetOf(b, ""); got != test.same {
 			t.Errorf("%s and %s: the same target: %v", test.a, test.b, got)
+		}
+	}
+}
+
+// TestTargetOfHost: two sites of one server are strangers, and so are two requests whose
+// Opaque is sent in place of the path.
+func TestTargetOfHost(t *testing.T) {
+	at := func(opaque string) *url.URL {
+		return &url.URL{Scheme: "http", Host: "10.0.0.1", Path: "/doc", Opaque: opaque}
+	}
+	for _, test := range []struct {
+		a, b Target
+		same bool
+	}{
+		{TargetOf(at(""), "a.test"), TargetOf(at(""), "a.test"), true},
+		{TargetOf(at(""), "10.0.0.1"), TargetOf(at(""), ""), true},
+		{TargetOf(at(""), "a.test"), TargetOf(at(""), "b.test"), false},
+		{TargetOf(at(""), "a.test"), TargetOf(at(""), ""), false},
+		{TargetOf(at("//a.test/1"), ""), TargetOf(at("//a.test/1"), ""), true},
+		{TargetOf(at("//a.test/1"), ""), TargetOf(at("//a.test/2"), ""), false},
+		{TargetOf(at("//a.test/1"), ""), TargetOf(at(""), ""), false},
+	} {
+		if got := test.a == test.b; got != test.same {
+			t.Errorf("%q and %q: the same target: %v", test.a, test.b, got)
 		}
 	}
 }
