@@ -67,6 +67,7 @@ type sent struct {
 	basis     basis
 	sameAgain bool            // write is what was refused before, since the refresh gave the same validator
 	expects   bool            // Expect: 100-continue on it is ours
+	replaced  bool            // the payload isn't the caller's body
 	writeID   string          // in dialect.WriteIDField of each write; empty: none
 	watch     *evidence.Watch // what was seen of its sending; nil: nobody looked
 }

@@ -3,11 +3,14 @@ package ifmatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -75,8 +78,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	s := scopeOf(req.Context())
 	d := t.dialectFor(req, s)
-	if d.Err != nil {
-		return nil, refuseDialect(&dialectError{d.Err}, req, s)
+	if err := unsendable(req, d); err != nil {
+		return nil, endUnsent(err, req, s)
 	}
 	// A flow of Remember may put a precondition on the write.
 	if s != nil && s.flow != nil {
@@ -227,9 +230,24 @@ func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 	return d
 }
 
-// refuseDialect ends a call whose dialect can't work. Nothing is sent: under a wrong
-// dialect a write could go out without its guard. It returns err, and s may be nil.
-func refuseDialect(err error, req *http.Request, s *scope) error {
+// unsendable is why a request must not be sent, nil where it may be.
+func unsendable(req *http.Request, d *guard.Dialect) error {
+	if d.Err != nil {
+		return &unsentError{d.Err}
+	}
+	if semantics.Safe(req.Method) {
+		return nil
+	}
+	if lines := field.Lines(req.Header, "If-Match"); lines != nil && guard.EmptyMatch(lines) {
+		return &unsentError{fmt.Errorf("ifmatch: %s %q: %w: If-Match is empty, and a server may take it for absent: "+
+			"give it the ETag of the state that the body was made from; where an answer had none, GET first", req.Method, redact.URL(req.URL), ErrNoValidator)}
+	}
+	return nil
+}
+
+// endUnsent ends a call of which nothing is sent: under a wrong precondition a write may
+// replace what it shouldn't.
+func endUnsent(err error, req *http.Request, s *scope) error {
 	closeBody(req)
 	if s != nil && s.outcome != nil {
 		*s.outcome = Outcome{Effect: EffectNotApplied, Err: err}

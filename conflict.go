@@ -299,6 +299,7 @@ func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made
 		next.Header = sameHeader(c.sent.write.Header, next.Header)
 	case d.kind == decideReplace:
 		become.payload, made = replay.From(d.body), true
+		become.replaced = c.sent.replaced || c.sent.payload.Length() != int64(len(d.body)) || !c.holds(d.body)
 		replay.DropDescription(next, c.sent.write.Header)
 		conflict.rewrite(next.Header)
 		become.basis = ofState

@@ -133,11 +133,12 @@ func stops(v dialect.Verdict) bool {
 	return false
 }
 
-// dialectError is the error of a call that was never sent, since its dialect can't
-// work. A Transport above doesn't repeat it, and knows that nothing was applied.
-type dialectError struct{ error }
+// unsentError is the error of a call that was never sent, since its dialect can't
+// work or its precondition is empty. A Transport above doesn't repeat it, and knows that
+// nothing was applied.
+type unsentError struct{ error }
 
-func (e *dialectError) Unwrap() error { return e.error }
+func (e *unsentError) Unwrap() error { return e.error }
 
 // misplaced returns the error of an Update that doesn't know of the dialect down
 // here: its version stands where the API doesn't look.
@@ -146,7 +147,7 @@ func (c *call) misplaced() error {
 		return nil
 	}
 	if g := c.dialect.Of(c.req); c.dialect.Misplaces(&g) {
-		return &dialectError{fmt.Errorf("ifmatch: dialect %s is set on a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
+		return &unsentError{fmt.Errorf("ifmatch: dialect %s is set on a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
 	}
 	return nil
 }

@@ -91,8 +91,8 @@ func notAppliedBelow(err error) bool {
 		return conflict.Outcome.Effect == EffectNotApplied
 	}
 	// It was interrupted without a doubt, or it sent nothing.
-	interrupted, badDialect := (*interruptedError)(nil), (*dialectError)(nil)
-	return errors.As(err, &interrupted) || errors.As(err, &badDialect)
+	interrupted, unsent := (*interruptedError)(nil), (*unsentError)(nil)
+	return errors.As(err, &interrupted) || errors.As(err, &unsent)
 }
 
 // leftOpen returns what an earlier hop of the same http.Client call left open, nil where
@@ -226,12 +226,17 @@ func (c *call) hasSent(current *Representation) bool {
 	if !slices.Equal(field.Lines(c.sent.write.Header, "Content-Encoding"), field.Lines(current.Header, "Content-Encoding")) {
 		return false
 	}
-	if c.sent.payload.Empty() {
-		return len(current.Body) == 0
-	}
 	// No attempt has sent the body to its end, so the server can't have it.
-	if !c.sent.payload.SentWhole() {
+	if !c.sent.payload.Empty() && !c.sent.payload.SentWhole() {
 		return false
+	}
+	return c.holds(current.Body)
+}
+
+// holds reports whether the body of the last write is this one, byte for byte.
+func (c *call) holds(data []byte) bool {
+	if c.sent.payload.Empty() {
+		return len(data) == 0
 	}
 	// Base may still read the body: Open waits for it, within the limits.
 	body, err := c.sent.payload.Open(c.awaitDone)
@@ -239,10 +244,9 @@ func (c *call) hasSent(current *Representation) bool {
 		return false
 	}
 	defer body.Close()
-	theirs := bytes.NewReader(current.Body)
 	// One byte more than theirs shows that the body is longer.
-	mine := io.LimitReader(body, int64(len(current.Body))+1)
-	return equalStreams(mine, theirs)
+	mine := io.LimitReader(body, int64(len(data))+1)
+	return equalStreams(mine, bytes.NewReader(data))
 }
 
 // equalStreams reports whether two readers give the same bytes. It holds neither as a

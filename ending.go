@@ -3,6 +3,7 @@ package ifmatch
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
@@ -128,10 +129,41 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 		cause = CauseFalseConflict
 	}
 	if success {
-		c.handOver(resp)
+		c.handOver(resp) // before it loses its tag
+		c.disown(resp)
 	}
 	c.conclude(effect, cause, err)
 	return c.returned(resp, true), nil
+}
+
+// disown takes the validators off an answer that accepted another body than the caller's:
+// a validator on the answer to a PUT says that the sender's own copy is current (RFC 9110
+// §9.3.4), and the next PUT of that copy would wipe what was merged. Update has the state.
+func (c *call) disown(resp *http.Response) {
+	unseen := c.sent.basis.blind() && c.sent.write.Method != http.MethodPut && c.sent.write.Method != http.MethodDelete
+	if c.traits.update || !c.sent.replaced && !unseen || semantics.Safe(c.sent.write.Method) {
+		return
+	}
+	stored := &Representation{Validators: Validators(c.dialect.Validators(resp.Header, nil)), Header: resp.Header}
+	if c.sent.replaced && !unseen {
+		stored.Body = c.storedBody()
+	}
+	c.told.replaced(stored)
+	resp.Header = c.dialect.WithoutValidators(resp.Header)
+}
+
+// storedBody returns the body of the last write, which a policy made.
+func (c *call) storedBody() []byte {
+	body, err := c.sent.payload.Open(c.awaitDone)
+	if err != nil {
+		return nil
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 // endUntouched ends a call whose first answer is its last: the caller gets it as it came.
@@ -263,6 +295,7 @@ func (c *call) endApplied() (*http.Response, error) {
 			resp.Header["Last-Modified"] = []string{v.LastModified}
 		}
 	}
+	c.disown(resp)
 	c.conclude(EffectApplied, CauseOwnEarlierWrite, nil)
 	return c.returned(resp, true), nil
 }

@@ -25,6 +25,10 @@ import (
 // the validator of the document that was read. Each further refusal merges
 // again, from base and the caller's own body.
 //
+// The answer to a merged document has no ETag and no Last-Modified: the caller doesn't
+// have what was stored. GET before the next save. Code that leaves If-Match off then
+// writes unguarded. Outcome.Replaced has the merged document.
+//
 // Changes of different members merge, at every depth, and so does the same
 // change on both sides. Different changes of one member overlap, and so does a
 // change in something that the other side removed: nothing is sent then, and the

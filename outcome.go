@@ -88,6 +88,14 @@ type Outcome struct {
 	Waited    time.Duration // in all, the wait in a lane included
 	Overwrote bool          // a state the caller had not seen was replaced (Resend, Unconditional)
 	Err       error         // why retrying ended; nil when the write went through, and when there was nothing to retry
+
+	// Replaced is what was stored instead of the caller's own body (Rebuild, MergeJSON,
+	// Conflict.Replace): the bytes that were sent, and the header and the validators of
+	// the answer. The response itself has no validator then, since it would name a state
+	// that the caller doesn't have. Where a PATCH or a POST was accepted over a state that
+	// the caller had not seen, nobody here has the state, and Body is nil. Replaced itself
+	// is nil in all other cases, and always under the policy of Update.
+	Replaced *Representation
 }
 
 // Exchange is one request that was sent and its answer: a write, or a refresh.
@@ -193,6 +201,9 @@ func (t *told) countWrite() { t.outcome.Attempts++ }
 
 // handle notes that the first answer isn't the last.
 func (t *told) handle() { t.handled = true }
+
+// replaced notes what was stored instead of the caller's body.
+func (t *told) replaced(r *Representation) { t.outcome.Replaced = r }
 
 // overwrote notes that a state was replaced which the caller had not seen.
 func (t *told) overwrote() { t.outcome.Overwrote = true }

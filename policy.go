@@ -118,6 +118,11 @@ func traitsOf(p Policy) traits {
 // body from it and sends that under the validator of the state that was read.
 // No update is lost: each refusal reads and builds again.
 //
+// The answer to a body of build's has no ETag, no Last-Modified and no version: the
+// caller doesn't have what was stored. GET before the next save. Code that takes the
+// ETag of the answer for its next If-Match gets an error then; code that leaves If-Match
+// off writes unguarded. Outcome.Replaced has what was stored.
+//
 // build runs on the goroutine of the RoundTrip, and concurrently for several calls.
 // It may run several times in one call, so it should have no other effect. The
 // Representation belongs to build. What build returns belongs to the Transport
@@ -258,7 +263,8 @@ func (c *Conflict) Header() http.Header {
 func (c *Conflict) Resend() Decision { return Decision{conflict: c, kind: decideResend} }
 
 // Replace decides for this body, under the validator of the Current that was
-// read; without one it is an error. Header fields that described the old body
+// read; without one it is an error. The caller's answer has no validator of it then:
+// GET before the next save; Outcome.Replaced has what was stored. Header fields that described the old body
 // are removed unless the policy set them anew: Content-Encoding, Content-MD5 and
 // digests. The body belongs to the Transport until the call ends; an empty one is
 // sent as none.

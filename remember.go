@@ -62,7 +62,11 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 	c := t.newCall(base, guarded)
 	c.seen = seen
 	resp, err := c.begin(t.plan(guarded, s, c.dialect, seen.Whole()))
-	visit.Answered(req, resp, err, c.maxRepresentation)
+	// Where the flow hasn't seen what was stored its guard stays, so that its next write
+	// is refused rather than let through.
+	if c.told.outcome.Replaced == nil {
+		visit.Answered(req, resp, err, c.maxRepresentation)
+	}
 	return resp, err
 }
 

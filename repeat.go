@@ -164,8 +164,8 @@ func (c *call) checkSaysYes(resp *http.Response, err error) bool {
 func settledBelow(resp *http.Response, err error) bool {
 	if err != nil {
 		var unknown *outcomeUnknownError
-		var unfit *dialectError
-		return errors.Is(err, ErrConflict) || errors.As(err, &unknown) || errors.As(err, &unfit)
+		var unsent *unsentError
+		return errors.Is(err, ErrConflict) || errors.As(err, &unknown) || errors.As(err, &unsent)
 	}
 	r := recordOf(resp)
 	return r != nil && r.final

@@ -261,6 +261,20 @@ func (d *Dialect) Validators(h http.Header, body []byte) etag.Validators {
 	return v
 }
 
+// WithoutValidators returns a copy of the header of an answer without its validators: those
+// of RFC 9110, and the fields that the dialect has versions in.
+func (d *Dialect) WithoutValidators(h http.Header) http.Header {
+	h = field.Clone(h)
+	field.Drop(h, "Etag")
+	field.Drop(h, "Last-Modified")
+	for _, t := range d.Tokens {
+		if at := t.Current.In(h); at.Where() == dialect.Header {
+			field.Drop(h, at.Name())
+		}
+	}
+	return h
+}
+
 // PatchType is the media type of a merge patch.
 func (d *Dialect) PatchType() string {
 	if d.MergePatch == "" {

@@ -69,6 +69,17 @@ func inFields(h http.Header, d *Dialect) Guard {
 	return Guard{}
 }
 
+// EmptyMatch reports whether the lines of an If-Match have neither a tag nor a star nor
+// anything else in them.
+func EmptyMatch(lines []string) bool {
+	for _, line := range lines {
+		if strings.Trim(line, " \t,") != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // aloneInMatch returns the tag of a header whose only condition is If-Match with one tag,
 // in one line; empty where anything else stands there.
 func aloneInMatch(h http.Header) string {
