@@ -29,6 +29,11 @@ func (f *Failures) Next(newBackOff func() backoff.BackOff) (time.Duration, bool)
 		if f.backoff = newBackOff(); f.backoff == nil {
 			f.backoff = fullJitter()
 		}
+		if float64s, is := diceOf(f.backoff); is {
+			plain := fullJitter()
+			plain.RandomizationFactor = 0
+			f.backoff = diced{plain, float64s}
+		}
 		f.backoff.Reset()
 	}
 	return next(f.backoff)

@@ -24,7 +24,11 @@ type Races struct {
 func (r *Races) Next(newBackOff func() backoff.BackOff) (time.Duration, bool) {
 	if !r.started {
 		r.started = true
-		if r.custom = newBackOff(); r.custom != nil {
+		custom := newBackOff()
+		if float64s, is := diceOf(custom); is {
+			r.crowd.Float64, custom = float64s, nil
+		}
+		if r.custom = custom; r.custom != nil {
 			r.custom.Reset()
 		}
 	}
