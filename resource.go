@@ -308,7 +308,8 @@ func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T
 	case err != nil:
 		return nil, err
 	case u.found != nil:
-		return &committed[T]{snapshot, u.found, true, true}, nil
+		// The state was read, so it doesn't show that the server stores what is sent.
+		return &committed[T]{snapshot, u.found, false, true}, nil
 	}
 	stored := &state[T]{Validators: snapshot.Validators, Document: edit.Document[T]{Text: b.made.Stored}, header: snapshot.Header}
 	return &committed[T]{snapshot, stored, wrote, false}, nil

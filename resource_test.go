@@ -1,15 +1,18 @@
 package ifmatch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -517,6 +520,61 @@ func TestFoundMarkAndKeptState(t *testing.T) {
 			t.Errorf("n %d, state %s: the rival's write is lost", got.Value.N, stateOf(origin))
 		}
 	})
+}
+
+// stamping is a server that puts the number of the state into each state, and refuses a
+// write after it has applied it.
+type stamping struct {
+	t       *testing.T
+	version int
+	doc     map[string]json.RawMessage
+	lies    int // so many refusals
+}
+
+func (s *stamping) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}
+	if req.Method == http.MethodPut {
+		defer req.Body.Close()
+		sent := map[string]json.RawMessage{}
+		if err := json.NewDecoder(req.Body).Decode(&sent); err != nil {
+			return nil, err
+		}
+		if req.Header.Get("If-Match") != s.tag() {
+			resp.StatusCode = http.StatusPreconditionFailed
+			return resp, nil
+		}
+		if was, is := string(s.doc["stamp"]), string(sent["stamp"]); was != is {
+			s.t.Errorf("the write of version %d carries the stamp %s, and the state had %s", s.version+1, is, was)
+		}
+		s.version++
+		s.doc = sent
+		s.doc["stamp"] = json.RawMessage(strconv.Itoa(s.version))
+		if s.lies--; s.lies >= 0 {
+			resp.StatusCode = http.StatusPreconditionFailed
+			return resp, nil
+		}
+	}
+	resp.Header.Set("ETag", s.tag())
+	if req.Method == http.MethodGet {
+		body, err := json.Marshal(s.doc)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return resp, err
+	}
+	return resp, nil
+}
+
+func (s *stamping) tag() string { return fmt.Sprintf(`"v%d"`, s.version) }
+
+// TestFoundMarkOnAStampingServer: a state that was read because of a mark doesn't show
+// that the server stores what is sent.
+func TestFoundMarkOnAStampingServer(t *testing.T) {
+	s := &stamping{t: t, doc: map[string]json.RawMessage{"n": json.RawMessage("0"), "stamp": json.RawMessage("0")}, lies: 1}
+	r := NewResource[markedCounter](&http.Client{Transport: s}, "http://origin.test/doc")
+	for i := range 4 {
+		if got, err := r.Update(t.Context(), addMarked); err != nil || got.Value.N != i+1 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
 }
 
 // tally counts each add under a name of its own, so that a lost one shows as well
