@@ -1,0 +1,80 @@
+package simulation
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+)
+
+var (
+	flagTime     = flag.Duration("simulation.time", 10*time.Second, "how long new histories are begun")
+	flagStart    = flag.Uint64("simulation.start", 1, "the first seed")
+	flagSeed     = flag.Uint64("simulation.seed", 0, "only the history of this seed")
+	flagOps      = flag.Int("simulation.ops", 24, "operations in a history, at most")
+	flagFailures = flag.Int("simulation.failures", 10, "stop after so many new violations")
+)
+
+// TestDeterministic: one seed gives one history, byte by byte.
+func TestDeterministic(t *testing.T) {
+	for seed := uint64(1); seed <= 200; seed++ {
+		first, second := run(t, draw(seed, *flagOps)).log(), run(t, draw(seed, *flagOps)).log()
+		if first != second {
+			t.Fatalf("seed %d gives\n%s\nand\n%s", seed, first, second)
+		}
+	}
+}
+
+// totals are what TestSimulation counts.
+type totals struct {
+	histories, ops, fresh int
+	known                 map[string]int
+}
+
+// String is one line.
+func (s *totals) String() string {
+	known := 0
+	for _, n := range s.known {
+		known += n
+	}
+	return fmt.Sprintf("%d histories, %d operations: %d have one of %d known faults, %d violations are new",
+		s.histories, s.ops, known, len(s.known), s.fresh)
+}
+
+// TestSimulation runs new histories until the time is over.
+func TestSimulation(t *testing.T) {
+	if *flagSeed != 0 {
+		one(t, draw(*flagSeed, *flagOps))
+		return
+	}
+	s := &totals{known: map[string]int{}}
+	t.Cleanup(func() { fmt.Println(s) })
+	end := time.Now().Add(*flagTime)
+	for seed := *flagStart; time.Now().Before(end) && s.fresh < *flagFailures; seed++ {
+		h := run(t, draw(seed, *flagOps))
+		old, fresh := h.names()
+		s.histories++
+		s.ops += len(h.ops)
+		for name := range old {
+			s.known[name]++
+		}
+		for _, v := range fresh {
+			s.fresh++
+			t.Errorf("%v\nreplay: go test . -run TestSimulation -simulation.ops=%d -simulation.seed=%d", v, *flagOps, seed)
+		}
+	}
+}
+
+// one runs one history and says all about it.
+func one(t *testing.T, p *plan) {
+	h := run(t, p)
+	p.Faults = h.w.faults
+	fmt.Printf("%v\n%s", p, h.log())
+	for _, v := range h.wrong {
+		if name := knownAs(h, v); name != "" {
+			t.Logf("known, %s: %v", name, v)
+		} else {
+			t.Error(v)
+		}
+	}
+}
