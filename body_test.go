@@ -436,7 +436,7 @@ func TestStuckBodies(t *testing.T) {
 		"out of time after an early refusal, Stop":  {early: true, bounded: true, policy: Stop},
 		"out of time after an early refusal, deaf":  {early: true, bounded: true, deaf: true, policy: Resend},
 		"cancelled at an early refusal, deaf":       {early: true, cancel: true, deaf: true, policy: Resend, want: context.Canceled},
-		"out of time after an early 503":            {sick: true, bounded: true, policy: Resend},
+		"out of time after an early 503":            {failing: true, bounded: true, policy: Resend},
 		"attempts used up with an early refusal":    {early: true, bounded: true, attempts: 1, policy: Resend},
 		"the policy fails with an early refusal":    {early: true, bounded: true, policy: PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, io.ErrNoProgress }), want: io.ErrNoProgress},
 		"another body, accepted, early, then ended": {early: true, bounded: true, policy: rebuilding},
@@ -460,7 +460,7 @@ func TestStuckBodies(t *testing.T) {
 // stuckCase is a write whose body gives ten bytes and then hangs.
 type stuckCase struct {
 	early    bool
-	sick     bool // 503, early too
+	failing  bool // 503, early too
 	cancel   bool // the context, once the body hangs, or at the refusal
 	deaf     bool // Close doesn't end Read
 	attempts int
@@ -484,7 +484,7 @@ func (test stuckCase) run(t *testing.T, origin *ifmatchtest.Server) {
 			io.WriteString(w, "refused")
 		}).On("PUT")
 	}
-	if test.sick {
+	if test.failing {
 		origin.Inject(early(http.StatusServiceUnavailable))
 	}
 	if test.early {
@@ -617,8 +617,8 @@ func TestBodyClosedOnce(t *testing.T) {
 		"gone":               {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.NoHead(410)}},
 		"create only":        {policy: Resend, fields: []string{"If-None-Match: *"}},
 		"no precondition":    {policy: Resend, fields: []string{"X: y"}, faults: []ifmatchtest.Fault{ifmatchtest.RequirePrecondition()}},
-		"sick once":          {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.FailBefore(1, 503)}},
-		"sick for ever":      {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.FailBefore(0, 503).On("PUT")}},
+		"failing once":       {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.FailBefore(1, 503)}},
+		"failing always":     {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.FailBefore(0, 503).On("PUT")}},
 		"answer lost":        {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.LostAnswer(1)}},
 		"answers lost":       {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.LostAnswer(0).On("PUT")}},
 		"lost, then refused": {policy: rebuilding, fields: []string{`If-Match: "v2"`}, faults: []ifmatchtest.Fault{ifmatchtest.LostAnswer(1)}},

@@ -485,7 +485,7 @@ func TestRememberRefreshFails(t *testing.T) {
 		"Stop, denied":          {Stop, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, changed"},
 		"Resend, denied":        {Resend, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, refresh denied"},
 		"Unconditional, denied": {Unconditional, replying("GET", 1, 403), nil, "PUT 412, GET 403, PUT 204 | 204 | applied, changed, overwrote"},
-		"Stop, sick":            {Stop, replying("GET", 1, 503), nil, "PUT 412, GET 503, GET 200, PUT 204 | 204 | applied, false conflict"},
+		"Stop, 503":             {Stop, replying("GET", 1, 503), nil, "PUT 412, GET 503, GET 200, PUT 204 | 204 | applied, false conflict"},
 		"Resend, gone":          {Resend, replying("GET", 1, 404), nil, "PUT 412, GET 404 | 412 | not applied, gone"},
 	} {
 		t.Run(name, func(t *testing.T) {

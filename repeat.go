@@ -129,7 +129,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	facts := repeatFacts{
 		off:        c.repeats.none,
 		cancelled:  c.cancelled(c.req.Context()).ends(),
-		final:      settledBelow(resp, err),
+		final:      finalBelow(resp, err),
 		bodyFailed: c.sent.payload.Failed(),
 		guarded:    c.dialect.Guards(c.sent.write, c.refused.count > 0),
 		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
@@ -159,9 +159,9 @@ func (c *call) checkSaysYes(resp *http.Response, err error) bool {
 	return again
 }
 
-// settledBelow reports whether a Transport of ours below has done what could be
+// finalBelow reports whether a Transport of ours below has done what could be
 // done.
-func settledBelow(resp *http.Response, err error) bool {
+func finalBelow(resp *http.Response, err error) bool {
 	if err != nil {
 		var unknown *outcomeUnknownError
 		var unsent *unsentError
@@ -235,7 +235,7 @@ func (c *call) beforeRepeat(resp *http.Response) (time.Duration, string, error) 
 		return 0, "", err
 	}
 	d, more := c.spent.failures.Next(c.newTransientBackOff)
-	reason := "the server is sick"
+	reason := "a transient failure"
 	if resp != nil {
 		d, reason = atLeast(d, reason, resp.Header)
 	}
