@@ -112,11 +112,8 @@ func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
 	if field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
-	if len(d.own) == 0 && field.Lines(req.Header, "If-Match") == nil && field.Lines(req.Header, "If-None-Match") == nil {
-		return false // most writes
-	}
-	if tag := aloneInMatch(req.Header); tag != "" && len(d.own) == 0 && foreign(req.Header, d).Kind != Foreign {
-		return d.WeakTags || !etag.Weak(tag) // the same as below, with nothing allocated
+	if guarded, known := d.guardsByTag(req.Header); known {
+		return guarded
 	}
 	g := d.Of(req)
 	switch {
@@ -130,6 +127,22 @@ func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
 		return req.Method != http.MethodPatch && !d.NoCreate
 	}
 	return false
+}
+
+// guardsByTag is the answer of Guards to most writes, for which nothing is allocated: to
+// those without a precondition, and to those with one tag in one line of If-Match.
+func (d *Dialect) guardsByTag(h http.Header) (guarded, known bool) {
+	if len(d.own) > 0 {
+		return false, false
+	}
+	if field.Lines(h, "If-Match") == nil && field.Lines(h, "If-None-Match") == nil {
+		return false, true
+	}
+	tag := aloneInMatch(h)
+	if tag == "" || foreign(h, d).Kind == Foreign {
+		return false, false
+	}
+	return d.WeakTags || !etag.Weak(tag), true
 }
 
 // OwnPlaces reports whether the dialect has a version elsewhere than RFC 9110 has
