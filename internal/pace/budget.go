@@ -29,7 +29,9 @@ func (b *Budget) Take() bool {
 	}
 	for {
 		spent := b.spent.Load()
-		if spent+cost > tokens {
+		// spent is never more than tokens. The sum spent+cost could be more than an
+		// int64 holds.
+		if cost > tokens-spent {
 			return false
 		}
 		if b.spent.CompareAndSwap(spent, spent+cost) {
