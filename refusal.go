@@ -13,7 +13,9 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -77,6 +79,11 @@ func (c *call) whyStop(g *guard.Guard) ending {
 	// With another precondition the signature would be wrong.
 	case scheme != "":
 		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
+	// The caller's tag named a state of the first origin. The state here is another
+	// document's, and a fresh tag of it would let the write replace that. Update has an
+	// answer of its own: it looks for its mark.
+	case !c.traits.update && leftOrigin(c.req):
+		return because(CauseNone, fmt.Errorf("ifmatch: redirected to %s %q, which is another origin: use that URL", c.req.Method, redact.URL(c.req.URL)))
 	// The refresh gave the refused validator twice, and it is refused once more.
 	case c.sent.sameAgain:
 		return because(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
@@ -88,6 +95,19 @@ func (c *call) whyStop(g *guard.Guard) ending {
 		return because(CauseNone, ErrAttempts)
 	}
 	return ending{}
+}
+
+// leftOrigin reports whether redirects, which http.Client follows, led a request to
+// another origin than the one that the caller's own request went to. Where a base leaves
+// out Response.Request, the first origin isn't known, and counts as another.
+func leftOrigin(req *http.Request) bool {
+	first := req
+	for first.Response != nil {
+		if first = first.Response.Request; first == nil || first.URL == nil {
+			return true
+		}
+	}
+	return first != req && !hosts.SameOrigin(first, req)
 }
 
 // persistentCause is why a validator is refused that the refresh confirmed, as its form
