@@ -79,12 +79,16 @@ var guardCases = []guardCase{
 type faultCase struct {
 	name    string // of the first fault: the row of unknowns
 	second  string
+	before  []ifmatchtest.Fault // at work before the state is made
 	faults  []ifmatchtest.Fault
 	content bool // ContentTags: a tag comes back with its content
-	replay  bool // the proxy applies the request twice, and nobody can know
 	key     bool // net/http replays by itself
 	hops    bool // a redirect: through http.Client
 	twin    bool // another writer sends our bytes
+	old     bool // reads may show an old state
+	replica bool // and one that is older than the state that was refused
+	wasMine bool // our bytes were there before
+	reads   int  // before the write, beside the one that opens the connection
 }
 
 func (f faultCase) String() string {
@@ -116,12 +120,12 @@ func faultCases(method string) []faultCase {
 		{name: "rival before twice", faults: faults{ifmatchtest.CompetingWriter(2, other)}},
 		{name: "rival behind", faults: faults{ifmatchtest.CompetingAfter(1, other)}},
 		{name: "twin before", twin: true, faults: faults{ifmatchtest.CompetingWriter(1, twin)}},
-		{name: "stale read", faults: faults{ifmatchtest.StaleReads(1)}},
-		{name: "stale reads", faults: faults{ifmatchtest.StaleReads(0)}},
+		{name: "stale read", old: true, faults: faults{ifmatchtest.StaleReads(1)}},
+		{name: "stale reads", old: true, faults: faults{ifmatchtest.StaleReads(0)}},
 		{name: "refused", faults: faults{ifmatchtest.Refuse(1)}},
 		{name: "429", faults: faults{ifmatchtest.FailBefore(1, 429)}},
 		{name: "403", faults: faults{ifmatchtest.FailBefore(1, 403)}},
-		{name: "replay", replay: true, faults: faults{ifmatchtest.Replay(1)}},
+		{name: "replay", faults: faults{ifmatchtest.Replay(1)}},
 		{name: "redirect", hops: true, faults: faults{redirect(307)}},
 		{name: "see other", hops: true, faults: faults{redirect(303)}},
 		{name: "key", key: true},
@@ -150,9 +154,9 @@ func faultCases(method string) []faultCase {
 		{second: "rival behind", faults: faults{ifmatchtest.CompetingAfter(1, other)}},
 		{second: "twin", twin: true, faults: faults{ifmatchtest.CompetingWriter(1, twin).After(1)}},
 		{second: "twin behind", twin: true, faults: faults{ifmatchtest.CompetingAfter(1, twin)}},
-		{second: "tag back", content: true, faults: faults{ifmatchtest.CompetingAfter(1, revert)}},
-		{second: "stale read", faults: faults{ifmatchtest.StaleReads(1)}},
-		{second: "stale reads", faults: faults{ifmatchtest.StaleReads(0)}},
+		{second: "tag back", content: true, before: faults{ifmatchtest.ContentTags()}, faults: faults{ifmatchtest.CompetingAfter(1, revert)}},
+		{second: "stale read", old: true, faults: faults{ifmatchtest.StaleReads(1)}},
+		{second: "stale reads", old: true, faults: faults{ifmatchtest.StaleReads(0)}},
 		{second: "redirect", hops: true, faults: faults{redirect(307)}},
 		{second: "see other", hops: true, faults: faults{redirect(303)}},
 	}
@@ -167,7 +171,7 @@ func faultCases(method string) []faultCase {
 	for _, a := range first[:4] {
 		all = append(all, faultCase{name: "refused", second: a.name, faults: append(faults{ifmatchtest.Refuse(1)}, a.faults...)})
 	}
-	return all
+	return append(all, publicCases(method)...)
 }
 
 // effectCell is one call of the table.
@@ -182,6 +186,8 @@ type effectCell struct {
 	origin *ifmatchtest.Server
 	bodies []*countedBody
 	errors []string
+
+	unknowable bool // the claim is wrong, and nobody could know
 }
 
 func (c *effectCell) String() string {
@@ -228,11 +234,16 @@ func (c *effectCell) writes() []ifmatchtest.Request {
 	return slices.DeleteFunc(c.origin.Log(), func(r ifmatchtest.Request) bool { return r.Method != c.method })
 }
 
+// answered are the writes whose answers were the client's, or got lost on the way to it.
+func (c *effectCell) answered() []ifmatchtest.Request {
+	return slices.DeleteFunc(c.writes(), func(r ifmatchtest.Request) bool { return r.Resent })
+}
+
 // ambiguousAttempt returns the number of the first write whose effect the client
 // can't know, and whether its answer was lost; -1 for none.
 func (c *effectCell) ambiguousAttempt() (n int, lost bool) {
-	for i, r := range c.writes() {
-		if r.Lost && !c.fault.replay || r.StatusCode >= 500 {
+	for i, r := range c.answered() {
+		if r.Lost || r.StatusCode >= 500 {
 			return i, r.Lost
 		}
 	}
@@ -250,11 +261,13 @@ func (c *effectCell) prepare(t *testing.T) *http.Request {
 	if c.guard.weak {
 		c.origin.Inject(ifmatchtest.WeakTags())
 	}
-	if c.fault.content {
-		c.origin.Inject(ifmatchtest.ContentTags())
-	}
+	c.origin.Inject(c.fault.before...)
 	var validators [2]Validators
-	for i, state := range []string{cellFirst, cellTheirs} {
+	states := []string{cellFirst, cellTheirs}
+	if c.fault.wasMine {
+		states[0] = cellMine
+	}
+	for i, state := range states {
 		etag := c.origin.Put("/doc", "application/json", []byte(state))
 		validators[i] = Validators{etag, time.Now().UTC().Format(http.TimeFormat)}
 		time.Sleep(3 * time.Second) // so that dates are good guards
@@ -263,7 +276,9 @@ func (c *effectCell) prepare(t *testing.T) *http.Request {
 		c.origin.Delete("/doc")
 	}
 	// A connection that was used before: net/http replays on no other.
-	c.read(t)
+	for range 1 + c.fault.reads {
+		c.read(t)
+	}
 	c.origin.ResetLog()
 	c.origin.Inject(c.fault.faults...)
 
@@ -320,7 +335,7 @@ func (c *effectCell) run(t *testing.T) (got result) {
 		c.checkEffect(got)
 		c.checkEnd(got)
 		c.checkWrites()
-		if !c.fault.hops && !c.fault.key && !c.fault.replay {
+		if !c.fault.hops && !c.fault.key {
 			c.checkExchanges(got, log)
 		}
 		c.checkTidy(t, log)
@@ -332,9 +347,22 @@ func (c *effectCell) run(t *testing.T) (got result) {
 	return got
 }
 
+// appliedWrites counts the writes that were applied, also those that nobody could know
+// of.
 func (c *effectCell) appliedWrites() (n int) {
 	for _, r := range c.writes() {
 		if r.Applied {
+			n++
+		}
+	}
+	return n
+}
+
+// knownWrites counts the writes that were applied and whose answers, as far as there was
+// one, don't deny it: a proxy kept none of them to itself, and none was refused.
+func (c *effectCell) knownWrites() (n int) {
+	for _, r := range c.answered() {
+		if r.Applied && r.StatusCode != http.StatusPreconditionFailed {
 			n++
 		}
 	}
@@ -360,14 +388,16 @@ func (c *effectCell) checkEffect(got result) {
 		if c.method == http.MethodDelete {
 			wanted = "(gone)"
 		}
-		if (!c.resends() && !c.policy.unique) || got.outcome.Cause != CauseOwnEarlierWrite || stateOf(c.origin) != wanted {
+		c.unknowable = c.fault.replica && stateOf(c.origin) != wanted
+		if (!c.resends() && !c.policy.unique) || got.outcome.Cause != CauseOwnEarlierWrite || stateOf(c.origin) != wanted && !c.unknowable {
 			c.errorf("claimed applied, and it wasn't")
 		}
 		if !c.policy.unique && (c.guard.missing || c.guard.name == "exists") && c.method == http.MethodPut {
 			c.errorf("create-only: equality counts only WithUniqueBody")
 		}
 	case EffectNotApplied:
-		if applied > 0 && !c.fault.replay { // rule 10: only a marker could tell
+		c.unknowable = applied > 0
+		if c.knownWrites() > 0 { // of the others only a mark could tell
 			c.errorf("claimed not applied, and it was")
 		}
 	case EffectUnknown:
@@ -397,15 +427,15 @@ func (c *effectCell) checkEnd(got result) {
 		}
 		if got.outcome.Cause == CauseOwnEarlierWrite {
 			_, etag, _ := c.origin.State("/doc")
-			if status != http.StatusNoContent || got.resp.Header.Get("ETag") != etag && !strings.Contains(c.fault.second, "stale") {
+			if status != http.StatusNoContent || got.resp.Header.Get("ETag") != etag && !c.fault.old {
 				c.errorf("own earlier write: ETag %q, want %q", got.resp.Header.Get("ETag"), etag)
 			}
 		}
 		return
 	}
-	if !lost && n >= 0 && c.writes()[n].StatusCode >= 500 {
+	if !lost && n >= 0 && c.answered()[n].StatusCode >= 500 {
 		// The first ambiguous answer was a response; a later one was lost.
-		lost = slices.ContainsFunc(c.writes(), func(r ifmatchtest.Request) bool { return r.Lost })
+		lost = slices.ContainsFunc(c.answered(), func(r ifmatchtest.Request) bool { return r.Lost })
 	}
 	if !lost {
 		c.errorf("an error although no answer was lost")
@@ -426,11 +456,11 @@ func (c *effectCell) checkEnd(got result) {
 
 // checkWrites looks for second applications and for what must not be repeated.
 func (c *effectCell) checkWrites() {
-	if c.fault.replay || c.fault.key {
-		return // by a proxy or net/http
+	if c.fault.key {
+		return // by net/http
 	}
-	writes := c.writes()
-	applied := c.appliedWrites()
+	writes := c.answered()
+	applied := c.knownWrites()
 	mayRepeat := c.guard.guarded && !c.fault.content || !c.wide
 	switch {
 	case c.method == http.MethodPost:
@@ -453,6 +483,9 @@ func (c *effectCell) checkWrites() {
 func (c *effectCell) checkExchanges(got result, log []ifmatchtest.Request) {
 	var arrived []string
 	for _, r := range log {
+		if r.Resent {
+			continue
+		}
 		if r.Lost {
 			arrived = append(arrived, r.Method+" failed")
 		} else {
@@ -462,13 +495,7 @@ func (c *effectCell) checkExchanges(got result, log []ifmatchtest.Request) {
 	if want := strings.Join(arrived, ", "); got.exchanges() != want {
 		c.errorf("exchanges %s, and %s arrived", got.exchanges(), want)
 	}
-	writes := 0
-	for _, r := range log {
-		if r.Method == c.method {
-			writes++
-		}
-	}
-	if got.outcome.Attempts != writes {
+	if writes := len(c.answered()); got.outcome.Attempts != writes {
 		c.errorf("%d attempts, and %d writes arrived", got.outcome.Attempts, writes)
 	}
 }
@@ -482,7 +509,7 @@ func (c *effectCell) checkTidy(t *testing.T, log []ifmatchtest.Request) {
 	}
 	cut := 0
 	for _, r := range log {
-		if r.Lost && !c.fault.replay {
+		if r.Lost && !r.Resent {
 			cut++
 		}
 	}
@@ -510,13 +537,13 @@ func (c throughClient) RoundTrip(req *http.Request) (*http.Response, error) { re
 
 // TestEffects compares each claim with what the origin really did.
 func TestEffects(t *testing.T) {
-	table := parseUnknowns(t)
+	unknowns, unknowables := parseCounts(t, mostUnknowns, mostUnknownsInPublic), parseCounts(t, mostUnknowables)
 	for _, policy := range effectPolicies() {
 		t.Run(policy.name, func(t *testing.T) {
 			t.Parallel()
 			skip := sampling()
 			for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodPost} {
-				unknown := make(map[string]int)
+				unknown, unknowable := make(map[string]int), make(map[string]int)
 				for _, fault := range faultCases(method) {
 					if fault.twin && policy.unique {
 						continue // the caller vouched that there is none
@@ -533,10 +560,14 @@ func TestEffects(t *testing.T) {
 							if c.run(t).outcome.Effect == EffectUnknown {
 								unknown[fault.name]++
 							}
+							if c.unknowable {
+								unknowable[fault.name]++
+							}
 						}
 					}
 				}
-				table.compare(t, policy.name+" "+method, unknown)
+				unknowns.compare(t, policy.name+" "+method, "end unknown", unknown)
+				unknowables.compare(t, policy.name+" "+method, "are told what nobody could know", unknowable)
 			}
 		})
 	}
@@ -559,7 +590,7 @@ func sampling() func() bool {
 
 // mostUnknowns counts, for each policy and method, the calls that end unknown
 // after each first fault, over all preconditions and second faults: at most so
-// many. With rows that aren't here, nothing is unknown.
+// many. With columns that aren't here, nothing is unknown.
 const mostUnknowns = `
 policy                method  request-lost  answer-lost  502-before  502-after  504-after  500-after  524-after  refused  key  see-other
 Stop                  PUT              172          224         172        224        224        225        225        0   52         16
@@ -604,42 +635,51 @@ own                   POST             120          120         120        120  
 own+unique            POST             104          104         104        104        104        104        104       20   27          8
 `
 
-type unknownTable map[string]map[string]int
+// countTable says of how many calls something may be so, for each policy and method, and
+// then for each first fault.
+type countTable map[string]map[string]int
 
-func (table unknownTable) compare(t *testing.T, row string, unknown map[string]int) {
-	for name, n := range unknown {
+func (table countTable) compare(t *testing.T, row, what string, counted map[string]int) {
+	for name, n := range counted {
 		if most := table[row][name]; n > most {
-			t.Errorf("%s, %s: %d calls end unknown, at most %d should", row, name, n, most)
+			t.Errorf("%s, %s: %d calls %s, at most %d should", row, name, n, what, most)
 		} else if n < most && everyCell() == 1 {
-			t.Logf("%s, %s: only %d calls end unknown, the table allows %d", row, name, n, most)
+			t.Logf("%s, %s: only %d calls %s, the table allows %d", row, name, n, what, most)
 		}
 	}
 }
 
-func parseUnknowns(t *testing.T) unknownTable {
-	table := make(unknownTable)
-	var names []string
-	for line := range strings.Lines(mostUnknowns) {
-		fields := strings.Fields(line)
-		switch {
-		case len(fields) == 0:
-		case names == nil:
-			for _, name := range fields[2:] {
-				names = append(names, strings.ReplaceAll(name, "-", " "))
+// parseCounts reads texts as one table.
+func parseCounts(t *testing.T, texts ...string) countTable {
+	table := make(countTable)
+	for _, text := range texts {
+		var names []string
+		for line := range strings.Lines(text) {
+			fields := strings.Fields(line)
+			switch {
+			case len(fields) == 0:
+			case names == nil:
+				names = fields[2:]
+			default:
+				table.addRow(t, fields, names)
 			}
-		default:
-			row := make(map[string]int)
-			for i, field := range fields[2:] {
-				n, err := strconv.Atoi(field)
-				if err != nil {
-					t.Fatal(err)
-				}
-				row[names[i]] = n
-			}
-			table[fields[0]+" "+fields[1]] = row
 		}
 	}
 	return table
+}
+
+func (table countTable) addRow(t *testing.T, fields, names []string) {
+	key := fields[0] + " " + fields[1]
+	if table[key] == nil {
+		table[key] = make(map[string]int)
+	}
+	for i, field := range fields[2:] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table[key][strings.ReplaceAll(names[i], "-", " ")] = n
+	}
 }
 
 // TestEffectsStreamed: a body without GetBody makes no difference.
