@@ -94,10 +94,10 @@ func (c *call) startClock() {
 }
 
 // attemptsLeft are the attempts that may still end in a refusal: of the writes sent,
-// repeats after failures and writes under a handed tag don't count; races that were lost
-// while a state settled do.
+// repeats after failures, those that a Transport below has made, and writes under a handed
+// tag don't count; races that were lost while a state settled do.
 func (c *call) attemptsLeft() int {
-	return c.attempts(c.traits) - (c.told.outcome.Attempts - c.spent.repeats - c.turn.handedTries + c.spent.settleRaces)
+	return c.attempts(c.traits) - (c.told.outcome.Attempts - int(c.told.below) - c.spent.repeats - c.turn.handedTries + c.spent.settleRaces)
 }
 
 // exhausted reports whether no attempt is left.

@@ -218,6 +218,11 @@ func (c *call) record(req *http.Request, resp *http.Response, err error, took ti
 	if err == nil {
 		e.StatusCode, e.Received = resp.StatusCode, Validators(etag.Of(resp.Header))
 	}
+	// A Transport of ours below sent more than one request for this answer.
+	if r := recordOf(resp); r != nil && len(r.outcome.Exchanges) > 1 {
+		c.told.addBelow(&r.outcome)
+		return
+	}
 	c.told.add(e)
 }
 

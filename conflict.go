@@ -106,6 +106,9 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 	if c.passesThrough(g, seen) {
 		return Decision{}, orElse(end, because(c.refused.cause, ErrConflict))
 	}
+	if !c.traits.stops {
+		c.told.ask()
+	}
 	c.refused.keep(c)
 	// What costs nothing is looked at before the call lines up.
 	if !end.ends() {

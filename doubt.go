@@ -43,11 +43,13 @@ type lostAnswer struct {
 func (c *call) noteDoubt(resp *http.Response, err error) {
 	safe := semantics.Safe(c.sent.write.Method)
 	c.doubt.keyed = c.doubt.keyed || !safe && semantics.ReplayedBelow(c.sent.write.Header)
+	below := recordOf(resp)
 	attempt := doubt.Attempt{Safe: safe, Keyed: c.doubt.keyed, Failed: err != nil, OpenSince: c.doubt.first != nil}
 	if !safe && c.doubt.first == nil {
 		seen := c.sent.watch.Seen(err)
 		// A Transport of ours below has told what came of its own repeats.
-		attempt.Repeated = recordOf(resp) == nil && seen.RepeatedBelow()
+		attempt.Repeated = below == nil && seen.RepeatedBelow()
+		attempt.OpenBelow = below != nil && below.first != nil
 		attempt.NeverSent = err != nil && seen.NeverSent()
 		attempt.KnownBelow = err != nil && notAppliedBelow(err)
 		attempt.UnknownBelow = errors.Is(err, ErrOutcomeUnknown)
@@ -59,7 +61,16 @@ func (c *call) noteDoubt(resp *http.Response, err error) {
 		return
 	}
 	c.doubt.first = &lostAnswer{err: err, resp: resp, blind: c.sent.basis.blind()}
-	if err == nil && !semantics.AmbiguousStatus(resp.StatusCode) { // the lost answer is an earlier one
+	switch {
+	// It is the answer at hand, or the error.
+	case err != nil || semantics.AmbiguousStatus(resp.StatusCode):
+	// It is one that the Transport below had.
+	case attempt.OpenBelow:
+		first := *below.first
+		first.blind = first.blind || c.doubt.first.blind
+		c.doubt.first = &first
+	// Nobody saw it.
+	default:
 		c.doubt.first.err, c.doubt.first.resp = errRepeatedBelow, nil
 	}
 }

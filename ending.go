@@ -113,10 +113,10 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	if !c.told.handled {
 		return c.endUntouched(resp, effect, why), nil
 	}
-	cause, err := c.refused.cause, error(nil)
+	cause, err := c.toldBelow(resp)
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
-	case !success:
+	case !success && err == nil:
 		err = c.statusError(resp, why, effect)
 	// A redirect made a GET of the write, and the GET says nothing of the doubt.
 	case c.doubt.first != nil && semantics.Safe(c.sent.write.Method):
@@ -133,7 +133,16 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 		c.disown(resp)
 	}
 	c.conclude(effect, cause, err)
-	return c.returned(resp, true), nil
+	return c.returned(resp), nil
+}
+
+// toldBelow returns the cause of the last refusal. Where this call has met none, but a
+// Transport below has, that one knows the cause, and why it didn't go on.
+func (c *call) toldBelow(resp *http.Response) (Cause, error) {
+	if below := recordOf(resp); below != nil && c.refused.count == 0 {
+		return below.outcome.Cause, below.outcome.Err
+	}
+	return c.refused.cause, nil
 }
 
 // disown takes the validators off an answer that accepted another body than the caller's:
@@ -229,8 +238,7 @@ func (c *call) endRefused(e ending) (*http.Response, error) {
 		c.sent.payload.Abandon()
 		resp.Body = c.refused.kept.Reader()
 	}
-	// Untouched after one attempt, nothing was tried here: a Transport above may.
-	return c.returned(resp, c.refused.kept != nil || c.told.outcome.Attempts > 1 || stops(c.refused.verdict)), nil
+	return c.returned(resp), nil
 }
 
 // refusedEffect is the effect of a write whose last answer is a refusal. A false condition
@@ -297,7 +305,7 @@ func (c *call) endApplied() (*http.Response, error) {
 	}
 	c.disown(resp)
 	c.conclude(EffectApplied, CauseOwnEarlierWrite, nil)
-	return c.returned(resp, true), nil
+	return c.returned(resp), nil
 }
 
 // endUnknown ends the call as if it had not been repeated: with the first answer that
@@ -326,7 +334,7 @@ func (c *call) endUnknown(why error) (*http.Response, error) {
 	if kept := c.doubt.first.kept; kept != nil {
 		resp.Body = kept.Reader()
 	}
-	return c.returned(&resp, true), nil
+	return c.returned(&resp), nil
 }
 
 // conclude sets the outcome of the call and tells it, to the Trace where the first answer
@@ -340,13 +348,13 @@ func (c *call) conclude(effect Effect, cause Cause, err error) {
 	c.told.report()
 }
 
-// returned puts the outcome on the response that the caller gets, for OutcomeOf. A final
-// one isn't handled again by a Transport above, or the retries of two would multiply.
-func (c *call) returned(resp *http.Response, final bool) *http.Response {
+// returned puts the outcome on the response that the caller gets, for OutcomeOf, and what
+// is left to a Transport above.
+func (c *call) returned(resp *http.Response) *http.Response {
 	if resp.Request == nil {
 		resp.Request = c.sent.write
 	}
-	c.told.leaveOn(resp, final, c.doubt.first)
+	c.told.leaveOn(resp, c.leaves(resp), c.doubt.first)
 	return resp
 }
 

@@ -155,9 +155,8 @@ type record struct {
 	// request is the one whose response has the record: a context may be
 	// used again for other calls.
 	request *http.Request
-	// final keeps a Transport above from handling the same refusal again.
-	// A refusal that Stop hands on untouched isn't final.
-	final bool
+	// left is what a Transport above may still do.
+	left left
 	// first is what http.Client's next hop takes over after a redirect.
 	first *lostAnswer
 }
@@ -185,6 +184,8 @@ type told struct {
 	named   *url.URL        // whose text the last exchange has
 	waited  time.Duration   // since the last exchange
 	handled bool            // the first answer wasn't the last
+	asked   bool            // a policy other than Stop has had its turn
+	below   int32           // of the writes that are counted: more than this call itself has sent
 }
 
 // newTold returns what a call with this scope, which may be nil, has told: nothing.
@@ -205,6 +206,9 @@ func (t *told) handle() { t.handled = true }
 // replaced notes what was stored instead of the caller's body.
 func (t *told) replaced(r *Representation) { t.outcome.Replaced = r }
 
+// ask notes that a policy other than Stop has its turn.
+func (t *told) ask() { t.asked = true }
+
 // overwrote notes that a state was replaced which the caller had not seen.
 func (t *told) overwrote() { t.outcome.Overwrote = true }
 
@@ -212,6 +216,26 @@ func (t *told) overwrote() { t.outcome.Overwrote = true }
 func (t *told) add(e Exchange) {
 	e.Wait, t.waited = t.waited, 0
 	t.outcome.Exchanges = append(t.outcome.Exchanges, e)
+}
+
+// addBelow records what a Transport of ours below has sent for one request of this call,
+// which is counted already.
+func (t *told) addBelow(o *Outcome) {
+	for i, e := range o.Exchanges {
+		if i == 0 {
+			e.Wait, t.waited = e.Wait+t.waited, 0
+		}
+		t.outcome.Exchanges = append(t.outcome.Exchanges, e)
+	}
+	t.outcome.Waited += o.Waited
+	t.outcome.Overwrote = t.outcome.Overwrote || o.Overwrote
+	if o.Replaced != nil {
+		t.outcome.Replaced = o.Replaced
+	}
+	if o.Attempts > 1 {
+		t.outcome.Attempts += o.Attempts - 1
+		t.below += int32(o.Attempts - 1)
+	}
 }
 
 // lastTook is how long the last exchange took.
@@ -270,12 +294,12 @@ func (t *told) context(callers context.Context) context.Context {
 // leaveOn leaves a record on a response, for OutcomeOf and for a Transport above. Where
 // the response is to the caller's own request, it gets a copy of that request: the
 // caller's must stay as it is.
-func (t *told) leaveOn(resp *http.Response, final bool, first *lostAnswer) {
+func (t *told) leaveOn(resp *http.Response, left left, first *lostAnswer) {
 	if t.rec == nil || resp.Request.Context() != t.ctx {
 		t.rec = new(record)
 		resp.Request = resp.Request.WithContext(context.WithValue(resp.Request.Context(), recordKey{}, t.rec))
 	}
-	*t.rec = record{t.outcome, resp.Request, final, first}
+	*t.rec = record{t.outcome, resp.Request, left, first}
 }
 
 // Sentinels answer a question with errors.Is; the types below hold the details. Errors

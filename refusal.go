@@ -31,10 +31,10 @@ func mayRefuse(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
 	if req.URL == nil || semantics.Safe(req.Method) || field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
-	// A final refusal of a Transport of ours below stays one, so that the
-	// retries of two don't multiply.
+	// What a Transport of ours below has handled stays so. The attempts of two policies
+	// would multiply.
 	r := recordOf(resp)
-	return r == nil || !r.final
+	return r == nil || !r.left.handled
 }
 
 // isRefused reports whether resp refuses the write, and notes what the dialect says of

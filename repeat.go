@@ -86,7 +86,7 @@ const (
 type repeatFacts struct {
 	off        bool // WithoutRepeats was given
 	cancelled  bool // the call was
-	final      bool // a Transport of ours below has done what could be done
+	spent      bool // a Transport of ours below has done what could be done
 	bodyFailed bool // the caller's body ended with an error
 	guarded    bool // guardedWrite
 	ownRead    bool // a read of Get, Update or Resource
@@ -105,7 +105,7 @@ func (f *repeatFacts) rule() repeatRule {
 		return repeatNever // as the caller wants it
 	case f.cancelled:
 		return repeatNever // nobody waits for the next answer
-	case f.final:
+	case f.spent:
 		return repeatNever // or the repeats of two Transports would multiply
 	case f.bodyFailed:
 		return repeatNever // the failure is the caller's, and stays
@@ -129,7 +129,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 	facts := repeatFacts{
 		off:        c.repeats.none,
 		cancelled:  c.cancelled(c.req.Context()).ends(),
-		final:      finalBelow(resp, err),
+		spent:      spentBelow(resp, err),
 		bodyFailed: c.sent.payload.Failed(),
 		guarded:    c.dialect.Guards(c.sent.write, c.refused.count > 0),
 		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
@@ -159,16 +159,16 @@ func (c *call) checkSaysYes(resp *http.Response, err error) bool {
 	return again
 }
 
-// finalBelow reports whether a Transport of ours below has done what could be
+// spentBelow reports whether a Transport of ours below has done what could be
 // done.
-func finalBelow(resp *http.Response, err error) bool {
+func spentBelow(resp *http.Response, err error) bool {
 	if err != nil {
 		var unknown *outcomeUnknownError
 		var unsent *unsentError
 		return errors.Is(err, ErrConflict) || errors.As(err, &unknown) || errors.As(err, &unsent)
 	}
 	r := recordOf(resp)
-	return r != nil && r.final
+	return r != nil && r.left.spent
 }
 
 // failed is the last failure that was followed by a repeat: the call may have to end with

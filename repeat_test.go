@@ -647,7 +647,7 @@ func TestRepeatRule(t *testing.T) {
 		{"13 nothing was compared, no guard, with a check", repeatFacts{uncompared: true, idempotent: true, checks: true}, repeatNever},
 		{"13 nothing was compared, guarded, with a check", repeatFacts{uncompared: true, guarded: true, idempotent: true, checks: true}, repeatAlways},
 		{"13 If-Match: * alone", repeatFacts{existing: true, idempotent: true}, repeatNever},
-		{"21 final for a Transport below", repeatFacts{final: true, guarded: true, idempotent: true, checks: true}, repeatNever},
+		{"21 spent by a Transport below", repeatFacts{spent: true, guarded: true, idempotent: true, checks: true}, repeatNever},
 		{"22 cancelled", repeatFacts{cancelled: true, guarded: true, idempotent: true, checks: true}, repeatNever},
 	} {
 		if got := test.facts.rule(); got != test.want {

@@ -29,6 +29,7 @@ type Attempt struct {
 	NeverSent    bool // of Failed: nothing left this process
 	KnownBelow   bool // of Failed: a Transport below says that the write wasn't applied
 	UnknownBelow bool // of Failed: a Transport below says that nobody knows
+	OpenBelow    bool // of an answer: a Transport below had an earlier attempt that is open
 	Status       int  // of the answer
 }
 
@@ -46,6 +47,8 @@ func (a Attempt) Opens() bool {
 		return false // it has seen an answer that decides, or sent nothing
 	case a.Failed:
 		return !a.NeverSent
+	case a.OpenBelow && OfStatus(a.Status) == NotApplied:
+		return true // it answers for its last attempt, and not for the one before
 	case a.Repeated && a.Keyed:
 		return semantics.AmbiguousStatus(a.Status) // the call is in doubt by its key, and keeps its answer
 	case a.Repeated && OfStatus(a.Status) == NotApplied:
