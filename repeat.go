@@ -87,7 +87,7 @@ type repeatFacts struct {
 	off        bool // WithoutRepeats was given
 	cancelled  bool // the call was
 	spent      bool // a Transport of ours below has done what could be done
-	bodyFailed bool // the caller's body ended with an error
+	bodyFailed bool // the caller's body ended with an error, or isn't as long as announced
 	guarded    bool // guardedWrite
 	ownRead    bool // a read of Get, Update or Resource
 	existing   bool // the guard is If-Match: *
@@ -130,7 +130,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		off:        c.repeats.none,
 		cancelled:  c.cancelled(c.req.Context()).ends(),
 		spent:      spentBelow(resp, err),
-		bodyFailed: c.sent.payload.Failed(),
+		bodyFailed: c.sent.payload.Failed() || err != nil && c.sent.watch.BodyAtFault(),
 		guarded:    c.dialect.Guards(c.sent.write, c.refused.count > 0),
 		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
 		existing:   c.sent.guard.Kind == guard.Exists,
