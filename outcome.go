@@ -310,7 +310,8 @@ var (
 	ErrConflict = errors.New("ifmatch: the precondition was refused")
 
 	// ErrOutcomeUnknown says that the write may have been applied or not: its
-	// answer was lost, and nothing that could be learnt since decides it.
+	// answer was lost, and nothing that could be learnt since decides it. The
+	// Timeout of an http.Client may hide it; a context's deadline doesn't.
 	ErrOutcomeUnknown = errors.New("ifmatch: outcome unknown")
 
 	// ErrNotReplayable says that the write can't be sent again: there is no copy of its
