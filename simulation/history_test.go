@@ -103,7 +103,10 @@ func (h *history) one(a *actor, at **process, o op, f *flow) {
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(context.WithValue(context.Background(), actorKey{}, a), flowKey{}, f))
 	defer cancel()
-	defer context.AfterFunc(p.end, cancel)()
+	defer context.AfterFunc(p.end, func() {
+		a.half().sleep(context.Background(), 0) // one after another
+		cancel()
+	})()
 	if o.Patience > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, time.Duration(o.Patience)*time.Millisecond+slots/2)
@@ -159,7 +162,6 @@ func (r *running) key() string { return fmt.Sprintf("%c.%d %s", 'a'+r.Actor, r.I
 func (h *history) final() {
 	slices.SortFunc(h.ops, func(a, b *running) int { return int(a.call - b.call) })
 	h.judge()
-	h.linearize()
 	for _, r := range h.ops {
 		if r.in.read || r.killed {
 			continue

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 type known struct {
 	name string
 	is   func(h *history, v violation) bool
-	seed uint64 // of a history that has it
+	plan *plan // of a history that has it
 }
 
 // knowns is the list.
@@ -21,31 +22,75 @@ var knowns = []known{
 	{"marks: an edit is applied twice where the server drops its mark", func(h *history, v violation) bool {
 		prunes := h.w.plan.Server.Prunes || h.w.plan.Server.PrunesNew
 		return prunes && (v.kind == "doubled" || v.kind == "stored" || v.kind == "order") && h.someMarks()
-	}, 69},
+	}, &plan{
+		Seed: 19, Object: counter, Listed: true,
+		Server:  traits{Prunes: true},
+		Clients: []client{{API: "resource", Marks: true}},
+		Actors:  []int{0},
+		Ops:     []op{{ID: 2, Verb: "add"}},
+		Faults:  []fault{{Who: "R0.0", Nth: 2, Kind: after5xx}},
+	}},
 	{"json: what belongs to an element goes to another", func(_ *history, v violation) bool {
 		return v.kind == "member" && strings.Contains(v.text, "row of")
-	}, 94},
+	}, &plan{
+		Seed: 110, Object: mixed, Listed: true,
+		Clients: []client{{API: "update"}},
+		Actors:  []int{0},
+		Ops:     []op{{Verb: "swap"}},
+	}},
 	{"remember: a write goes out without a guard", func(_ *history, v violation) bool {
 		return v.kind == "unguarded" && v.of.client.API == "remember"
-	}, 66},
+	}, &plan{
+		Seed: 66, Object: mixed, Listed: true,
+		Server:  traits{Tags: "weak"},
+		Clients: []client{{API: "remember"}},
+		Actors:  []int{0},
+		Ops:     []op{{Verb: "add"}},
+	}},
 	{"remember: a write replaces what its flow hasn't read", func(_ *history, v violation) bool {
 		return v.kind == "lost" && v.of != nil && v.of.client.API == "remember"
-	}, 140},
-	{"validators: the caller gets that of a body which it doesn't have", func(_ *history, v violation) bool {
-		return v.kind == "validator"
-	}, 14},
+	}, &plan{
+		Seed: 85, Object: mixed, Listed: true,
+		Clients: []client{{API: "merge"}, {}, {API: "remember"}, {}},
+		Actors:  []int{0, 1, 2},
+		Ops:     []op{{Actor: 2, ID: 2, Verb: "delete", Pause: 21}, {ID: 4, Verb: "add", Pause: 20}, {Actor: 2, ID: 6, Verb: "add"}},
+	}},
 	{"outcome: a write that didn't go through has no Err", func(_ *history, v violation) bool {
 		return v.kind == "no error"
-	}, 15},
+	}, &plan{
+		Seed: 41, Object: mixed, Listed: true,
+		Clients: []client{{API: "remember"}},
+		Actors:  []int{0},
+		Ops:     []op{{ID: 4, Verb: "add"}},
+		Faults:  []fault{{Who: "a.4", Nth: 2, Kind: before5xx}},
+	}},
 	{"causes: changed, and nobody wrote", func(_ *history, v violation) bool {
 		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseChanged
-	}, 1},
+	}, &plan{
+		Seed: 116, Object: mixed, Listed: true,
+		Server:  traits{Tags: "node", Nodes: 2},
+		Clients: []client{{API: "unconditional"}},
+		Actors:  []int{0},
+		Ops:     []op{{ID: 5, Verb: "add"}},
+	}},
 	{"causes: a stale cache, and there is none", func(_ *history, v violation) bool {
 		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseStaleCache
-	}, 65},
+	}, &plan{
+		Seed: 65, Object: register, Listed: true,
+		Server:  traits{Tags: "node", Nodes: 2},
+		Clients: []client{{API: "resend"}},
+		Actors:  []int{0, 0, 0},
+		Ops:     []op{{Actor: 2, ID: 6, Verb: "add", Pause: 10}, {Actor: 1, ID: 7, Verb: "add"}},
+	}},
 	{"outcome: a write found again doesn't tell that it replaced an unseen state", func(_ *history, v violation) bool {
 		return v.kind == "overwrote" && v.of.told.Cause == ifmatch.CauseOwnEarlierWrite
-	}, 936},
+	}, &plan{
+		Seed: 1788, Object: mixed, Listed: true,
+		Clients: []client{{}, {API: "remember"}, {API: "resend"}},
+		Actors:  []int{0, 1, 2, 0, 1, 2},
+		Ops:     []op{{Actor: 2, ID: 7, Verb: "die"}, {Actor: 1, ID: 20, Verb: "add", Pause: 5}, {Actor: 5, ID: 23, Verb: "add"}},
+		Faults:  []fault{{Who: "f.23", Nth: 2, Kind: lostAnswer}, {Who: "f.23", Nth: 5, Kind: late}},
+	}},
 }
 
 func (h *history) someMarks() bool {
@@ -84,10 +129,31 @@ func (h *history) names() (old map[string]bool, fresh []violation) {
 func TestKnown(t *testing.T) {
 	for _, k := range knowns {
 		t.Run(k.name, func(t *testing.T) {
-			h := run(t, draw(k.seed, *flagOps))
+			h := run(t, k.plan)
 			if old, _ := h.names(); !old[k.name] {
-				t.Errorf("seed %d doesn't have it any more: mended, or the simulation has changed", k.seed)
+				t.Errorf("it isn't found any more; take it off the list where it is mended:\n%s", h.log())
 			}
 		})
+	}
+}
+
+// isFresh tells histories that have a new violation of a kind.
+func isFresh(kind string) func(*history) bool {
+	return func(h *history) bool {
+		_, fresh := h.names()
+		return slices.ContainsFunc(fresh, func(v violation) bool { return v.kind == kind })
+	}
+}
+
+// TestShrink: the smallest plan has nothing in it that could be left out.
+func TestShrink(t *testing.T) {
+	for _, k := range knowns {
+		small := shrink(t, k.plan, func(h *history) bool {
+			old, _ := h.names()
+			return old[k.name]
+		})
+		if a, b := len(small.Ops)+len(small.Faults), len(k.plan.Ops)+len(k.plan.Faults); a < b {
+			t.Errorf("%s: of %d operations and faults %d are enough: %v", k.name, b, a, small)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ifmatch-go/ifmatch"
 )
 
-var flagLimit = flag.Duration("simulation.limit", 20*time.Second, "how long porcupine may take for one history")
+var flagLimit = flag.Duration("simulation.limit", 2*time.Second, "how long porcupine may take for one history")
 
 // linearize asks porcupine whether there is an order of the operations that explains what
 // the callers were told.
@@ -47,6 +47,10 @@ func (h *history) operations() []porcupine.Operation {
 	add := func(r *running, in input, out output) {
 		ops = append(ops, porcupine.Operation{ClientId: 3 * r.Actor, Input: in, Call: r.call, Output: out, Return: r.ret})
 	}
+	seen := map[string]bool{string(h.w.server.body): true} // of a register
+	for _, r := range h.ops {
+		seen[r.read.items] = true
+	}
 	for _, r := range h.ops {
 		if r.in.read {
 			if r.failed == nil && !r.killed {
@@ -62,6 +66,8 @@ func (h *history) operations() []porcupine.Operation {
 		case effect == ifmatch.EffectNotApplied && errors.Is(r.told.err, errFull):
 			add(r, r.in, output{full: true})
 		case effect == ifmatch.EffectNotApplied:
+		case h.w.plan.Object == register && !seen[r.in.item]:
+			// Nobody saw it: it makes no difference.
 		case effect == ifmatch.EffectApplied && h.w.plan.Object != register:
 			shows := r.told.shown == after && h.w.plan.Object != set
 			add(r, r.in, output{seen: shows, state: r.told.state})

@@ -78,7 +78,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.out = &request{op: op, who: key, method: req.Method, header: req.Header.Clone()}
 	write := req.Method != http.MethodGet && req.Method != http.MethodHead
 	if op == nil || !op.exact() {
-		p.kind = l.w.hit(key, nth, write, p.rng)
+		p.kind = l.w.hit(key, nth, write)
 	}
 	if op != nil {
 		op.hit(p.kind)

@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 )
 
 // plan is all that a history is made from: the same plan gives the same history.
@@ -194,15 +193,3 @@ func drawRates(rng *rand.Rand) rates {
 	}
 	return r
 }
-
-// String is the plan as Go source, as a test has it.
-func (p *plan) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "&plan{\n\tSeed: %d, Object: %q, Server: %s, Listed: true,\n", p.Seed, p.Object, bare(p.Server))
-	fmt.Fprintf(&b, "\tClients: %s,\n\tActors: %s,\n", bare(p.Clients), bare(p.Actors))
-	fmt.Fprintf(&b, "\tOps: %s,\n\tFaults: %s,\n}", bare(p.Ops), bare(p.Faults))
-	return b.String()
-}
-
-// bare is a value as Go source within this package.
-func bare(v any) string { return strings.ReplaceAll(fmt.Sprintf("%#v", v), "simulation.", "") }

@@ -62,13 +62,17 @@ func TestSimulation(t *testing.T) {
 			s.fresh++
 			t.Errorf("%v\nreplay: go test . -run TestSimulation -simulation.ops=%d -simulation.seed=%d", v, *flagOps, seed)
 		}
+		if len(fresh) > 0 {
+			small := shrink(t, draw(seed, *flagOps), isFresh(fresh[0].kind))
+			t.Logf("as a test:\n%s", small.asTest())
+		}
 	}
 }
 
 // one runs one history and says all about it.
 func one(t *testing.T, p *plan) {
 	h := run(t, p)
-	p.Faults = h.w.faults
+	p = p.listed(h.w.faults)
 	fmt.Printf("%v\n%s", p, h.log())
 	for _, v := range h.wrong {
 		if name := knownAs(h, v); name != "" {

@@ -88,6 +88,9 @@ func (a *actor) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// half is an actor that wakes between the instants of this one.
+func (a *actor) half() *actor { return &actor{slot: (a.slot + slots/2) % slots} }
+
 // newActor adds an actor. It must be called by one goroutine at a time.
 func (w *world) newActor(name string, slot int) *actor {
 	w.mu.Lock()
@@ -121,9 +124,10 @@ func (w *world) dice(key string) *rand.Rand {
 }
 
 // hit is what happens to a request.
-func (w *world) hit(key string, nth int, write bool, rng *rand.Rand) string {
+func (w *world) hit(key string, nth int, write bool) string {
 	kind := w.listed[fmt.Sprint(key, "#", nth)]
 	if !w.plan.Listed {
+		rng := w.dice(fmt.Sprint(key, "#", nth, " hit"))
 		for _, k := range hits {
 			fits := ofBoth[k] || ofReads[k] != write
 			if thrown := rng.Float64(); kind == "" && fits && thrown < w.plan.Rates[k] {
@@ -147,6 +151,7 @@ func run(t *testing.T, p *plan) *history {
 		cryptotest.SetGlobalRandom(t, p.Seed)
 		h = live(p)
 	})
+	h.linearize() // out of the bubble, where its limit is a time
 	return h
 }
 

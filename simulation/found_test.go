@@ -1,0 +1,42 @@
+package simulation
+
+import "testing"
+
+// holds runs a history in which a fault was found, and mended since.
+func holds(t *testing.T, p *plan) {
+	t.Helper()
+	h := run(t, p)
+	for _, v := range h.wrong {
+		t.Error(v)
+	}
+	if t.Failed() {
+		t.Log(h.log())
+	}
+}
+
+// TestFoundStamp: a Resource whose write was found again by its mark took the server for
+// one that stores what it is sent, and wrote the stamp of an older state.
+func TestFoundStamp(t *testing.T) {
+	holds(t, &plan{
+		Object: list, Listed: true,
+		Server:  traits{Stamps: true},
+		Clients: []client{{API: "resource", Marks: true}},
+		Actors:  []int{0},
+		Ops:     []op{{Verb: "add"}, {ID: 1, Verb: "add"}, {ID: 2, Verb: "add"}},
+		Faults:  []fault{{Who: "R0.0", Nth: 2, Kind: after412}},
+	})
+}
+
+// TestFoundValidator: the caller of Rebuild and MergeJSON got the tag of a body that it
+// had never sent.
+func TestFoundValidator(t *testing.T) {
+	for _, api := range []string{"rebuild", "merge"} {
+		holds(t, &plan{
+			Object: mixed, Listed: true,
+			Clients: []client{{API: api}, {API: "update"}},
+			Actors:  []int{0, 1},
+			Ops:     []op{{Verb: "add"}, {Actor: 1, ID: 1, Verb: "add"}, {ID: 2, Verb: "add"}, {Actor: 1, ID: 3, Verb: "add"}},
+			Faults:  []fault{{Who: "a.0", Nth: 2, Kind: slow}, {Who: "a.2", Nth: 2, Kind: slow}},
+		})
+	}
+}
