@@ -38,6 +38,9 @@ func (h *history) unchanged(r *running) bool {
 // hides reports whether the server may have kept something from all who look: what the
 // caller is told then can't be held against it.
 func (h *history) hides(r *running) bool {
+	if h.w.plan.Broken {
+		return false
+	}
 	lies := r.met(resentLast, after412)
 	if h.w.plan.forgets() {
 		lies = lies || r.met(resentFirst) || r.client.Silent && r.met(resentBelow)
@@ -130,7 +133,7 @@ func (h *history) checkLoss(c commit) {
 
 // checkMembers: Update and Resource leave what they don't know where it was.
 func (h *history) checkMembers(c commit) {
-	if c.by != nil && c.by.client.API != "update" || c.method != http.MethodPut || c.before == nil || h.w.plan.Object == register {
+	if c.by != nil && c.by.client.API != "update" && c.by.client.API != "forgetful" || c.method != http.MethodPut || c.before == nil || h.w.plan.Object == register {
 		return
 	}
 	was, is := membersOf(c.before), membersOf(c.sent)

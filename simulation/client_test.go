@@ -87,7 +87,9 @@ func newProcess(w *world, at, gen int) *process {
 func (p *process) newWriter() writer {
 	o := p.w.plan.Object
 	switch p.spec.API {
-	case "update", "resource":
+	case "boastful", "modest", "restless":
+		return lying{&cycle{p: p, object: o, api: "stop"}, p.spec.API}
+	case "update", "resource", "forgetful":
 		if p.spec.Marks {
 			return newUpdater[marked, *marked](p, o)
 		}
@@ -124,6 +126,9 @@ func newUpdater[T any, P document[T]](p *process, o object) *updater[T, P] {
 	u := &updater[T, P]{object: o, client: p.http}
 	if p.w.plan.Server.Absent {
 		u.opts = append(u.opts, ifmatch.CreateIfAbsent())
+	}
+	if p.spec.API == "forgetful" {
+		u.opts = append(u.opts, ifmatch.WithCodec(plainCodec{}))
 	}
 	if p.spec.API == "resource" {
 		u.resource = ifmatch.NewResource[T](p.http, documentURL, u.opts...)
@@ -248,6 +253,9 @@ func (c *cycle) do(ctx context.Context, in input) result {
 	body, err := build(ctx, &ifmatch.Representation{Body: base})
 	if err != nil {
 		return result{Outcome: ifmatch.Outcome{Effect: ifmatch.EffectNotApplied}, err: err}
+	}
+	if c.api == "bare" {
+		tag = ""
 	}
 	method := http.MethodPut
 	if in.verb == "delete" {

@@ -14,6 +14,20 @@ func holds(t *testing.T, p *plan) {
 	}
 }
 
+// TestFoundResend: a base that sends a write twice, and hands on the second answer, a
+// plain 412, made the edit be applied twice.
+func TestFoundResend(t *testing.T) {
+	for _, api := range []string{"rebuild", "update", "resource", "stop", "merge"} {
+		holds(t, &plan{
+			Seed: 10, Object: mixed, Listed: true,
+			Clients: []client{{API: api}},
+			Actors:  []int{0},
+			Ops:     []op{{ID: 11, Verb: "add"}},
+			Faults:  []fault{{Who: "a.11", Nth: 2, Kind: resentBelow}, {Who: "R0.0", Nth: 2, Kind: resentBelow}},
+		})
+	}
+}
+
 // TestFoundStamp: a Resource whose write was found again by its mark took the server for
 // one that stores what it is sent, and wrote the stamp of an older state.
 func TestFoundStamp(t *testing.T) {
