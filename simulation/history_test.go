@@ -20,6 +20,8 @@ type history struct {
 	ops []*running
 
 	wrong []violation
+
+	drawing func(to string) error // of what porcupine found; nil: it wasn't asked
 }
 
 func newHistory(w *world) *history { return &history{w: w} }

@@ -82,6 +82,15 @@ var knowns = []known{
 		Actors:  []int{0, 0, 0},
 		Ops:     []op{{Actor: 2, ID: 6, Verb: "add", Pause: 10}, {Actor: 1, ID: 7, Verb: "add"}},
 	}},
+	{"causes: it exists, and there is only the marker of a deleted document", func(h *history, v violation) bool {
+		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseExists && h.w.plan.Server.Markers
+	}, &plan{
+		Seed: 14538, Object: mixed, Listed: true,
+		Server:  traits{Markers: true, Absent: true},
+		Clients: []client{{}, {API: "rebuild"}, {API: "resource"}, {API: "update"}},
+		Actors:  []int{0, 1, 2, 3},
+		Ops:     []op{{Actor: 1, ID: 1, Verb: "delete", Pause: 6}, {Actor: 3, ID: 8, Verb: "add", Pause: 19}, {Actor: 2, ID: 10, Verb: "add"}},
+	}},
 	{"outcome: a write found again doesn't tell that it replaced an unseen state", func(_ *history, v violation) bool {
 		return v.kind == "overwrote" && v.of.told.Cause == ifmatch.CauseOwnEarlierWrite
 	}, &plan{

@@ -24,21 +24,15 @@ func (h *history) linearize() {
 		in.rank = ops[i].Return
 		ops[i].Input = in
 	}
-	switch h.checked(ops) {
+	result, info := porcupine.CheckOperationsVerbose(model(h.w.plan.Object, ops, state{}), ops, *flagLimit)
+	h.drawing = func(to string) error { return porcupine.VisualizePath(model(h.w.plan.Object, ops, state{}), info, to) }
+	switch result {
 	case porcupine.Illegal:
 		h.fail("order", nil, "there is no order of the operations that explains what the callers were told")
 	case porcupine.Unknown:
 		h.w.reach("porcupine: no answer in time")
 	}
 }
-
-// checked is porcupine's answer. It waits for goroutines of porcupine's own.
-func (h *history) checked(ops []porcupine.Operation) porcupine.CheckResult {
-	return porcupine.CheckOperationsTimeout(model(h.w.plan.Object, ops, h.first()), ops, *flagLimit)
-}
-
-// first is the state at first.
-func (h *history) first() state { return state{} }
 
 // operations are what porcupine is asked about. What the server did decides what became of
 // an operation with an unknown end, as far as it shows that.

@@ -199,6 +199,8 @@ func (p *passage) latency() time.Duration {
 // arrive is what happens at the server, or on the way to it.
 func (p *passage) arrive(write bool) (answer, error) {
 	s := p.w.server
+	s.Lock()
+	defer s.Unlock()
 	failure := s.plain([]int{502, 503, 504, 500}[p.rng.IntN(4)])
 	switch p.kind {
 	case lostRequest:
@@ -284,6 +286,8 @@ func (p *passage) later() {
 	out.late = true
 	go func() {
 		a.sleep(context.Background(), wait)
+		p.w.server.Lock()
+		defer p.w.server.Unlock()
 		p.w.server.handle(&out)
 	}()
 }

@@ -98,6 +98,9 @@ func (p *plan) populate(rng *rand.Rand, ops int) *plan {
 		p.Clients = append(p.Clients, drawClient(rng, p.Object))
 	}
 	actors := n + rng.IntN(5)
+	if rng.IntN(8) == 0 {
+		actors += rng.IntN(9) // a crowd
+	}
 	for i := range actors {
 		p.Actors = append(p.Actors, i%n)
 	}

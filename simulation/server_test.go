@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,16 +52,19 @@ func drawTraits(rng *rand.Rand) traits {
 	return t
 }
 
-// server has one document. It is asked by one goroutine at a time, see world.
+// server has one document. It is asked by one goroutine at a time, see world; the race
+// detector doesn't know that, so whoever asks locks it.
 type server struct {
-	w        *world
-	traits   traits
-	body     []byte // nil: there is none
-	typ      string
-	version  int
-	marker   bool
-	modified time.Time
-	asked    int
+	w      *world
+	traits traits
+
+	sync.Mutex        // guards what follows
+	body       []byte // nil: there is none
+	typ        string
+	version    int
+	marker     bool
+	modified   time.Time
+	asked      int
 
 	commits []commit
 	states  []answer // to GETs, the newest last: what a replica may still have

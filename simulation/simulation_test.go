@@ -12,6 +12,7 @@ var (
 	flagStart    = flag.Uint64("simulation.start", 1, "the first seed")
 	flagSeed     = flag.Uint64("simulation.seed", 0, "only the history of this seed")
 	flagOps      = flag.Int("simulation.ops", 24, "operations in a history, at most")
+	flagDraw     = flag.String("simulation.draw", "", "with a seed: draw what porcupine found into this HTML file")
 	flagFailures = flag.Int("simulation.failures", 10, "stop after so many new violations")
 )
 
@@ -28,7 +29,7 @@ func TestDeterministic(t *testing.T) {
 // totals are what TestSimulation counts.
 type totals struct {
 	histories, ops, fresh int
-	known                 map[string]int
+	known, reached        map[string]int
 }
 
 // String is one line.
@@ -37,8 +38,8 @@ func (s *totals) String() string {
 	for _, n := range s.known {
 		known += n
 	}
-	return fmt.Sprintf("%d histories, %d operations: %d have one of %d known faults, %d violations are new",
-		s.histories, s.ops, known, len(s.known), s.fresh)
+	return fmt.Sprintf("%d histories, %d operations: %d times one of %d known faults, %d new violations; not reached: %q",
+		s.histories, s.ops, known, len(s.known), s.fresh, unreached(s.reached))
 }
 
 // TestSimulation runs new histories until the time is over.
@@ -47,7 +48,7 @@ func TestSimulation(t *testing.T) {
 		one(t, draw(*flagSeed, *flagOps))
 		return
 	}
-	s := &totals{known: map[string]int{}}
+	s := &totals{known: map[string]int{}, reached: map[string]int{}}
 	t.Cleanup(func() { fmt.Println(s) })
 	end := time.Now().Add(*flagTime)
 	for seed := *flagStart; time.Now().Before(end) && s.fresh < *flagFailures; seed++ {
@@ -58,6 +59,9 @@ func TestSimulation(t *testing.T) {
 		for name := range old {
 			s.known[name]++
 		}
+		for what, n := range h.w.reached {
+			s.reached[what] += n
+		}
 		for _, v := range fresh {
 			s.fresh++
 			t.Errorf("%v\nreplay: go test . -run TestSimulation -simulation.ops=%d -simulation.seed=%d", v, *flagOps, seed)
@@ -67,6 +71,9 @@ func TestSimulation(t *testing.T) {
 			t.Logf("as a test:\n%s", small.asTest())
 		}
 	}
+	if missing := unreached(s.reached); len(missing) > 0 && s.histories >= enough {
+		t.Errorf("%d histories don't reach %q", s.histories, missing)
+	}
 }
 
 // one runs one history and says all about it.
@@ -74,6 +81,11 @@ func one(t *testing.T, p *plan) {
 	h := run(t, p)
 	p = p.listed(h.w.faults)
 	fmt.Printf("%v\n%s", p, h.log())
+	if *flagDraw != "" && h.drawing != nil {
+		if err := h.drawing(*flagDraw); err != nil {
+			t.Error(err)
+		}
+	}
 	for _, v := range h.wrong {
 		if name := knownAs(h, v); name != "" {
 			t.Logf("known, %s: %v", name, v)
