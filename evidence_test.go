@@ -210,6 +210,13 @@ func TestNotSeen(t *testing.T) {
 			closeBody(r)
 			return nil, context.Canceled
 		}), ctx: ended},
+		"a protocol of somebody, and the context ended before": {base: registeredLosing(), url: "odd://example.test/doc", ctx: ended},
+		"a foreign base that looks at the context when it has sent": {base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			go closeBody(r) // and sends it
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}), ctx: ended},
+		"a protocol of TLSNextProto":              {base: losingByNextProto(), url: speakingOdd(t)},
 		"a foreign base that looks at no context": {base: &script{errs: []error{io.ErrUnexpectedEOF}}, ctx: ended},
 		"an unknown outcome below": {base: roundTripper(func(r *http.Request) (*http.Response, error) {
 			httptrace.ContextClientTrace(r.Context()).GetConn("example.test:80")
@@ -245,6 +252,44 @@ func TestNotSeen(t *testing.T) {
 			}
 		}
 	}
+}
+
+// losing is a protocol without httptrace that loses each answer.
+var losing = roundTripper(func(r *http.Request) (*http.Response, error) {
+	defer closeBody(r)
+	io.Copy(io.Discard, r.Body)
+	return nil, io.ErrUnexpectedEOF
+})
+
+// registeredLosing returns a Transport with losing as the protocol of a scheme.
+func registeredLosing() *http.Transport {
+	base := &http.Transport{}
+	base.RegisterProtocol("odd", losing)
+	return base
+}
+
+// losingByNextProto returns a Transport with losing as a protocol that TLS agrees on.
+func losingByNextProto() *http.Transport {
+	return &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"odd/1"}},
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{
+			"odd/1": func(string, *tls.Conn) http.RoundTripper { return losing },
+		},
+	}
+}
+
+// speakingOdd returns the URL of a server that agrees on that protocol.
+func speakingOdd(t *testing.T) string {
+	certified := httptest.NewUnstartedServer(nil)
+	certified.StartTLS()
+	certificates := certified.TLS.Certificates
+	certified.Close()
+	return "https://" + listen(t, func(conn net.Conn) {
+		defer conn.Close()
+		secure := tls.Server(conn, &tls.Config{Certificates: certificates, NextProtos: []string{"odd/1"}})
+		secure.Handshake()
+		io.Copy(io.Discard, secure)
+	}) + "/doc"
 }
 
 // failingReader is a reader that fails.

@@ -23,6 +23,8 @@ type Seen struct {
 	Foreign     bool // the base isn't known
 	Direct      bool // the base is an *http.Transport itself
 	Keyed       bool // an Idempotency-Key: net/http repeats the request also where it was written
+	HTTP        bool // the scheme is http or https, and no protocol of RegisterProtocol
+	Silent      bool // a connection may speak a protocol of TLSNextProto that shows nothing
 	EndedBefore bool // the context had ended before the base was called
 	Ended       bool // the context had ended when the base returned
 	OwnError    bool // the error is the context's own
@@ -39,14 +41,16 @@ type Seen struct {
 func (s Seen) NeverSent() bool {
 	traced := s.GetConns > 0 || s.GotConns > 0 || s.Wrote > 0
 	switch {
-	case !traced && s.EndedBefore:
-		// A base that looks at the context does so first. A foreign one may look at
-		// nothing, so its error has to be the context's own.
-		return !s.Foreign || s.OwnError
+	case !traced && s.Foreign:
+		return false // it may send without httptrace, and look at the context later
+	case !traced && s.Invalid:
+		return true // an *http.Transport looks at the header before anything else
 	case !traced:
-		// A base without httptrace, or a protocol of RegisterProtocol, shows nothing.
-		// An *http.Transport looks at the header before anything else.
-		return !s.Foreign && s.Invalid
+		// An *http.Transport looks at the context before it asks for a connection. A
+		// protocol of RegisterProtocol may look at nothing.
+		return s.EndedBefore && s.OwnError && s.HTTP
+	case s.Silent:
+		return false // it was sent, perhaps, on a connection that wasn't shown
 	case s.Foreign && s.Ended:
 		return false // it may have returned early, and still send
 	case s.GotConns == 0 && s.Wrote == 0:

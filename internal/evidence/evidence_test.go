@@ -16,7 +16,8 @@ func (s Seen) with(change func(*Seen)) Seen {
 func TestNeverSent(t *testing.T) {
 	foreign := func(s *Seen) { s.Foreign, s.Direct = true, false }
 	ended := func(s *Seen) { s.Ended = true }
-	before := func(s *Seen) { s.EndedBefore, s.Ended = true, true }
+	before := func(s *Seen) { s.EndedBefore, s.Ended, s.OwnError, s.HTTP = true, true, true, true }
+	silent := func(s *Seen) { s.Silent = true }
 	for _, row := range []struct {
 		rule string
 		seen Seen
@@ -36,9 +37,12 @@ func TestNeverSent(t *testing.T) {
 		{"9: the second connection came", direct(2, 2, 1), false},
 		{"9: a connection without being asked for", direct(0, 1, 0), false},
 		{"9: the context had ended before", direct(0, 0, 0).with(before), true},
-		{"9: a foreign base returned the context's error", direct(0, 0, 0).with(foreign).with(before).with(func(s *Seen) { s.OwnError = true }), true},
-		{"9: a foreign base returned another error", direct(0, 0, 0).with(foreign).with(before), false},
-		{"9: a foreign base sent it although the context had ended", direct(1, 1, 1).with(foreign).with(before).with(func(s *Seen) { s.OwnError = true }), false},
+		{"9: the context had ended before, and the error isn't its own", direct(0, 0, 0).with(before).with(func(s *Seen) { s.OwnError = false }), false},
+		{"9: the context had ended before, over a protocol of RegisterProtocol", direct(0, 0, 0).with(before).with(func(s *Seen) { s.HTTP = false }), false},
+		{"9: a foreign base looked at the context when it had sent", direct(0, 0, 0).with(foreign).with(before), false},
+		{"9: a foreign base sent it although the context had ended", direct(1, 1, 1).with(foreign).with(before), false},
+		{"9: a protocol of TLSNextProto may have got the connection", direct(1, 0, 0).with(silent), false},
+		{"9: or the one after a dead one", direct(2, 1, 1).with(silent), false},
 		{"9: the context ended later, and nothing was seen", direct(0, 0, 0).with(ended), false},
 		{"9: no event at all", direct(0, 0, 0), false},
 		{"9: no event at all from a foreign base", direct(0, 0, 0).with(foreign), false},

@@ -38,6 +38,9 @@ type Watch struct {
 // Observe returns what watches how the base sends a request. A trace in the context of
 // the request is called as well.
 func Observe(req *http.Request, base Base) *Watch {
+	if runtime.GOOS == "js" {
+		base = Base{} // the Fetch API shows nothing, and the context is looked at later
+	}
 	w := &Watch{base: base, request: req, endedBefore: ended(req)}
 	w.trace = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
 	if base.Transport == nil { // others may answer a challenge
@@ -108,10 +111,12 @@ func authorizes(values []string) bool {
 // speaksHTTP1 reports whether a connection surely speaks HTTP/1.
 func (w *Watch) speaksHTTP1(conn net.Conn) bool {
 	if secure, ok := conn.(*tls.Conn); ok {
-		return secure.ConnectionState().NegotiatedProtocol != "h2"
+		agreed := secure.ConnectionState().NegotiatedProtocol
+		return agreed == "" || agreed == "http/1.1"
 	}
-	if w.request.URL == nil || w.request.URL.Scheme != "http" || w.base.Transport == nil {
-		return false // somebody else's TLS, or somebody else's protocol
+	// A foreign base comes first: it may go on while its caller changes the request.
+	if w.base.Transport == nil || w.request.URL == nil || w.request.URL.Scheme != "http" {
+		return false // somebody else's protocol, or somebody else's TLS
 	}
 	protocols := w.base.Transport.Protocols
 	return protocols == nil || !protocols.UnencryptedHTTP2()
@@ -142,9 +147,26 @@ func (w *Watch) Seen(err error) Seen {
 		GetConns: w.getConns, GotConns: w.gotConns, Wrote: w.wrote,
 		LoggedIn: w.wrote > 1 && w.anonymous == w.wrote-1 && w.loggedIn,
 	}
+	s.HTTP = w.request.URL != nil && (w.request.URL.Scheme == "http" || w.request.URL.Scheme == "https")
+	s.Silent = w.getConns > 0 && silent(w.base.Transport)
 	s.HTTP1 = w.gotConns > 0 && !w.other && w.speaksHTTP1(w.first)
-	s.Invalid = err != nil && w.getConns == 0 && runtime.GOOS != "js" && invalid(w.request)
+	s.Invalid = err != nil && w.getConns == 0 && invalid(w.request)
 	return s
+}
+
+// silent reports whether connections of an *http.Transport may be handed to a protocol of
+// TLSNextProto other than HTTP/2: net/http doesn't say then that it got a connection. The
+// Transport must have been used, since its first use completes the table.
+func silent(t *http.Transport) bool {
+	if t == nil {
+		return false
+	}
+	for protocol := range t.TLSNextProto {
+		if protocol != "h2" && protocol != "unencrypted_http2" {
+			return true
+		}
+	}
+	return false
 }
 
 // ended reports whether nobody waits for the request any more.

@@ -12,7 +12,7 @@ import (
 // TestOneOfTheConnections: as soon as one connection may speak another protocol than
 // HTTP/1, nobody can tell what a repeat means.
 func TestOneOfTheConnections(t *testing.T) {
-	http1, other := speaking(t, "http/1.1"), speaking(t, "h2")
+	http1, other, odd := speaking(t, "http/1.1"), speaking(t, "h2"), speaking(t, "odd/1")
 	unknown, peer := net.Pipe()
 	defer peer.Close()
 	defer unknown.Close()
@@ -24,6 +24,7 @@ func TestOneOfTheConnections(t *testing.T) {
 		{[]net.Conn{http1}, true},
 		{[]net.Conn{http1, http1, http1}, true},
 		{[]net.Conn{other}, false},
+		{[]net.Conn{odd}, false},
 		{[]net.Conn{unknown}, false},
 		{[]net.Conn{http1, other}, false},
 		{[]net.Conn{other, http1}, false},
@@ -74,6 +75,35 @@ func TestAuthorizes(t *testing.T) {
 	}
 	if authorizes(nil) {
 		t.Error("no value is taken for credentials")
+	}
+}
+
+// TestSilent: which tables of protocols have one that may not speak httptrace.
+func TestSilent(t *testing.T) {
+	for _, row := range []struct {
+		protocols []string
+		want      bool
+	}{
+		{nil, false},
+		{[]string{"h2", "unencrypted_http2"}, false},
+		{[]string{"odd/1"}, true},
+		{[]string{"h2", "odd/1"}, true},
+	} {
+		base := &http.Transport{TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+		for _, protocol := range row.protocols {
+			base.TLSNextProto[protocol] = nil
+		}
+		w := Observe(httptest.NewRequest(http.MethodPut, "https://example.test/doc", nil), Base{Transport: base, Direct: true})
+		if w.Seen(nil).Silent {
+			t.Errorf("%q: silent before it is asked for a connection", row.protocols)
+		}
+		w.getConn("example.test:443")
+		if got := w.Seen(nil).Silent; got != row.want {
+			t.Errorf("%q: silent %v, want %v", row.protocols, got, row.want)
+		}
+	}
+	if silent(nil) {
+		t.Error("a foreign base is none")
 	}
 }
 
