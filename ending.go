@@ -154,7 +154,8 @@ func (c *call) disown(resp *http.Response) {
 		return
 	}
 	stored := &Representation{Validators: Validators(c.dialect.Validators(resp.Header, nil)), Header: resp.Header}
-	if c.sent.replaced && !unseen {
+	// What a PATCH or a POST makes of the state isn't the body that was sent.
+	if c.sent.replaced && c.sent.write.Method == http.MethodPut {
 		stored.Body = c.storedBody()
 	}
 	c.told.replaced(stored)

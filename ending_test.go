@@ -98,6 +98,7 @@ func TestReplaced(t *testing.T) {
 	}
 	same := func(context.Context, *Representation) ([]byte, error) { return []byte("mine"), nil }
 	other := func(context.Context, *Representation) ([]byte, error) { return []byte("rent"), nil }
+	change := func(context.Context, *Representation) ([]byte, error) { return []byte(`{"b":3}`), nil }
 	for name, test := range map[string]struct {
 		method string
 		policy Policy
@@ -118,6 +119,7 @@ func TestReplaced(t *testing.T) {
 		"Rebuild, refused in the end":       {"PUT", Rebuild(both), []string{stale}, ifmatchtest.Fault{}, []Option{WithMaxAttempts(1)}, "", "-"},
 		"PATCH, Resend":                     {"PATCH", Resend, []string{stale}, ifmatchtest.Fault{}, nil, "", ""},
 		"PATCH, Unconditional":              {"PATCH", Unconditional, []string{stale}, ifmatchtest.Fault{}, nil, "", ""},
+		"PATCH, Rebuild":                    {"PATCH", Rebuild(change), []string{stale}, ifmatchtest.Fault{}, nil, "", ""},
 		"PATCH, accepted at once":           {"PATCH", Resend, []string{fresh}, ifmatchtest.Fault{}, nil, `"v3"`, "-"},
 		"own, by its content":               {"PUT", Resend, []string{fresh}, ifmatchtest.LostAnswer(1), nil, `"v3"`, "-"},
 	} {
@@ -162,6 +164,37 @@ func checkReplaced(t *testing.T, got result, stored string) {
 		t.Errorf("%s: Replaced.Body %q of a state that nobody has", got.summary(), r.Body)
 	case stored != "-" && (string(r.Body) != stored || r.ETag == "" || r.Header.Get("ETag") != r.ETag):
 		t.Errorf("%s: Replaced %q under %q, header %v; want %q", got.summary(), r.Body, r.ETag, r.Header, stored)
+	}
+}
+
+// TestStoredBelow: what a Transport below did to the state is told by the one above as
+// well, where that has repeated the write.
+func TestStoredBelow(t *testing.T) {
+	for name, policy := range map[string]Policy{"Rebuild": rebuilding, "Resend": Resend} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			lower, busy := NewTransport(origin.Client().Transport, policy), true
+			between := roundTripper(func(r *http.Request) (*http.Response, error) {
+				if busy {
+					busy = false
+					closeBody(r)
+					return responseTo(r, http.StatusTooManyRequests, ""), nil
+				}
+				return lower.RoundTrip(r)
+			})
+			got := sendVia(t, NewTransport(between, Stop), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
+			last, _ := OutcomeOf(got.resp)
+			if got.err != nil || last.Attempts != 3 || last.Overwrote != (name == "Resend") || got.outcome.Overwrote != last.Overwrote {
+				t.Errorf("%s: %s, %v", name, got.summary(), got.err)
+			}
+			stored := "-"
+			if name == "Rebuild" {
+				stored = "theirs+mine"
+			}
+			checkReplaced(t, got, stored)
+			if last.Replaced != got.outcome.Replaced {
+				t.Errorf("%s: OutcomeOf and WithOutcome differ", name)
+			}
+		})
 	}
 }
 

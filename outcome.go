@@ -92,9 +92,10 @@ type Outcome struct {
 	// Replaced is what was stored instead of the caller's own body (Rebuild, MergeJSON,
 	// Conflict.Replace): the bytes that were sent, and the header and the validators of
 	// the answer. The response itself has no validator then, since it would name a state
-	// that the caller doesn't have. Where a PATCH or a POST was accepted over a state that
-	// the caller had not seen, nobody here has the state, and Body is nil. Replaced itself
-	// is nil in all other cases, and always under the policy of Update.
+	// that the caller doesn't have. Of a PATCH or a POST, with a body of the policy's own or
+	// over a state that the caller had not seen, nobody here has what was stored, and Body
+	// is nil. Replaced itself is nil in all other cases, and always under the policy of
+	// Update.
 	Replaced *Representation
 }
 

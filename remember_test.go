@@ -779,6 +779,25 @@ func TestRememberTwoTransports(t *testing.T) {
 	})
 }
 
+// TestRememberAboveRebuild: the guard of a flow stays where a Transport below has stored
+// another body, so that the next write wipes nothing.
+func TestRememberAboveRebuild(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		tr := NewTransport(NewTransport(origin.Client().Transport, rebuilding), rebuilding)
+		ctx := Remember(context.Background())
+		if read := sendVia(t, tr, newRead(t, ctx, origin)); read.err != nil {
+			t.Fatal(read.err)
+		}
+		for _, theirs := range []string{"first", "second"} {
+			origin.Put("/doc", "text/plain", []byte(theirs))
+			got := sendVia(t, tr, newWrite(t, ctx, origin, http.MethodPut, nil))
+			if got.err != nil || stateOf(origin) != theirs+"+mine" {
+				t.Errorf("%s, %v: the state is %q", got.summary(), got.err, stateOf(origin))
+			}
+		}
+	})
+}
+
 // TestRememberGetUpdate: Get and Update read and write as ever, and what Get read
 // guards the flow's other writes.
 func TestRememberGetUpdate(t *testing.T) {
