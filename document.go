@@ -25,8 +25,8 @@ type document[T any] struct {
 	target *neturl.URL  // url, parsed
 	name   string       // url for texts, redacted
 	set    updateSettings
-	format edit.Format[T]
-	marker edit.Marker[T]
+	format edit.Format[T] // how texts become a T, and back
+	marker edit.Marker[T] // how a T holds marks; zero: it doesn't
 
 	rfc9110 guard.Dialect // where no option has another; never changed
 }
@@ -83,9 +83,11 @@ type state[T any] struct {
 	Validators
 	edit.Document[T]
 	header   http.Header     // of the answer
-	versions []guard.Version // the version, where a dialect has another than RFC 9110
+	versions []guard.Version // where a dialect has places of its own; then ETag has them in one text
 
-	unversioned error // why there is none, where the dialect wants one
+	// unversioned is why there are no versions, where the dialect wants some. A write
+	// of such a state fails with it, rather than go out without a guard.
+	unversioned error
 }
 
 // snapshot is the state for a caller, without an outcome.
@@ -144,7 +146,8 @@ func (d *document[T]) methodAndType(dialect *guard.Dialect, absent bool) (method
 	return http.MethodPut, d.set.codec.ContentType()
 }
 
-// sample is a write as far as a dialect looks at it to know where its version is.
+// sample is a write as far as a dialect looks at it to know where its version is. It is
+// never sent, and has no body: what the edit makes isn't known yet.
 func (d *document[T]) sample(dialect *guard.Dialect, absent bool) *http.Request {
 	method, contentType := d.methodAndType(dialect, absent)
 	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
@@ -158,7 +161,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	// The scope was made just now, so it may be changed. A read of ours is repeated after a
 	// failure, which a caller's own GET is not.
 	scopeOf(ctx).settings.ownRead = true
-	set := d.effective(ctx)
+	set := d.effective(ctx) // what the Transport will use: here for what it doesn't do itself
 	dialect := set.dialectFor(d.target, &d.rfc9110)
 	req, err := d.readRequest(ctx, dialect, *set.refreshRequest)
 	if err != nil {
@@ -200,7 +203,7 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
-	req.Header.Set("Accept", d.set.codec.ContentType())
+	req.Header.Set("Accept", d.set.codec.ContentType()) // each write has the same
 	refresh.PastCaches(req.Header)
 	// What is at the URL of the refresh isn't what a write would replace.
 	if dialect.HidesState(d.sample(dialect, false)) {

@@ -101,7 +101,7 @@ func (c *call) traceDone() {
 			t.Done(c.told.outcome)
 		}
 	}
-	met := "failure"
+	met := "failure" // it may have met both: the conflict is what the caller asks about
 	if c.refused.count > 0 {
 		met = "conflict"
 	}
@@ -123,6 +123,7 @@ func (c *call) traceDone() {
 // The text is cut where it is long, since a server may have written most of it.
 func (c *call) logged(err error) string {
 	text := err.Error()
+	// The write may go to another URL than the call: a version in its query is a new one.
 	for _, u := range []*url.URL{c.req.URL, c.sent.write.URL} {
 		text = strings.ReplaceAll(text, u.String(), redact.URL(u))
 		text = strings.ReplaceAll(text, u.Redacted(), redact.URL(u))

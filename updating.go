@@ -25,9 +25,9 @@ import (
 // It knows the document through its store only, and belongs to one goroutine.
 type updater[T any] struct {
 	store  store[T]
-	name   string // of the document, for texts
-	create bool   // by CreateIfAbsent
-	mark   *edit.Mark[T]
+	name   string        // of the document, for texts
+	create bool          // by CreateIfAbsent
+	mark   *edit.Mark[T] // of this Update, the same in all its drafts
 
 	// make edits a state, which stays as it is. inDoubt says that a draft before may
 	// have been written.
@@ -67,7 +67,8 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 
 // inTurn runs an Update. Where writers that lost a race are in the lane of the
 // document, the Update waits for its turn first: what it reads before would be
-// stale by then.
+// stale by then. It keeps the turn to its end, and leaves it on every path. What it sends
+// meanwhile doesn't wait in the lane that it holds.
 func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
 	turn := d.lineUp(ctx)
 	defer turn.Leave()
@@ -103,6 +104,11 @@ const maxRounds = 4
 // inRounds reads, edits and writes until the server accepts, or nothing can follow. It
 // begins with the state that is kept from the write before, where there is one. It may
 // be called again after it left no doubt: limits and outcome go on.
+//
+// A doubt outlives its round. A read that lacks the mark lets the Update go on, but it
+// may be older than the write in doubt; so only a write that is accepted, or the mark,
+// ends the doubt. A document that was there and is gone has taken its mark along, and
+// shows nothing.
 func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
 	u.found = nil
 	there := false // was the document, when it was read last
@@ -139,7 +145,7 @@ func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T],
 			return u.lookAgain(ctx, err)
 		}
 		if errors.Is(err, ErrOutcomeUnknown) {
-			u.doubt = err // until a write is accepted: a read that lacks the mark may be stale
+			u.doubt = err
 		}
 	}
 }
@@ -170,8 +176,9 @@ func (u *updater[T]) readInTime(ctx context.Context) (*state[T], error) {
 	return s, err
 }
 
-// sight is what the state at the beginning of a round shows. Before the first round
-// of a second run, too, a write may have been sent.
+// sight is what the state at the beginning of a round shows of the writes before. Where
+// nothing was sent, there is no mark to look for. A write may have been sent before the
+// first round, too, where inRounds is called again.
 func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
 	if !u.last.sent {
 		return rounds.Sight{}
@@ -230,6 +237,7 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 		return sequel[T]{err: err}
 	}
 	switch rounds.AfterEdit(draft.Same, inDoubt) {
+	// The state is as the edit wants it already: nothing is written.
 	case rounds.Same:
 		return sequel[T]{end: r.state}
 	case rounds.Unknown:

@@ -30,7 +30,7 @@ func Dialect() dialect.Dialect { return Below("/") }
 // Below returns the dialect of a CouchDB whose URLs have a prefix: "/couch/" where
 // they are /couch/database/document.
 func Below(prefix string) dialect.Dialect {
-	at := place("/" + strings.Trim(prefix, "/") + "/")
+	at := root("/" + strings.Trim(prefix, "/") + "/")
 	if at == "//" {
 		at = "/"
 	}
@@ -49,10 +49,10 @@ func Below(prefix string) dialect.Dialect {
 	}
 }
 
-// place is the escaped path that databases are below of, with a slash at its end.
-type place string
+// root is the escaped path that databases are below of, with a slash at its end.
+type root string
 
-func (at place) judge(a *dialect.Answer) dialect.Verdict {
+func (at root) judge(a *dialect.Answer) dialect.Verdict {
 	var answer struct{ Error, Reason string }
 	json.Unmarshal(a.Body(), &answer) // what isn't one has no error
 	reason := fmt.Sprintf("%d %.40s: %.200s", a.StatusCode, cmp.Or(answer.Error, "without an error that CouchDB has"), answer.Reason)
@@ -75,7 +75,7 @@ func (at place) judge(a *dialect.Answer) dialect.Verdict {
 }
 
 // askDocument sends a refresh to the document, whatever part of it was written.
-func (at place) askDocument(req *http.Request) (*http.Request, error) {
+func (at root) askDocument(req *http.Request) (*http.Request, error) {
 	path, _ := at.documentOf(req.URL)
 	if path == "" {
 		return nil, errors.New("the URL names no document")
@@ -90,16 +90,16 @@ func (at place) askDocument(req *http.Request) (*http.Request, error) {
 	return req, nil
 }
 
-// isDocument reports whether the body of a write is a document: that of an
+// isDocument reports whether the body of a write is a document: the body of an
 // attachment is whatever it is.
-func (at place) isDocument(req *http.Request) bool {
+func (at root) isDocument(req *http.Request) bool {
 	_, attachment := at.documentOf(req.URL)
 	return !attachment
 }
 
 // documentOf returns the escaped path of the document that a URL is about, empty
 // where it is about none, and whether the URL names an attachment of it.
-func (at place) documentOf(u *url.URL) (path string, attachment bool) {
+func (at root) documentOf(u *url.URL) (path string, attachment bool) {
 	// What isn't below begins with a slash still: its first part is empty.
 	parts := strings.Split(strings.TrimPrefix(u.EscapedPath(), string(at)), "/")
 	n := 2 // database and document

@@ -209,7 +209,7 @@ func TestDocumentOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if path, attachment := place("/").documentOf(u); path != want.path || attachment != want.attachment {
+		if path, attachment := root("/").documentOf(u); path != want.path || attachment != want.attachment {
 			t.Errorf("%s: got %q, %t", raw, path, attachment)
 		}
 	}
