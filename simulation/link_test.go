@@ -25,6 +25,7 @@ type link struct {
 	silent bool   // calls no hooks
 	direct bool   // below an *http.Transport, which repeats only what reached nobody
 	dead   atomic.Bool
+	opened atomic.Int64 // bodies of answers that aren't closed
 }
 
 // actorKey is the context key of the actor whose request it is.
@@ -311,14 +312,22 @@ func (p *passage) response(a answer) *http.Response {
 	case len(a.body) > 0:
 		resp.Body = &body{left: bytes.NewReader(a.body)}
 	}
+	if b, ok := resp.Body.(*body); ok {
+		p.opened.Add(1)
+		b.link = p.link
+	}
 	return resp
 }
+
+// open is how many bodies of answers aren't closed.
+func (l *link) open() int { return int(l.opened.Load()) }
 
 // body is the body of a response. Reads after Close fail.
 type body struct {
 	left   io.Reader
 	closed atomic.Bool
 	done   chan struct{} // closed by Close, where it isn't nil
+	link   *link         // of an answer; nil: of a request
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -329,8 +338,14 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error {
-	if !b.closed.Swap(true) && b.done != nil {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	if b.done != nil {
 		close(b.done)
+	}
+	if b.link != nil {
+		b.link.opened.Add(-1)
 	}
 	return nil
 }
