@@ -3,6 +3,7 @@ package simulation
 import (
 	"errors"
 	"flag"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -15,7 +16,8 @@ var flagLimit = flag.Duration("simulation.limit", 2*time.Second, "how long porcu
 // linearize asks porcupine whether there is an order of the operations that explains what
 // the callers were told.
 func (h *history) linearize() {
-	if h.w.plan.Object == mixed {
+	doubled := func(r *running) bool { return h.hides(r) && h.stored(r) > 1 } // rightly, and no order explains it
+	if h.w.plan.Object == mixed || h.w.plan.Object != register && slices.ContainsFunc(h.ops, doubled) {
 		return
 	}
 	ops := h.operations()

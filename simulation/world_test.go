@@ -125,12 +125,15 @@ func (w *world) dice(key string) *rand.Rand {
 
 // hit is what happens to a request.
 func (w *world) hit(key string, nth int, write bool) string {
+	fits := func(kind string) bool { return ofBoth[kind] || ofReads[kind] != write }
 	kind := w.listed[fmt.Sprint(key, "#", nth)]
+	if !fits(kind) {
+		kind = ""
+	}
 	if !w.plan.Listed {
 		rng := w.dice(fmt.Sprint(key, "#", nth, " hit"))
 		for _, k := range hits {
-			fits := ofBoth[k] || ofReads[k] != write
-			if thrown := rng.Float64(); kind == "" && fits && thrown < w.plan.Rates[k] {
+			if thrown := rng.Float64(); kind == "" && fits(k) && thrown < w.plan.Rates[k] {
 				kind = k
 			}
 		}
