@@ -286,7 +286,8 @@ func (c *call) endInterrupted(why error) (*http.Response, error) {
 // applied by an earlier attempt. The server's own answer is lost, so the response is
 // made here: 204, with the validators that the refresh found where there was one.
 func (c *call) endApplied() (*http.Response, error) {
-	if c.doubt.first != nil && c.doubt.first.blind {
+	// The write that was applied is the first in doubt, or one after it.
+	if c.doubt.first != nil && (c.doubt.first.blind || c.sent.basis.blind()) {
 		c.told.overwrote()
 	}
 	resp := &http.Response{

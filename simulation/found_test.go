@@ -54,3 +54,18 @@ func TestFoundValidator(t *testing.T) {
 		})
 	}
 }
+
+// TestFoundOverwrote: a Resend whose answers were lost, the last one of a write over a state
+// that its caller hadn't seen, was found again, and Overwrote was false.
+func TestFoundOverwrote(t *testing.T) {
+	holds(t, &plan{
+		Object: mixed, Listed: true,
+		Clients: []client{{API: "resend"}, {API: "update"}},
+		Actors:  []int{0, 1},
+		Ops:     []op{{Verb: "add"}, {Actor: 1, ID: 1, Verb: "add"}},
+		Faults: []fault{
+			{Who: "a.0", Nth: 2, Kind: slow}, {Who: "a.0", Nth: 2, Kind: lostRequest},
+			{Who: "a.0", Nth: 5, Kind: lostAnswer},
+		},
+	})
+}

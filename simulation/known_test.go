@@ -91,15 +91,6 @@ var knowns = []known{
 		Actors:  []int{0, 1, 2, 3},
 		Ops:     []op{{Actor: 1, ID: 1, Verb: "delete", Pause: 6}, {Actor: 3, ID: 8, Verb: "add", Pause: 19}, {Actor: 2, ID: 10, Verb: "add"}},
 	}},
-	{"outcome: a write found again doesn't tell that it replaced an unseen state", func(_ *history, v violation) bool {
-		return v.kind == "overwrote" && v.of.told.Cause == ifmatch.CauseOwnEarlierWrite
-	}, &plan{
-		Seed: 1788, Object: mixed, Listed: true,
-		Clients: []client{{}, {API: "remember"}, {API: "resend"}},
-		Actors:  []int{0, 1, 2, 0, 1, 2},
-		Ops:     []op{{Actor: 2, ID: 7, Verb: "die"}, {Actor: 1, ID: 20, Verb: "add", Pause: 5}, {Actor: 5, ID: 23, Verb: "add"}},
-		Faults:  []fault{{Who: "f.23", Nth: 2, Kind: lostAnswer}, {Who: "f.23", Nth: 5, Kind: late}},
-	}},
 }
 
 func (h *history) someMarks() bool {
