@@ -147,6 +147,7 @@ func (c *call) send(write *http.Request) (*http.Response, error) {
 	c.sent.write = write
 	if !semantics.Safe(write.Method) {
 		c.told.countWrite()
+		c.traceAttempting(write)
 	}
 	return c.exchange(write)
 }

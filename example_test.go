@@ -239,7 +239,7 @@ func ExampleWithTrace() {
 	client := ifmatch.NewClient(ifmatch.Resend, ifmatch.WithTrace(&ifmatch.Trace{
 		Refused:    func(i ifmatch.RefusedInfo) { fmt.Println("refused:", i.Method, i.StatusCode, i.Sent.ETag) },
 		Refreshing: func(i ifmatch.RefreshInfo) { fmt.Println("refreshing:", i.Method) },
-		Done:       func(o ifmatch.Outcome) { fmt.Println("done:", o.Effect) },
+		Done:       func(d ifmatch.DoneInfo) { fmt.Println("done:", d.Outcome.Effect) },
 	}))
 	req, err := http.NewRequest(http.MethodPut, srv.URL+"/doc", strings.NewReader("ours"))
 	if err != nil {

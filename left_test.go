@@ -74,7 +74,7 @@ func TestStopBelowRepeats(t *testing.T) {
 					origin.Inject(test.faults...)
 					base := &script{dialingLate(origin, test.undialed), test.errs, 0}
 					var done Outcome
-					rt := NewTransport(NewTransport(base, test.lower, test.below...), test.upper, append(test.above, WithTrace(&Trace{Done: func(o Outcome) { done = o }}))...)
+					rt := NewTransport(NewTransport(base, test.lower, test.below...), test.upper, append(test.above, WithTrace(&Trace{Done: func(d DoneInfo) { done = d.Outcome }}))...)
 					req := newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})
 					var got result
 					if observed {

@@ -262,7 +262,7 @@ func WithExpectContinue(n int64) Option {
 // difference who wrote it.
 func WithUniqueBody() Option { return optionFunc(func(s *settings) { s.uniqueBody = true }) }
 
-// WithTrace observes refused writes, and failures that are repeated, through the
+// WithTrace observes writes, and what is done about refusals and failures, through the
 // functions of t. Several traces may be set, and each is called: first the traces of
 // the Transport, then the traces of the call. t isn't copied, so it must not be
 // changed afterwards. A nil t does nothing.

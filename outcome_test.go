@@ -68,7 +68,7 @@ func TestContextUsedAgain(t *testing.T) {
 func TestOutcomeOfTheLastCall(t *testing.T) {
 	var o Outcome
 	ctx := WithOutcome(WithOptions(t.Context(), WithTrace(&Trace{}), WithTrace(&Trace{}), WithTrace(&Trace{})), &o)
-	first, second := WithOptions(ctx, WithTrace(&Trace{Done: func(Outcome) { t.Error("another context's trace") }})), WithOptions(ctx, WithTrace(&Trace{}))
+	first, second := WithOptions(ctx, WithTrace(&Trace{Done: func(DoneInfo) { t.Error("another context's trace") }})), WithOptions(ctx, WithTrace(&Trace{}))
 	_ = first
 	for range 2 {
 		s := &scriptedBase{answers: []says{ok()}}

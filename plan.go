@@ -45,6 +45,7 @@ func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls 
 	if semantics.Safe(req.Method) {
 		return p
 	}
+	p.observed = p.observed || set.traced()
 	p.watched = d.Guards(req, false)
 	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
 	p.writeID = set.writeIDs() && takesWriteID(req, d)
@@ -64,6 +65,11 @@ func (l layers) repeats() repeats {
 		return *l.transport.repeats
 	}
 	return repeats{}
+}
+
+// traced reports whether there is a Trace, and so somebody who asks about each write.
+func (l layers) traced() bool {
+	return l.call != nil && len(l.call.traces) > 0 || l.transport != nil && len(l.transport.traces) > 0
 }
 
 // expectContinue is the least size of a body, in bytes, that goes out with Expect:

@@ -1,25 +1,39 @@
 package ifmatch
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// Trace is a set of functions that observe what is done about a refused write, or
-// about a failure that is repeated. Any of them may be nil; the zero Trace observes
-// nothing. They run on the goroutine of the RoundTrip, one after another for one
-// call and concurrently for several, and should return soon: the call waits for
-// them. They can't change what is done. If one panics, the panic goes on to the
+// Trace is a set of functions that observe what becomes of writes: each attempt, what is
+// done about a refusal or a failure, and how the call ends. Any of them may be nil; the
+// zero Trace observes nothing. They run on the goroutine of the RoundTrip, one after
+// another for one call and concurrently for several, and should return soon: the call
+// waits for them. They can't change what is done. If one panics, the panic goes on to the
 // caller of RoundTrip.
 //
-// An answer that comes back untouched, and is no refusal, isn't observed.
+// Each info has the context of the caller's request, for spans and loggers. Reads of the
+// caller's own aren't observed. Without a Trace nothing of this costs anything.
 type Trace struct {
+	// Attempting is called before each write is sent, the first included.
+	Attempting func(AttemptingInfo)
+
+	// Attempted is called when a write was answered, or failed.
+	Attempted func(AttemptedInfo)
+
+	// AnswerLost is called after Attempted for the first write of a call whose effect
+	// is unknown: it may have been applied.
+	AnswerLost func(AnswerLostInfo)
+
 	// Refused is called for each refusal, under every policy, before the policy
 	// is asked.
 	Refused func(RefusedInfo)
@@ -32,14 +46,43 @@ type Trace struct {
 	// of this process isn't told; Outcome.Waited includes it.
 	Waiting func(WaitInfo)
 
-	// Done is called when a call ends that met a refusal, or a failure that was
-	// repeated, with the same Outcome that the caller can have. It shares its
-	// Exchanges with that one, so leave them as they are.
-	Done func(Outcome)
+	// Done is called when the call of a write ends, also where the write met nothing, so
+	// that a rate can be computed; and when a read of Get, Update or Resource ends that
+	// was repeated after a failure. It isn't called for a write of which nothing was sent,
+	// since the dialect or the precondition is invalid.
+	Done func(DoneInfo)
+}
+
+// AttemptingInfo describes a write that is about to be sent.
+type AttemptingInfo struct {
+	Context context.Context // of the caller's request
+	Method  string
+	URL     string     // without user information and query values
+	Attempt int        // writes sent so far, this one included
+	Sent    Validators // what its precondition names
+}
+
+// AttemptedInfo describes a write that was answered, or failed.
+type AttemptedInfo struct {
+	Context  context.Context // of the caller's request
+	Attempt  int             // writes sent so far, this one included
+	Exchange Exchange        // the write and its answer, as the Outcome has them
+}
+
+// AnswerLostInfo describes a write that may have been applied although its answer doesn't
+// say so.
+type AnswerLostInfo struct {
+	Context    context.Context // of the caller's request
+	Method     string
+	URL        string // without user information and query values
+	Attempt    int    // writes sent so far, this one included
+	StatusCode int    // 0 without an answer
+	Err        error  // nil with an answer
 }
 
 // RefusedInfo describes a refusal.
 type RefusedInfo struct {
+	Context    context.Context // of the caller's request
 	Method     string
 	URL        string // without user information and query values
 	StatusCode int
@@ -49,6 +92,7 @@ type RefusedInfo struct {
 
 // RefreshInfo describes a refresh request that is about to be sent.
 type RefreshInfo struct {
+	Context context.Context // of the caller's request
 	Method  string
 	URL     string // without user information and query values
 	Attempt int    // writes sent so far
@@ -56,9 +100,73 @@ type RefreshInfo struct {
 
 // WaitInfo describes a wait that is about to begin.
 type WaitInfo struct {
-	Reason   string // such as "pace", "Retry-After" or "validator of the last second"
+	Context  context.Context // of the caller's request
+	Reason   string          // such as "pace", "Retry-After" or "validator of the last second"
 	Duration time.Duration
 	Attempt  int // writes sent so far
+}
+
+// DoneInfo describes a call that has ended.
+type DoneInfo struct {
+	Context context.Context // of the caller's request
+
+	// Outcome is the one that the caller can have. It shares its Exchanges with that one,
+	// so leave them as they are.
+	Outcome Outcome
+}
+
+// traceAttempting tells of a write that is about to be sent. Where a function of the caller
+// panics, nobody else closes the body.
+func (c *call) traceAttempting(write *http.Request) {
+	if len(c.traces) == 0 {
+		return
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			closeBody(write)
+			c.release()
+		}
+	}()
+	for _, t := range c.traces {
+		if t.Attempting != nil {
+			g := c.dialect.Of(write)
+			t.Attempting(AttemptingInfo{c.req.Context(), write.Method, redact.URL(write.URL), c.told.outcome.Attempts, Validators(g.Sent())})
+		}
+	}
+	returned = true
+}
+
+// traceAttempted tells of a write that was recorded just now.
+func (c *call) traceAttempted() {
+	if semantics.Safe(c.sent.write.Method) {
+		return // a read, or a write that a redirect made one
+	}
+	for _, t := range c.traces {
+		if t.Attempted != nil {
+			all := c.told.outcome.Exchanges
+			t.Attempted(AttemptedInfo{c.req.Context(), c.told.outcome.Attempts, all[len(all)-1]})
+		}
+	}
+}
+
+// traceAnswerLost tells of the first attempt whose effect is unknown. It is logged as it
+// happens, since the call may go on for long, and may never return.
+func (c *call) traceAnswerLost(resp *http.Response, err error) {
+	status := 0
+	if resp != nil {
+		status = resp.StatusCode
+	}
+	for _, t := range c.traces {
+		if t.AnswerLost != nil {
+			t.AnswerLost(AnswerLostInfo{c.req.Context(), c.sent.write.Method, redact.URL(c.sent.write.URL), c.told.outcome.Attempts, status, redact.Brief(err)})
+		}
+	}
+	if err == nil {
+		c.log(slog.LevelWarn, "ifmatch: answer lost: the write may have been applied", slog.Int("status", status))
+		return
+	}
+	c.log(slog.LevelWarn, "ifmatch: answer lost: the write may have been applied", slog.String("err", c.logged(err)))
 }
 
 // traceRefused tells of a refusal and of the guard that was refused. What is told is
@@ -66,7 +174,7 @@ type WaitInfo struct {
 func (c *call) traceRefused(g *guard.Guard, status int) {
 	for _, t := range c.traces {
 		if t.Refused != nil {
-			t.Refused(RefusedInfo{c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, Validators(g.Sent())})
+			t.Refused(RefusedInfo{c.req.Context(), c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, Validators(g.Sent())})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))
@@ -76,7 +184,7 @@ func (c *call) traceRefused(g *guard.Guard, status int) {
 func (c *call) traceRefreshing(method, url string) {
 	for _, t := range c.traces {
 		if t.Refreshing != nil {
-			t.Refreshing(RefreshInfo{method, url, c.told.outcome.Attempts})
+			t.Refreshing(RefreshInfo{c.req.Context(), method, url, c.told.outcome.Attempts})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: refreshing", slog.String("with", method))
@@ -87,20 +195,31 @@ func (c *call) traceRefreshing(method, url string) {
 func (c *call) traceWaiting(reason string, d time.Duration) {
 	for _, t := range c.traces {
 		if t.Waiting != nil {
-			t.Waiting(WaitInfo{reason, d, c.told.outcome.Attempts})
+			t.Waiting(WaitInfo{c.req.Context(), reason, d, c.told.outcome.Attempts})
 		}
 	}
 	c.log(slog.LevelDebug, "ifmatch: waiting", slog.String("reason", reason), slog.Duration("wait", d))
 }
 
-// traceDone tells of the end of a call whose first answer wasn't its last. An end with an
-// error is logged as a warning: somebody should look at it.
+// traceDone tells of the end of a call.
 func (c *call) traceDone() {
+	if !c.told.handled && semantics.Safe(c.req.Method) {
+		return // a read that met nothing
+	}
 	for _, t := range c.traces {
 		if t.Done != nil {
-			t.Done(c.told.outcome)
+			t.Done(DoneInfo{c.req.Context(), c.told.outcome})
 		}
 	}
+	if c.told.handled {
+		c.logDone()
+	}
+}
+
+// logDone logs the end of a call whose first answer wasn't its last. An end with an error
+// is a warning: somebody should look at it. A write that only creates, and met what is
+// there, is none: that is what it asked.
+func (c *call) logDone() {
 	met := "failure" // it may have met both: the conflict is what the caller asks about
 	if c.refused.count > 0 {
 		met = "conflict"
@@ -111,7 +230,7 @@ func (c *call) traceDone() {
 		slog.Int("requests", len(c.told.outcome.Exchanges)),
 		slog.Duration("waited", c.told.outcome.Waited),
 	}
-	if err := c.told.outcome.Err; err != nil {
+	if err := c.told.outcome.Err; err != nil && c.told.outcome.Cause != CauseExists {
 		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", append(attrs, slog.String("err", c.logged(err)))...)
 		return
 	}
