@@ -167,6 +167,9 @@ func (c *call) exchange(req *http.Request) (*http.Response, error) {
 	watch := observe(req, c.base, !semantics.Safe(req.Method))
 	if watch != nil {
 		c.sent.watchedBy(watch)
+		if c.told.outcome.Attempts > 1 {
+			watch.CountBody()
+		}
 	}
 	start := time.Now()
 	resp, err := c.base.RoundTrip(watch.Watched(req))

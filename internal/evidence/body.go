@@ -47,30 +47,44 @@ func (b *countedBody) hasOtherLength() bool {
 	return b.wrong
 }
 
-// watchBody looks at the length of the body, or has it counted as it is sent. A body that
+// CountBody has the body counted as the base reads it. A first attempt isn't counted: in
+// another type net/http wouldn't know a body that it can send in a better way. A body that
 // can't be had again, or is of unknown length, is left alone: whoever copies it counts.
-func (w *Watch) watchBody() {
-	req := w.request
-	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil || req.ContentLength <= 0 {
+// A nil Watch counts nothing.
+func (w *Watch) CountBody() {
+	if w == nil || !announced(w.request) {
 		return
 	}
-	// net/http sends a body that it knows to be in memory at once with the header. In
-	// another type it wouldn't know it.
-	if length, ok := lengthInMemory(req.Body); ok {
-		w.otherLength = length != req.ContentLength
+	// Its length is asked for instead, and net/http sends it at once with the header.
+	if _, known := lengthInMemory(w.request.Body); known {
 		return
 	}
-	w.watched.Body = &countedBody{ReadCloser: req.Body, announced: req.ContentLength}
+	w.watched.Body = &countedBody{ReadCloser: w.request.Body, announced: w.request.ContentLength}
 }
 
-// BodyAtFault reports whether the body of the request was seen to have another length than
-// was announced. A nil Watch has seen nothing.
+// announced reports whether a request has a body that can be had again, and that was
+// announced with its length.
+func announced(req *http.Request) bool {
+	return req.Body != nil && req.Body != http.NoBody && req.GetBody != nil && req.ContentLength > 0
+}
+
+// BodyAtFault reports whether the body of the request has another length than was announced:
+// it was counted, or it is in memory. It opens and closes the body of a request whose body
+// wasn't counted. A nil Watch has seen nothing.
 func (w *Watch) BodyAtFault() bool {
-	if w == nil {
+	if w == nil || !announced(w.request) {
 		return false
 	}
-	body, counted := w.watched.Body.(*countedBody)
-	return w.otherLength || counted && body.hasOtherLength()
+	if body, counted := w.watched.Body.(*countedBody); counted {
+		return body.hasOtherLength()
+	}
+	again, err := w.request.GetBody()
+	if err != nil || again == nil {
+		return false
+	}
+	defer again.Close()
+	length, known := lengthInMemory(again)
+	return known && length != w.request.ContentLength
 }
 
 // lengthInMemory returns how many bytes are left in a body of http.NewRequest, and false

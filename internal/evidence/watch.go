@@ -21,7 +21,6 @@ type Watch struct {
 	request     *http.Request // the one that was given
 	watched     *http.Request // its copy
 	endedBefore bool
-	otherLength bool // the body is in memory, and isn't as long as announced
 	trace       httptrace.ClientTrace
 
 	mu         sync.Mutex // guards what follows
@@ -47,12 +46,12 @@ func Observe(req *http.Request, base Base) *Watch {
 		w.trace.WroteHeaderField = w.wroteField
 	}
 	w.watched = req.WithContext(httptrace.WithClientTrace(req.Context(), &w.trace))
-	w.watchBody()
 	return w
 }
 
 // Watched returns what to hand to the base: a copy of the request, which shares its fields
-// and its body. The body is counted as it is read, unless it is in memory. A nil Watch has none, and returns the request itself.
+// and its body, unless CountBody was called. A nil Watch has none, and returns the request
+// itself.
 func (w *Watch) Watched(req *http.Request) *http.Request {
 	if w == nil {
 		return req
