@@ -59,12 +59,13 @@ func happyRequests(t testing.TB, ctx context.Context) map[string]*http.Request {
 	add("POST 1 KiB", http.MethodPost, 1<<10, "")
 	add("PUT 1 KiB", http.MethodPut, 1<<10, `"v1"`)
 	add("PUT 1 MiB", http.MethodPut, 1<<20, `"v1"`)
+	add("PATCH", http.MethodPatch, 1<<10, `"v1"`)
 	add("DELETE", http.MethodDelete, 0, `"v1"`)
 	return requests
 }
 
 // guarded reports whether a request of happyRequests is watched as it is sent.
-func guarded(name string) bool { return name == "PUT 1 KiB" || name == "PUT 1 MiB" || name == "DELETE" }
+func guarded(name string) bool { return name == "PUT 1 KiB" || name == "PUT 1 MiB" || name == "PATCH" || name == "DELETE" }
 
 // TestHappyPathCost: what isn't a guarded write is handed on and nothing is allocated. A
 // guarded write is watched, which takes six allocations, and one more over a base that

@@ -374,6 +374,61 @@ func (l *loggingIn) RoundTrip(req *http.Request) (resp *http.Response, err error
 	return resp, nil
 }
 
+// TestTokenBelow: a base that fetches a token before each write, in the context of the
+// write, doesn't repeat the write.
+func TestTokenBelow(t *testing.T) {
+	origin := newOrigin()
+	defer origin.Close()
+	real := origin.Client().Transport
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		token, err := http.NewRequestWithContext(req.Context(), http.MethodPost, origin.URL+"/token", strings.NewReader("grant"))
+		if err != nil {
+			return nil, err
+		}
+		token.SetBasicAuth("me", "hush")
+		resp, err := real.RoundTrip(token)
+		if err != nil {
+			return nil, err
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		return real.RoundTrip(req)
+	})
+	got := sendVia(t, NewTransport(base, Stop), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale, "Authorization: Bearer hush"}))
+	if got.summary() != "PUT 412 | 412 | not applied, changed" {
+		t.Errorf("%s, %v", got.summary(), got.err)
+	}
+}
+
+// TestPatchRepeatedBelow: a PATCH under a tag is watched as a PUT is.
+func TestPatchRepeatedBelow(t *testing.T) {
+	for _, policy := range []Policy{Stop, Resend} {
+		origin := newOrigin()
+		defer origin.Close()
+		real, lost := origin.Client().Transport, true
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			again := req.Clone(req.Context())
+			again.Body, _ = req.GetBody()
+			resp, err := real.RoundTrip(req)
+			if err == nil && lost { // by what repeats
+				lost = false
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				return real.RoundTrip(again)
+			}
+			closeBody(again)
+			return resp, err
+		})
+		origin.Put("/doc", "application/json", []byte(`{"n":1}`))
+		req := newWrite(t, context.Background(), origin, http.MethodPatch, []string{`If-Match: "v3"`})
+		req.Body, req.GetBody, req.ContentLength = bodyOf(`{"n":2}`)
+		resp, err := NewTransport(base, policy).RoundTrip(req)
+		if !errors.Is(err, ErrOutcomeUnknown) || requests(origin) != "PATCH 204, PATCH 412" {
+			t.Errorf("%v, %v: %s", resp, err, requests(origin))
+		}
+	}
+}
+
 // TestRepeatsOfOursBelow: a Transport of ours below has told what its own repeats did.
 func TestRepeatsOfOursBelow(t *testing.T) {
 	origin := newOrigin()

@@ -46,7 +46,7 @@ func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls 
 		return p
 	}
 	p.observed = p.observed || set.traced()
-	p.watched = d.Guards(req, false)
+	p.watched = d.Guards(req, true) // a PATCH too: something below may repeat it
 	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
 	p.writeID = set.writeIDs() && takesWriteID(req, d)
 	return p

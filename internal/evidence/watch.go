@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -21,6 +22,7 @@ type Watch struct {
 	request     *http.Request // the one that was given
 	watched     *http.Request // its copy
 	endedBefore bool
+	conditional bool // the base is foreign, and the request has a precondition
 	trace       httptrace.ClientTrace
 
 	mu         sync.Mutex // guards what follows
@@ -32,6 +34,8 @@ type Watch struct {
 	authorized bool     // the header that is being written has credentials
 	anonymous  int      // headers that were written without credentials
 	loggedIn   bool     // the last header that was written had them
+	guarded    bool     // the header that is being written has a precondition
+	others     int      // headers without a precondition, where the request has one
 }
 
 // Observe returns what watches how the base sends a request. A trace in the context of
@@ -44,6 +48,7 @@ func Observe(req *http.Request, base Base) *Watch {
 	w.trace = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
 	if base.Transport == nil { // others may answer a challenge
 		w.trace.WroteHeaderField = w.wroteField
+		w.conditional = field.Lines(req.Header, "If-Match") != nil || field.Lines(req.Header, "If-None-Match") != nil
 	}
 	w.watched = req.WithContext(httptrace.WithClientTrace(req.Context(), &w.trace))
 	return w
@@ -76,22 +81,31 @@ func (w *Watch) gotConn(info httptrace.GotConnInfo) {
 }
 
 func (w *Watch) wroteField(name string, values []string) {
-	if !strings.EqualFold(name, "Authorization") || !authorizes(values) {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.authorized = true
+	switch {
+	case strings.EqualFold(name, "If-Match"), strings.EqualFold(name, "If-None-Match"):
+		w.guarded = true
+	case strings.EqualFold(name, "Authorization"):
+		w.authorized = authorizes(values)
+	}
 }
 
 func (w *Watch) wroteHeaders() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	authorized, guarded := w.authorized, w.guarded
+	w.authorized, w.guarded = false, false
+	// A base may fetch a token first, in the same context. That isn't the write.
+	if w.conditional && !guarded {
+		w.others++
+		return
+	}
 	w.wrote++
-	if !w.authorized {
+	if !authorized {
 		w.anonymous++
 	}
-	w.loggedIn, w.authorized = w.authorized, false
+	w.loggedIn = authorized
 }
 
 // authorizes reports whether a server can take the values of an Authorization field for
@@ -150,6 +164,9 @@ func (w *Watch) Seen(err error) Seen {
 	s.Silent = w.getConns > 0 && silent(w.base.Transport)
 	s.HTTP1 = w.gotConns > 0 && !w.other && w.speaksHTTP1(w.first)
 	s.Invalid = err != nil && w.getConns == 0 && invalid(w.request)
+	if s.Wrote == 0 {
+		s.Wrote = w.others // the base leaves the precondition out, or shows no fields
+	}
 	return s
 }
 
