@@ -30,13 +30,10 @@ func (p plan) handsOn() bool {
 // that must cost next to nothing: so settings aren't put together for it.
 func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
 	set := layers{transport: t.settings}
-	var p plan
 	if s != nil {
 		set.call = &s.settings
-		p.observed = s.outcome != nil || s.settings.ownRead || s.flow != nil
 	}
-	// A check is asked about any answer, and a doubt of the hop before goes on here.
-	p.observed = p.observed || set.repeats().check != nil || req.Response != nil && leftOpen(req) != nil
+	p := plan{observed: set.observes(req, s)}
 	hasBody := req.Body != nil && req.Body != http.NoBody
 	// A body is copied only where the write may go out twice: the copy takes room.
 	if hasBody && req.GetBody == nil {
@@ -45,7 +42,6 @@ func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls 
 	if semantics.Safe(req.Method) {
 		return p
 	}
-	p.observed = p.observed || set.traced()
 	p.watched = d.Guards(req, true) // a PATCH too: something below may repeat it
 	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
 	p.writeID = set.writeIDs() && takesWriteID(req, d)
@@ -65,6 +61,15 @@ func (l layers) repeats() repeats {
 		return *l.transport.repeats
 	}
 	return repeats{}
+}
+
+// observes reports whether somebody wants to know of the first answer, whatever it is.
+func (l layers) observes(req *http.Request, s *scope) bool {
+	if s != nil && (s.outcome != nil || s.settings.ownRead || s.flow != nil) {
+		return true
+	}
+	// A check is asked about any answer, and a doubt of the hop before goes on here.
+	return l.repeats().check != nil || req.Response != nil && leftOpen(req) != nil || l.traced() && !semantics.Safe(req.Method)
 }
 
 // traced reports whether there is a Trace, and so somebody who asks about each write.
