@@ -65,7 +65,9 @@ func happyRequests(t testing.TB, ctx context.Context) map[string]*http.Request {
 }
 
 // guarded reports whether a request of happyRequests is watched as it is sent.
-func guarded(name string) bool { return name == "PUT 1 KiB" || name == "PUT 1 MiB" || name == "PATCH" || name == "DELETE" }
+func guarded(name string) bool {
+	return name == "PUT 1 KiB" || name == "PUT 1 MiB" || name == "PATCH" || name == "DELETE"
+}
 
 // TestHappyPathCost: what isn't a guarded write is handed on and nothing is allocated. A
 // guarded write is watched, which takes six allocations, and one more over a base that
