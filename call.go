@@ -213,7 +213,7 @@ func (c *call) record(req *http.Request, resp *http.Response, err error, took ti
 	// The guard is read from what went out, whatever it was made from. A refresh
 	// has none, and leaves the guard of the write as it is.
 	if !semantics.Safe(req.Method) {
-		c.sent.guard = c.dialect.Of(req)
+		c.sent.guard = c.guardOf(req, resp)
 		e.Sent = Validators(c.sent.guard.Sent())
 	}
 	if e.Method == "" {
@@ -228,6 +228,20 @@ func (c *call) record(req *http.Request, resp *http.Response, err error, took ti
 		return
 	}
 	c.told.add(e)
+}
+
+// guardOf is the precondition of a write that was sent. Where a function of the dialect
+// panics the answer is dropped.
+func (c *call) guardOf(write *http.Request, resp *http.Response) guard.Guard {
+	done := false
+	defer func() {
+		if !done {
+			c.drop(resp)
+		}
+	}()
+	g := c.dialect.Of(write)
+	done = true
+	return g
 }
 
 // again returns a copy of the last write to send next. Its context has the record that
@@ -254,6 +268,14 @@ func (c *call) againWithBody() (*http.Request, error) {
 // used again.
 func (c *call) keep(resp *http.Response) drain.Kept {
 	return drain.Keep(resp, c.left(), c.closeAnswer)
+}
+
+// drop closes an answer that nobody will get, since something panicked. resp may be nil.
+func (c *call) drop(resp *http.Response) {
+	if resp != nil {
+		c.startClock()
+		c.keep(resp)
+	}
 }
 
 // closeAnswer closes the body of an answer to a write. On HTTP/2 that waits for the

@@ -116,7 +116,21 @@ func (c *call) begin(p plan) (*http.Response, error) {
 		c.told.report()
 		return nil, err
 	}
-	return c.run(c.send(c.first(p)))
+	return c.run(c.sendFirst(p))
+}
+
+// sendFirst sends the first attempt as the plan wants it. The copied body is let go of
+// where that panics: run does so only for what comes after.
+func (c *call) sendFirst(p plan) (*http.Response, error) {
+	sent := false
+	defer func() {
+		if !sent {
+			c.release()
+		}
+	}()
+	resp, err := c.send(c.first(p))
+	sent = true
+	return resp, err
 }
 
 // run sends until nothing follows an answer; resp and err are the answer to the first
@@ -128,9 +142,8 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 	defer func() {
 		// A policy panicked, say. The caller won't get the answer, so its
 		// body is closed here, unless it was kept and closed before.
-		if !ended && resp != nil && (resp != c.refused.resp || c.refused.kept == nil) {
-			c.startClock()
-			c.keep(resp)
+		if !ended && (resp != c.refused.resp || c.refused.kept == nil) {
+			c.drop(resp)
 		}
 		c.release()
 	}()
@@ -143,6 +156,7 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 			ended = true
 			return last, lastErr
 		}
+		resp = nil // it was kept or set aside, and is closed
 		resp, err = c.send(next)
 	}
 }
@@ -215,7 +229,21 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect
 	}
 	// A failure. Without an option only a guarded write is repeated; a request with
 	// such an option has a plan, and doesn't come here.
-	return !d.Guards(req, false)
+	return !guards(req, resp, d)
+}
+
+// guards reports whether a request that failed is a guarded write. Where a function of
+// the dialect panics the answer is closed: nobody will get it.
+func guards(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
+	done := false
+	defer func() {
+		if !done && resp != nil {
+			resp.Body.Close()
+		}
+	}()
+	guarded := d.Guards(req, false)
+	done = true
+	return guarded
 }
 
 // dialectFor returns the dialect of a call, never nil: by the options of its context,
@@ -325,5 +353,13 @@ func (f foreignDefault) RoundTrip(req *http.Request) (*http.Response, error) {
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		req.Body.Close()
+	}
+}
+
+// closeBodyUnless closes the body where something panicked before anything else had it: a
+// function of a dialect, say.
+func closeBodyUnless(done *bool, req *http.Request) {
+	if !*done {
+		closeBody(req)
 	}
 }

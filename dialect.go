@@ -146,7 +146,11 @@ func (c *call) misplaced() error {
 	if !c.traits.update || semantics.Safe(c.req.Method) {
 		return nil
 	}
-	if g := c.dialect.Of(c.req); c.dialect.Misplaces(&g) {
+	done := false
+	defer closeBodyUnless(&done, c.req)
+	g := c.dialect.Of(c.req)
+	done = true
+	if c.dialect.Misplaces(&g) {
 		return &unsentError{fmt.Errorf("ifmatch: dialect %s is set on a Transport below: give WithDialect to Get, Update and NewResource too", c.dialect.Name)}
 	}
 	return nil

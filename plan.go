@@ -27,8 +27,18 @@ func (p plan) handsOn() bool {
 
 // plan is made once for a call, and sends nothing. recalls says that the call's flow has
 // seen the state that guards the write. s may be nil. Most calls have the zero plan, and
-// that must cost next to nothing: so settings aren't put together for it.
+// that must cost next to nothing: so settings aren't put together for it. Where a function
+// of the dialect panics the body is closed.
 func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
+	done := false
+	defer closeBodyUnless(&done, req)
+	p := t.planned(req, s, d, recalls)
+	done = true
+	return p
+}
+
+// planned makes the plan.
+func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
 	set := layers{transport: t.settings}
 	if s != nil {
 		set.call = &s.settings
