@@ -43,7 +43,7 @@ type call struct {
 	*settings // shared with the Transport where the call has none of its own
 	transport *Transport
 	base      http.RoundTripper
-	req       *http.Request  // the caller's; never modified
+	req       *http.Request  // the caller's, or a copy of it with its audience; never modified
 	dialect   *guard.Dialect // never nil
 	traits    traits         // of the policy
 	seen      memory.Seen    // what this flow saw under the write's tag; zero without Remember
@@ -90,8 +90,11 @@ func (b basis) blind() bool { return b == ofFreshTag || b == ofNothing }
 // newCall returns the call of a request, and sends nothing. The settings of the
 // Transport are shared, so that a call without its own costs no copy.
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request) *call {
-	s := scopeOf(req.Context())
-	c := &call{settings: t.effective(), transport: t, base: base, req: req, told: newTold(s)}
+	s, audience := scopeOf(req.Context()), listening(req.Context(), req)
+	if audience != nil {
+		req = audience.watched()
+	}
+	c := &call{settings: t.effective(), transport: t, base: base, req: req, told: newTold(audience)}
 	c.sent.write, c.sent.payload = req, replay.Of(req)
 	if s != nil {
 		set := s.settings.over(*c.settings)

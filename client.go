@@ -79,7 +79,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	s := scopeOf(req.Context())
 	d := t.dialectFor(req, s)
 	if err := unsendable(req, d); err != nil {
-		return nil, endUnsent(err, req, s)
+		return nil, endUnsent(err, req)
 	}
 	// A flow of Remember may put a precondition on the write.
 	if s != nil && s.flow != nil {
@@ -276,11 +276,9 @@ func unsendable(req *http.Request, d *guard.Dialect) error {
 
 // endUnsent ends a call of which nothing is sent: under a wrong precondition a write may
 // replace what it shouldn't.
-func endUnsent(err error, req *http.Request, s *scope) error {
+func endUnsent(err error, req *http.Request) error {
 	closeBody(req)
-	if s != nil && s.outcome != nil {
-		*s.outcome = Outcome{Effect: EffectNotApplied, Err: err}
-	}
+	report(req.Context(), Outcome{Effect: EffectNotApplied, Err: err})
 	return err
 }
 

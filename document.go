@@ -114,7 +114,10 @@ func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) context.Context {
 	s := scopeOf(ctx).copy()
 	s.settings = d.set.settings.over(s.settings)
-	s.settings.policy, s.outcome = policy, o
+	s.settings.policy, s.observer = policy, nil // the caller's observers are told of the whole
+	if o != nil {
+		s.observer = &observer{outcome: o}
+	}
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 

@@ -182,10 +182,17 @@ func (c *call) endUntouched(resp *http.Response, effect Effect, why error) *http
 	if first := c.doubt.first; first != nil && first.resp != resp && effect == EffectUnknown {
 		why = c.firstError()
 	}
-	c.conclude(effect, CauseNone, why)
+	c.told.end(effect, CauseNone, why)
+	if below := recordOf(resp); below != nil {
+		c.told.adopt(below.outcome)
+	}
+	c.announce()
+	switch {
 	// A base may leave the field out, and Update asks it for redirects.
-	if resp.Request == nil && (c.ownRead || c.traits.update) {
+	case resp.Request == nil && (c.ownRead || c.traits.update):
 		resp.Request = c.req
+	case resp.Request == c.req && c.told.audience != nil:
+		resp.Request = c.told.audience.request
 	}
 	return resp
 }
@@ -339,10 +346,16 @@ func (c *call) endUnknown(why error) (*http.Response, error) {
 	return c.returned(&resp), nil
 }
 
-// conclude sets the outcome of the call and tells it, to the Trace and to WithOutcome. It is called once, before the caller gets
-// anything.
+// conclude sets the outcome of the call and announces it. It is called once, before the
+// caller gets anything.
 func (c *call) conclude(effect Effect, cause Cause, err error) {
 	c.told.end(effect, cause, err)
+	c.told.adoptHeard()
+	c.announce()
+}
+
+// announce tells the outcome, to the Trace and to WithOutcome.
+func (c *call) announce() {
 	c.traceDone()
 	c.told.report()
 }

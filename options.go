@@ -296,7 +296,7 @@ type scopeKey struct{}
 // that a call looks it up once. It is never changed once it is in a context.
 type scope struct {
 	settings settings
-	outcome  *Outcome     // of WithOutcome; nil: none
+	observer *observer    // of WithOutcome, the innermost one; nil: none
 	flow     *memory.Flow // of Remember; nil: none
 }
 

@@ -134,19 +134,6 @@ func OutcomeOf(resp *http.Response) (Outcome, bool) {
 	return Outcome{}, false
 }
 
-// WithOutcome returns a context that fills *o when a call made with it ends,
-// with a response or an error, also when the first answer came back untouched.
-// Where http.Client makes several hops, it is the outcome of the last one. Read
-// *o only after the call has returned; give each concurrent call its own. It is
-// emptied when a call begins. Get, Update and Resource fill it, too.
-//
-// A nil o observes nothing, whatever ctx observed before.
-func WithOutcome(ctx context.Context, o *Outcome) context.Context {
-	s := scopeOf(ctx).copy()
-	s.outcome = o
-	return context.WithValue(ctx, scopeKey{}, s)
-}
-
 // recordKey is the context key of the record in a response's request.
 type recordKey struct{}
 
@@ -178,24 +165,20 @@ func recordOf(resp *http.Response) *record {
 // told is what a call tells of itself: the outcome as it grows, and where it goes at the
 // end. Only the methods here change it.
 type told struct {
-	outcome Outcome
-	result  *Outcome        // of WithOutcome; may be nil
-	rec     *record         // what OutcomeOf finds; nil as long as there is one attempt
-	ctx     context.Context // of the writes after the first: the caller's, with the record
-	named   *url.URL        // whose text the last exchange has
-	waited  time.Duration   // since the last exchange
-	handled bool            // the first answer wasn't the last
-	asked   bool            // a policy other than Stop has had its turn
-	below   int32           // of the writes that are counted: more than this call itself has sent
+	outcome  Outcome
+	audience *audience       // of WithOutcome; nil: none
+	rec      *record         // what OutcomeOf finds; nil as long as there is one attempt
+	ctx      context.Context // of the writes after the first: the caller's, with the record
+	named    *url.URL        // whose text the last exchange has
+	waited   time.Duration   // since the last exchange
+	handled  bool            // the first answer wasn't the last
+	asked    bool            // a policy other than Stop has had its turn
+	below    int32           // of the writes that are counted: more than this call itself has sent
 }
 
-// newTold returns what a call with this scope, which may be nil, has told: nothing.
-func newTold(s *scope) told {
-	t := told{outcome: Outcome{Exchanges: make([]Exchange, 0, 3)}}
-	if s != nil {
-		t.result = s.outcome
-	}
-	return t
+// newTold returns what a call with this audience, which may be nil, has told: nothing.
+func newTold(a *audience) told {
+	return told{outcome: Outcome{Exchanges: make([]Exchange, 0, 3)}, audience: a}
 }
 
 // countWrite counts a write that is sent.
@@ -247,8 +230,8 @@ func (t *told) lastTook() time.Duration {
 
 // reset empties what WithOutcome was given, before anything is sent.
 func (t *told) reset() {
-	if t.result != nil {
-		*t.result = Outcome{}
+	if t.audience != nil {
+		t.audience.fill(Outcome{})
 	}
 }
 
@@ -273,13 +256,26 @@ func (t *told) end(effect Effect, cause Cause, err error) {
 	t.outcome.Effect, t.outcome.Cause, t.outcome.Err = effect, cause, err
 }
 
-// report fills what WithOutcome was given, unless a Transport of ours below has told
-// more.
-func (t *told) report() {
-	if t.result == nil || !t.handled && len(t.result.Exchanges) > 0 {
+// adopt makes the outcome that of a Transport of ours below, which has seen more.
+func (t *told) adopt(below Outcome) { t.outcome = below }
+
+// adoptHeard adopts what a Transport of ours below told of the only request, where that
+// failed: an error carries no record.
+func (t *told) adoptHeard() {
+	last := len(t.outcome.Exchanges) - 1
+	if t.audience == nil || t.handled || last < 0 || t.outcome.Exchanges[last].StatusCode != 0 {
 		return
 	}
-	*t.result = t.outcome
+	if below, ok := t.audience.heardOne(); ok {
+		t.adopt(below)
+	}
+}
+
+// report tells the outcome to those that listen, once.
+func (t *told) report() {
+	if t.audience != nil {
+		t.audience.tell(t.outcome)
+	}
 }
 
 // context returns the context of the writes after the first: the caller's, with the record

@@ -82,14 +82,6 @@ func unwritten[T any](ctx context.Context, err error) (Snapshot[T], error) {
 	return Snapshot[T]{Outcome: o}, err
 }
 
-// report fills what WithOutcome was given. The calls that an Update makes have outcomes
-// of their own, so that the caller sees the sum and no part of it.
-func report(ctx context.Context, o Outcome) {
-	if s := scopeOf(ctx); s != nil && s.outcome != nil {
-		*s.outcome = o
-	}
-}
-
 var errNilEdit = errors.New("ifmatch: the edit of an Update is nil")
 
 // endOf is the error of a context that ended, with its cause where that says more.

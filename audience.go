@@ -1,0 +1,143 @@
+package ifmatch
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+)
+
+// WithOutcome returns a context that fills *o when a call made with it ends,
+// with a response or an error, also when the first answer came back untouched.
+// Where http.Client makes several hops, it is the outcome of the last one.
+//
+// It nests: where ctx has an Outcome already, a call fills both, whatever
+// WithOptions and Remember add in between. A RoundTripper between two Transports
+// that adds one gets the outcome of the Transport below.
+//
+// Calls that run in parallel may share a context: then *o has the outcome of the
+// call that ended last. Read *o only after all of them have returned. To tell
+// them apart, give each call its own. One o belongs to one WithOutcome.
+//
+// A nil o observes nothing, and changes nothing for the others.
+func WithOutcome(ctx context.Context, o *Outcome) context.Context {
+	if o == nil {
+		return ctx
+	}
+	s := scopeOf(ctx).copy()
+	s.observer = &observer{outcome: o, outer: s.observer}
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// observer is an Outcome of WithOutcome.
+type observer struct {
+	outer *observer // of the context that WithOutcome was given; nil: none
+
+	mu      sync.Mutex // guards *outcome: calls in parallel may share a context
+	outcome *Outcome
+}
+
+// fill sets the Outcome.
+func (w *observer) fill(o Outcome) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*w.outcome = o
+}
+
+// audience is those that a call tells its outcome to: the observers of its context, except
+// for those that a call above tells, and that call itself. It travels down in the context
+// of each request of its call.
+type audience struct {
+	request  *http.Request // as the caller gave it
+	observer *observer     // the innermost one
+	above    *audience     // of the call that this one is a part of; nil: none
+
+	mu    sync.Mutex // guards what follows: a RoundTripper between may send in parallel
+	ended bool       // the call has told its outcome
+	heard int        // how many calls below have told theirs, of the same request
+	below Outcome    // of the last one of these
+}
+
+// audienceKey is the context key of the audience of a call.
+type audienceKey struct{}
+
+// listening returns the audience of a call with this context and this request, nil where
+// nobody listens.
+func listening(ctx context.Context, req *http.Request) *audience {
+	s := scopeOf(ctx)
+	if s == nil || s.observer == nil {
+		return nil
+	}
+	a := &audience{request: req, observer: s.observer}
+	// A context may be used again, when the call that it was made for is over.
+	if above, ok := ctx.Value(audienceKey{}).(*audience); ok && !above.hasEnded() {
+		a.above = above
+	}
+	return a
+}
+
+// watched returns a copy of the request, which tells the Transports below of the audience.
+func (a *audience) watched() *http.Request {
+	return a.request.WithContext(context.WithValue(a.request.Context(), audienceKey{}, a))
+}
+
+// fill sets the Outcomes of the observers. A call above tells its own when it ends: it may
+// know more, and what is part of it may outlast it.
+func (a *audience) fill(o Outcome) {
+	o.Exchanges = slices.Clip(o.Exchanges) // each observer may append to it
+	for w := a.observer; w != nil && (a.above == nil || w != a.above.observer); w = w.outer {
+		w.fill(o)
+	}
+}
+
+// tell tells the outcome to all, when the call ends.
+func (a *audience) tell(o Outcome) {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.fill(o)
+	// Without a request there is nothing that the call above doesn't know.
+	if a.above != nil && len(o.Exchanges) > 0 {
+		a.above.hear(a.request, o)
+	}
+}
+
+// hear takes note of the outcome of a call below. What a RoundTripper between asks on its
+// own account, a token say, is another request.
+func (a *audience) hear(req *http.Request, o Outcome) {
+	if req.Method != a.request.Method || !sameURL(req.URL, a.request.URL) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.heard++
+	a.below = o
+}
+
+// sameURL reports whether two URLs have one text. Either may be nil.
+func sameURL(a, b *url.URL) bool {
+	return a == b || a != nil && b != nil && a.String() == b.String()
+}
+
+// heardOne returns the outcome of the call below, and reports whether there was exactly one:
+// of several nobody knows which one the answer is from.
+func (a *audience) heardOne() (Outcome, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.below, a.heard == 1
+}
+
+// hasEnded reports whether the call has told its outcome.
+func (a *audience) hasEnded() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ended
+}
+
+// report tells an outcome to those that listen to a context.
+func report(ctx context.Context, o Outcome) {
+	if a := listening(ctx, nil); a != nil {
+		a.fill(o)
+	}
+}
