@@ -40,14 +40,12 @@ func (f *leftFacts) handled() bool {
 // spent reports whether the answer is final as a failure.
 func (f *leftFacts) spent() bool {
 	switch {
-	case f.inDoubt:
-		return true // to send once more could apply the write twice
 	case f.again:
 		return true // or the repeats of two Transports would multiply
 	case f.below.spent:
 		return true // by that one
 	}
-	return f.handled() // after the policy's last word nothing goes out again
+	return f.handled() // after a policy's last word, or in doubt, nothing goes out again
 }
 
 // leaves is what the call leaves to a Transport above, which gets this response.

@@ -26,6 +26,7 @@ var tables = []struct {
 	{"internal/rounds/rounds.go", nil},
 	{"internal/evidence/evidence.go", nil},
 	{"internal/commit/fate.go", nil},
+	{"left.go", []string{"handled", "spent"}},
 	{"repeat.go", []string{"rule", "repeatable", "spentBelow", "beforeRepeat"}},
 }
 
