@@ -8,9 +8,11 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -204,7 +206,8 @@ func (c *call) isOwn(conflict *Conflict) bool {
 	ctx := c.policyContext()
 	switch c.sent.write.Method {
 	case http.MethodDelete:
-		return Cause(conflict.refresh.learn(ctx, conflict, false).cause) == CauseGone
+		end := conflict.refresh.learn(ctx, conflict, false)
+		return Cause(end.cause) == CauseGone && !c.outdated(&conflict.refresh)
 	case http.MethodPut:
 		// Either side of the comparison can't be had.
 		if c.sent.payload.Length() > c.maxRepresentation || !c.sent.payload.Replayable() || c.dialect.HidesState(c.sent.write) {
@@ -215,11 +218,40 @@ func (c *call) isOwn(conflict *Conflict) bool {
 		if errors.Is(end.err, ErrTooLarge) {
 			conflict.refresh.forget()
 		}
-		// A read with the refused validator is stale, and shows nothing.
-		return !end.ends() && !conflict.refresh.Unchanged && conflict.holdsOwn()
+		return !end.ends() && !c.outdated(&conflict.refresh) && conflict.holdsOwn()
 	}
 	// What another method makes of a state isn't the body that was sent.
 	return false
+}
+
+// outdated reports whether a refresh showed a state that is surely older than the refused
+// one. It gathers the facts from the requests until the last write: what came after that
+// is the refresh itself.
+func (c *call) outdated(r *learnt) bool {
+	read := doubt.Read{Refused: r.Unchanged, Modified: dateOf(r.Fresh.LastModified), Made: etag.Made(r.header)}
+	read.After, _ = etag.Date(c.refused.resp.Header)
+	all := c.told.outcome.Exchanges
+	for len(all) > 0 && semantics.Safe(all[len(all)-1].Method) {
+		all = all[:len(all)-1]
+	}
+	for i := range all {
+		seen := all[i].Sent.LastModified
+		// The validators of a refusal or a failure needn't be those of the state.
+		if all[i].StatusCode == http.StatusOK && semantics.Safe(all[i].Method) {
+			seen = all[i].Received.LastModified
+		}
+		if at := dateOf(seen); at.After(read.Seen) {
+			read.Seen = at
+		}
+		read.Refused = read.Refused || r.Fresh.ETag != "" && all[i].Sent.ETag == r.Fresh.ETag
+	}
+	return read.Outdated()
+}
+
+// dateOf is a date of HTTP, zero where the text is none.
+func dateOf(text string) time.Time {
+	at, _ := http.ParseTime(text)
+	return at
 }
 
 // holdsOwn reports whether the state that was read is the body that was sent. It is

@@ -40,7 +40,7 @@ func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
 type learnt struct {
 	refresh.Machine
 	versions []guard.Version // for the places of a dialect; Fresh.ETag has them in one text
-	header   http.Header     // of the answer that gave them
+	header   http.Header     // of the last answer
 	state    *Representation
 	end      ending // how the call ends, where nothing could be learnt; and the cause that the answers show
 	started  bool   // the wait before the first request has begun
@@ -108,8 +108,9 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 			c.call.spent.noteLostRace()
 		}
 	}
+	r.header = last.Header
 	if step.Do == refresh.Done {
-		r.versions, r.header = last.versions, last.Header
+		r.versions = last.versions
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}

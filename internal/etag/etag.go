@@ -5,6 +5,7 @@ package etag
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -155,4 +156,21 @@ func FixedDate(received string, t time.Time) string {
 func Date(h http.Header) (time.Time, bool) {
 	t, err := http.ParseTime(h.Get("Date"))
 	return t, err == nil
+}
+
+// Made returns when an answer was made, by its Date and by the Age that a cache gives it;
+// zero where it has no Date. A cache may keep the Date of the origin or give its own, so
+// the time may be earlier than the true one by as much as the Age.
+func Made(h http.Header) time.Time {
+	at, ok := Date(h)
+	if !ok {
+		return time.Time{}
+	}
+	// RFC 9111 §5.1: a number of seconds. Of a list the first one counts.
+	first, _, _ := strings.Cut(h.Get("Age"), ",")
+	age, err := strconv.ParseUint(strings.TrimSpace(first), 10, 31)
+	if err != nil {
+		return at
+	}
+	return at.Add(-time.Duration(age) * time.Second)
 }

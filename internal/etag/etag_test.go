@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -128,4 +129,25 @@ func FuzzParseList(f *testing.F) {
 			t.Fatalf("%q came back as %q", tags, again)
 		}
 	})
+}
+
+// TestMade: an answer is as old as its Date and its Age say.
+func TestMade(t *testing.T) {
+	const date = "Sat, 01 Jan 2000 00:01:00 GMT"
+	for _, test := range []struct {
+		date, age string
+		want      int // seconds since the beginning of 2000; negative: not known
+	}{
+		{date, "", 60}, {date, "0", 60}, {date, "9", 51}, {date, " 9 ", 51}, {date, "9, 3", 51},
+		{date, "-9", 60}, {date, "x", 60}, {date, "99999999999999999999", 60}, {"", "9", -1}, {"x", "", -1},
+	} {
+		h := http.Header{"Date": {test.date}, "Age": {test.age}}
+		want := time.Date(2000, 1, 1, 0, 0, test.want, 0, time.UTC)
+		if test.want < 0 {
+			want = time.Time{}
+		}
+		if got := Made(h); !got.Equal(want) {
+			t.Errorf("Date %q, Age %q: %v, want %v", test.date, test.age, got, want)
+		}
+	}
 }
