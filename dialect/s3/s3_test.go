@@ -150,7 +150,7 @@ func TestDialect(t *testing.T) {
 			},
 		}},
 		"reads are denied": {with(func(s *store) { s.denied = true }), storetest.Case{Policy: ifmatch.Resend, Header: []string{stale}, Text: refused, Want: []string{
-			`PUT /bucket/key If-Match: "1" mine 412`, "HEAD /bucket/key 403", "412: not applied, refresh denied",
+			`PUT /bucket/key If-Match: "1" mine 412`, "HEAD /bucket/key 403", "GET /bucket/key 403", "412: not applied, refresh denied",
 		}}},
 		"signed above": {there(), storetest.Case{Policy: ifmatch.Resend, Header: []string{stale, "Authorization: AWS4-HMAC-SHA256 Credential=c"}, Text: refused, Want: []string{
 			`PUT /bucket/key If-Match: "1" mine 412`, "412: not applied, signed above",
