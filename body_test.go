@@ -446,6 +446,10 @@ func TestStuckBodies(t *testing.T) {
 			nothingLeft := watchLeaks(t)
 			t.Run("cases", func(t *testing.T) { // side by side: most of their time is a server's wait
 				for name, test := range cases {
+					// A server of HTTP/1.1 waits half a second for the rest of each body.
+					if protocol == "HTTP/1.1" && !test.deaf && !test.failing && long(1, 0) == 0 {
+						continue
+					}
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
 						test.run(t, start())

@@ -178,7 +178,7 @@ func TestRecoveryAllocatesLittle(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for _, size := range []int{1 << 10, 1 << 20, long(64<<20, 8<<20)} {
+	for _, size := range []int{1 << 10, 1 << 20, 64 << 20}[:long(3, 2)] {
 		data := make([]byte, size)
 		measure := func(do func(*http.Request) (*http.Response, error)) uint64 {
 			var before, after runtime.MemStats
