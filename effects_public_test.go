@@ -131,13 +131,13 @@ const mostUnknownsInPublic = `
 policy                method  own-node  other-node  tag-by-read  marker  unknown-dropped  resent  412-after  old-replica
 Stop                  PUT          102          82          102     100               98      60         32          180
 Stop+unique           PUT           68          60           80      70               83      32         16           90
-Resend                PUT           78          70           90      56               54      32         18          172
+Resend                PUT           78          70           90      56               54      32         18          174
 Resend+unique         PUT           66          58           78      48               46      24         14           90
 Rebuild               PUT          102          82          102     100               98      60         42          180
 Rebuild+unique        PUT           68          60           80      70               83      32         18           90
 Unconditional         PUT          102          82          102     100               98      60         37          180
 Unconditional+unique  PUT           68          60           80      70               83      32         21           90
-own                   PUT           78          70           90      56               54      32         20          172
+own                   PUT           78          70           90      56               54      32         20          174
 own+unique            PUT           66          58           78      48               46      24         14           90
 Stop                  DELETE       108          88          108     104              104      64         32          184
 Stop+unique           DELETE        64          56           76      60               60      32         16           40
@@ -179,13 +179,13 @@ const mostUnknowables = `
 policy                method  replay  resent  412-after  old-replica
 Stop                  PUT         10      42         60            0
 Stop+unique           PUT         10      42         60            0
-Resend                PUT          2      18         30            4
+Resend                PUT          2      18         30            3
 Resend+unique         PUT          2      18         30            0
 Rebuild               PUT          2      18         30            0
 Rebuild+unique        PUT          2      18         30            0
 Unconditional         PUT          2      18         30            0
 Unconditional+unique  PUT          2      18         30            0
-own                   PUT          2      18         30            4
+own                   PUT          2      18         30            3
 own+unique            PUT          2      18         30            0
 Stop                  DELETE      10      38         50            0
 Stop+unique           DELETE      10      38         50           27
