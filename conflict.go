@@ -99,6 +99,7 @@ func (c *call) decideOn(resp *http.Response) ending {
 // still looks for it.
 func (c *call) decision(resp *http.Response) (Decision, ending) {
 	c.noteRefusal(resp)
+	c.sent.watchedBy(nil) // it isn't asked any more, and a call that waits is to be small
 	end := c.judge(resp)
 	g := &c.sent.guard
 	c.traceRefused(g, resp.StatusCode)

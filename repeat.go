@@ -186,6 +186,7 @@ func (c *call) repeat(resp *http.Response, err error) (*http.Request, ending) {
 		return nil, ending{kind: endAnswered, err: why}
 	}
 	c.noteRepeat()
+	c.sent.watchedBy(nil) // it isn't asked any more, and a call that waits is to be small
 	c.setAside(resp, err)
 	if end := c.wait(c.req.Context(), d, reason); end.ends() {
 		return nil, c.unsent(end.err)
