@@ -180,8 +180,9 @@
 // body is closed once, the error is nil whenever there is a response. Credentials
 // go to the origin of the request only. An answer that is neither a refusal nor a
 // failure to be repeated comes back as it is; such a call starts no goroutine, and
-// where its body has GetBody it allocates nothing. A guarded write is watched by
-// net/http/httptrace, so that an error says whether it was sent: six allocations.
+// where its body has GetBody it allocates nothing. A write under a
+// precondition is watched by net/http/httptrace, to see whether it was sent, and
+// whether more than once: six allocations.
 //
 // Not guaranteed is what a client can't see: a server that ignores preconditions
 // replaces what is there, and something on the way that repeats requests on its

@@ -400,31 +400,45 @@ func TestTokenBelow(t *testing.T) {
 	}
 }
 
-// TestPatchRepeatedBelow: a PATCH under a tag is watched as a PUT is.
-func TestPatchRepeatedBelow(t *testing.T) {
-	for _, policy := range []Policy{Stop, Resend} {
-		origin := newOrigin()
-		defer origin.Close()
-		real, lost := origin.Client().Transport, true
-		base := roundTripper(func(req *http.Request) (*http.Response, error) {
-			again := req.Clone(req.Context())
-			again.Body, _ = req.GetBody()
-			resp, err := real.RoundTrip(req)
-			if err == nil && lost { // by what repeats
-				lost = false
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
-				return real.RoundTrip(again)
+// TestConditionalRepeatedBelow: each write under a precondition is watched, also one that
+// isn't guarded: its refusal says nothing of what something below had sent before, and a
+// policy must not make the change once more.
+func TestConditionalRepeatedBelow(t *testing.T) {
+	for name, test := range map[string]struct{ method, field string }{
+		"PATCH":       {"PATCH", `If-Match: "v2"`},
+		"POST":        {"POST", `If-Match: "v2"`},
+		"a list":      {"PUT", `If-Match: "v2", "v9"`},
+		"a date":      {"PUT", "If-Unmodified-Since: " + at1},
+		"any state":   {"PUT", "If-Match: *"},
+		"create only": {"PUT", "If-None-Match: *"},
+	} {
+		for _, policy := range []Policy{Stop, rebuilding} {
+			sent := 0
+			fields := []string{"Etag", `"v3"`}
+			base := roundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.Method != test.method {
+					return responseTo(req, http.StatusOK, "mine", fields...), nil
+				}
+				trace := httptrace.ContextClientTrace(req.Context())
+				for range 2 { // the answer to the first one is lost
+					sent++
+					if trace != nil {
+						trace.WroteHeaderField(strings.Split(test.field, ":")[0], []string{"x"})
+						trace.WroteHeaders()
+					}
+				}
+				return responseTo(req, http.StatusPreconditionFailed, "", fields...), nil
+			})
+			req, err := http.NewRequest(test.method, "http://example.test/doc", strings.NewReader("mine"))
+			if err != nil {
+				t.Fatal(err)
 			}
-			closeBody(again)
-			return resp, err
-		})
-		origin.Put("/doc", "application/json", []byte(`{"n":1}`))
-		req := newWrite(t, context.Background(), origin, http.MethodPatch, []string{`If-Match: "v3"`})
-		req.Body, req.GetBody, req.ContentLength = bodyOf(`{"n":2}`)
-		resp, err := NewTransport(base, policy).RoundTrip(req)
-		if !errors.Is(err, ErrOutcomeUnknown) || requests(origin) != "PATCH 204, PATCH 412" {
-			t.Errorf("%v, %v: %s", resp, err, requests(origin))
+			value := strings.SplitN(test.field, ": ", 2)
+			req.Header.Set(value[0], value[1])
+			resp, err := NewTransport(base, policy).RoundTrip(req)
+			if !errors.Is(err, ErrOutcomeUnknown) || sent != 2 {
+				t.Errorf("%s, %v: %v, %v; sent %d times", name, policy, resp, err, sent)
+			}
 		}
 	}
 }

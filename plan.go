@@ -15,7 +15,7 @@ type plan struct {
 	copies   bool // the body is copied as it is sent, since it may have to be sent again
 	expects  bool // with Expect: 100-continue
 	writeID  bool // with an id of its own in the object's metadata
-	watched  bool // its sending is watched
+	watched  bool // its sending is watched: it may be refused
 }
 
 // handsOn reports whether nothing is made before: the caller's request goes to the base,
@@ -52,7 +52,9 @@ func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect, recal
 	if semantics.Safe(req.Method) {
 		return p
 	}
-	p.watched = d.Guards(req, true) // a PATCH too: something below may repeat it
+	// Something below may repeat the write, whether it is guarded or not: a refusal would
+	// say nothing of what was sent before.
+	p.watched = d.Conditional(req)
 	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
 	p.writeID = set.writeIDs() && takesWriteID(req, d)
 	return p

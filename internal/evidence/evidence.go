@@ -1,7 +1,7 @@
 // Package evidence says of one request what was seen of its sending: whether it never
 // left this process, and whether something below sent it more than once. It watches by
-// net/http/httptrace. It doesn't read the texts of errors, and it knows neither
-// preconditions nor policies.
+// net/http/httptrace. It doesn't read the texts of errors, and of
+// preconditions it knows the fields alone.
 package evidence
 
 import "net/http"

@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -48,7 +48,7 @@ func Observe(req *http.Request, base Base) *Watch {
 	w.trace = httptrace.ClientTrace{GetConn: w.getConn, GotConn: w.gotConn, WroteHeaders: w.wroteHeaders}
 	if base.Transport == nil { // others may answer a challenge
 		w.trace.WroteHeaderField = w.wroteField
-		w.conditional = field.Lines(req.Header, "If-Match") != nil || field.Lines(req.Header, "If-None-Match") != nil
+		w.conditional = semantics.Conditional(req.Header)
 	}
 	w.watched = req.WithContext(httptrace.WithClientTrace(req.Context(), &w.trace))
 	return w
@@ -84,10 +84,10 @@ func (w *Watch) wroteField(name string, values []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case strings.EqualFold(name, "If-Match"), strings.EqualFold(name, "If-None-Match"):
-		w.guarded = true
 	case strings.EqualFold(name, "Authorization"):
 		w.authorized = authorizes(values)
+	case slices.ContainsFunc(semantics.Preconditions[:], func(p string) bool { return strings.EqualFold(name, p) }):
+		w.guarded = true
 	}
 }
 

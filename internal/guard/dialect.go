@@ -69,7 +69,7 @@ func (d *Dialect) Of(req *http.Request) Guard {
 	if g := foreign(req.Header, d); g.Kind == Foreign {
 		return g
 	}
-	for _, name := range fields {
+	for _, name := range semantics.Preconditions {
 		if field.Lines(req.Header, name) != nil && !d.sends(name) {
 			return Guard{Kind: Conflicting}
 		}
@@ -112,9 +112,6 @@ func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
 	if field.Lines(req.Header, "Content-Range") != nil {
 		return false
 	}
-	if guarded, known := d.guardsByTag(req.Header); known {
-		return guarded
-	}
 	g := d.Of(req)
 	switch {
 	case g.Versions == nil && d.OwnPlaces():
@@ -129,20 +126,10 @@ func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
 	return false
 }
 
-// guardsByTag is the answer of Guards to most writes, for which nothing is allocated: to
-// those without a precondition, and to those with one tag in one line of If-Match.
-func (d *Dialect) guardsByTag(h http.Header) (guarded, known bool) {
-	if len(d.own) > 0 {
-		return false, false
-	}
-	if field.Lines(h, "If-Match") == nil && field.Lines(h, "If-None-Match") == nil {
-		return false, true
-	}
-	tag := aloneInMatch(h)
-	if tag == "" || foreign(h, d).Kind == Foreign {
-		return false, false
-	}
-	return d.WeakTags || !etag.Weak(tag), true
+// Conditional reports whether a write has, or may have, a precondition that a refusal can
+// be about. It allocates nothing, and takes a body that may hold a version for one.
+func (d *Dialect) Conditional(req *http.Request) bool {
+	return len(d.own) > 0 || semantics.Conditional(req.Header)
 }
 
 // OwnPlaces reports whether the dialect has a version elsewhere than RFC 9110 has

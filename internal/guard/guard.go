@@ -15,6 +15,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Kind says what kind of precondition a write carried.
@@ -78,20 +79,6 @@ func EmptyMatch(lines []string) bool {
 		}
 	}
 	return true
-}
-
-// aloneInMatch returns the tag of a header whose only condition is If-Match with one tag,
-// in one line; empty where anything else stands there.
-func aloneInMatch(h http.Header) string {
-	match := field.Lines(h, "If-Match")
-	if len(match) != 1 || field.Lines(h, "If-None-Match") != nil || field.Lines(h, "If-Unmodified-Since") != nil {
-		return ""
-	}
-	tag := field.TrimOWS(match[0])
-	if !etag.Valid(tag) || tag == etag.Wildcard {
-		return ""
-	}
-	return tag
 }
 
 func inMatch(match, since []string) Guard {
@@ -190,12 +177,9 @@ func (g *Guard) Rewrite(h http.Header, v etag.Validators) {
 	}
 }
 
-// fields are the fields of RFC 9110 §13.1 that guard a write.
-var fields = [...]string{"If-Match", "If-None-Match", "If-Unmodified-Since"}
-
 // Drop removes the precondition of RFC 9110 from a header.
 func Drop(h http.Header) {
-	for _, name := range fields {
+	for _, name := range semantics.Preconditions {
 		field.Drop(h, name)
 	}
 }
@@ -204,7 +188,7 @@ func Drop(h http.Header) {
 // precondition in another.
 func Restore(h, from http.Header) {
 	Drop(h)
-	for _, name := range fields {
+	for _, name := range semantics.Preconditions {
 		if lines := field.Lines(from, name); lines != nil {
 			h[name] = slices.Clone(lines)
 		}

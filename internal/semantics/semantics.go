@@ -128,6 +128,19 @@ func Coded(h http.Header) bool {
 	return false
 }
 
+// Preconditions are the fields of RFC 9110 §13.1 that guard a write.
+var Preconditions = [...]string{"If-Match", "If-None-Match", "If-Unmodified-Since"}
+
+// Conditional reports whether a header has one of the Preconditions.
+func Conditional(h http.Header) bool {
+	for _, name := range Preconditions {
+		if field.Lines(h, name) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // IdempotencyKeys make net/http itself repeat a request of any method.
 var IdempotencyKeys = [...]string{"Idempotency-Key", "X-Idempotency-Key"}
 
