@@ -76,13 +76,8 @@ func TestStopBelowRepeats(t *testing.T) {
 					var done Outcome
 					rt := NewTransport(NewTransport(base, test.lower, test.below...), test.upper, append(test.above, WithTrace(&Trace{Done: func(d DoneInfo) { done = d.Outcome }}))...)
 					req := newWrite(t, context.Background(), origin, http.MethodPut, []string{stale})
-					var got result
-					if observed {
-						got = sendVia(t, rt, req)
-					} else if got.resp, got.err = rt.RoundTrip(req); got.err == nil {
-						got.outcome, _ = OutcomeOf(got.resp)
-						got.resp.Body.Close()
-					} else {
+					got := sendObserved(t, rt, req, observed)
+					if got.err != nil && !observed {
 						return // only WithOutcome tells of an error
 					}
 					if got.summary() != test.want || got.outcome.Attempts != test.attempts {
@@ -128,6 +123,21 @@ func TestHandledBelowTwo(t *testing.T) {
 	})
 }
 
+// sendObserved is sendVia where the call is observed. Where it isn't, OutcomeOf gives the
+// outcome, and an error has none.
+func sendObserved(t *testing.T, rt http.RoundTripper, req *http.Request, observed bool) result {
+	t.Helper()
+	if observed {
+		return sendVia(t, rt, req)
+	}
+	var got result
+	if got.resp, got.err = rt.RoundTrip(req); got.err == nil {
+		got.outcome, _ = OutcomeOf(got.resp)
+		got.resp.Body.Close()
+	}
+	return got
+}
+
 // TestDoubtBelowStays: an answer that applied nothing doesn't end the doubt about the
 // attempt before it, which only the Transport below has seen.
 func TestDoubtBelowStays(t *testing.T) {
@@ -136,13 +146,7 @@ func TestDoubtBelowStays(t *testing.T) {
 			origin.Inject(replying("PUT", 1, 417), ifmatchtest.LostAnswer(1).After(1), replying("PUT", 1, 403).After(2))
 			rt := NewTransport(NewTransport(origin.Client().Transport, Stop), Stop, WithExpectContinue(1))
 			req := newWrite(t, context.Background(), origin, http.MethodPut, []string{fresh})
-			var got result
-			if observed {
-				got = sendVia(t, rt, req)
-			} else if got.resp, got.err = rt.RoundTrip(req); got.err == nil {
-				got.outcome, _ = OutcomeOf(got.resp)
-				got.resp.Body.Close()
-			}
+			got := sendObserved(t, rt, req, observed)
 			if want := "PUT 417, PUT failed, PUT 403 | 403 | unknown, none"; got.summary() != want || !errors.Is(got.outcome.Err, ErrOutcomeUnknown) {
 				t.Errorf("observed %v: got  %s, %v\nwant %s", observed, got.summary(), got.outcome.Err, want)
 			}

@@ -23,10 +23,12 @@ var tables = []struct {
 	{"internal/guard/judge.go", nil},
 	{"internal/doubt/doubt.go", nil},
 	{"internal/doubt/refusal.go", nil},
+	{"internal/doubt/read.go", nil},
 	{"internal/rounds/rounds.go", nil},
 	{"internal/evidence/evidence.go", nil},
 	{"internal/commit/fate.go", nil},
-	{"left.go", []string{"handled", "spent"}},
+	{"ending.go", []string{"last"}},
+	{"audience.go", []string{"handled", "spent"}},
 	{"repeat.go", []string{"rule", "repeatable", "spentBelow", "beforeRepeat"}},
 }
 
