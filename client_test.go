@@ -27,6 +27,9 @@ func TestContract(t *testing.T) {
 		return c.Resend(), nil
 	})
 	for name, policy := range map[string]Policy{"Stop": Stop, "Resend": Resend, "own": own, "Unconditional": Unconditional} {
+		if name != "own" && long(1, 0) == 0 {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			ifmatchtest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 				return NewTransport(base, policy, soon)
@@ -381,9 +384,11 @@ func TestBaseReturnsNothingInTheEnd(t *testing.T) {
 	})
 	req, _ := http.NewRequest("PUT", "http://example.test/", nil)
 	req.Header.Set("If-Match", `"v1"`)
-	if resp, err := NewTransport(base, Resend).RoundTrip(req); resp != nil || err == nil {
-		t.Error(resp, err)
-	}
+	synctest.Test(t, func(t *testing.T) { // the base is asked again after a wait
+		if resp, err := NewTransport(base, Resend).RoundTrip(req); resp != nil || err == nil {
+			t.Error(resp, err)
+		}
+	})
 }
 
 // TestNoGoroutineStays: neither while the call waits nor after it.

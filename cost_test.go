@@ -198,7 +198,7 @@ func TestRecoveryAllocatesLittle(t *testing.T) {
 		// allocate now and then in between, and net/http starts a timer of 248 B where
 		// an answer arrives before its writer has said that it is through.
 		var hand, got []uint64
-		for range min(500, max(41, 1<<28/size)) {
+		for range min(500, max(41, 1<<27/size)) {
 			hand = append(hand, measure(func(r *http.Request) (*http.Response, error) { return byHand(client, r) }))
 			got = append(got, measure(transport.RoundTrip))
 		}

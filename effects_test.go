@@ -583,7 +583,7 @@ func everyCell() int {
 	if raceEnabled {
 		return 11
 	}
-	return long(1, 11)
+	return long(1, 19)
 }
 
 // sampling returns a function that says which cells are left out.

@@ -1,6 +1,7 @@
 package ifmatchtest_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,26 +41,52 @@ func TestContractCatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	type row struct {
+		wrapper, line string
+		ended         chan childEnd
+	}
+	var rows []row
+	turn := make(chan struct{}, 8) // a child waits most of its time, so that more run than there are cores
 	for _, broken := range contractBroken {
 		for _, line := range broken.lines {
-			t.Run(broken.name+"/"+line, func(t *testing.T) {
-				t.Parallel()
-				child := exec.CommandContext(t.Context(), self,
-					"-test.run=^TestContractBroken$/^"+line+"$", "-test.v", "-test.failfast", "-test.timeout=1m")
-				child.Env = append(os.Environ(), contractBrokenEnv+"="+broken.name)
-				out, err := child.CombinedOutput()
-				if err == nil {
-					t.Errorf("line %s passed with the wrapper %s", line, broken.name)
-				}
-				if !strings.Contains(string(out), "--- FAIL: TestContractBroken/"+line+" ") {
-					t.Errorf("line %s didn't fail with the wrapper %s:\n%s", line, broken.name, out)
-				}
-				if strings.Contains(string(out), "\npanic: ") {
-					t.Errorf("the suite panicked:\n%s", out)
-				}
-			})
+			ended := make(chan childEnd, 1)
+			rows = append(rows, row{broken.name, line, ended})
+			go func() {
+				turn <- struct{}{}
+				defer func() { <-turn }()
+				ended <- runBroken(t.Context(), self, broken.name, line)
+			}()
 		}
 	}
+	for _, row := range rows {
+		t.Run(row.wrapper+"/"+row.line, func(t *testing.T) {
+			end := <-row.ended
+			if end.err == nil {
+				t.Errorf("line %s passed with the wrapper %s", row.line, row.wrapper)
+			}
+			if !strings.Contains(end.out, "--- FAIL: TestContractBroken/"+row.line+" ") {
+				t.Errorf("line %s didn't fail with the wrapper %s:\n%s", row.line, row.wrapper, end.out)
+			}
+			if strings.Contains(end.out, "\npanic: ") {
+				t.Errorf("the suite panicked:\n%s", end.out)
+			}
+		})
+	}
+}
+
+// A childEnd is what a child printed, and how it ended.
+type childEnd struct {
+	out string
+	err error
+}
+
+// runBroken runs one line of the suite on a broken wrapper, in a child.
+func runBroken(ctx context.Context, self, wrapper, line string) childEnd {
+	child := exec.CommandContext(ctx, self,
+		"-test.run=^TestContractBroken$/^"+line+"$", "-test.v", "-test.failfast", "-test.timeout=1m")
+	child.Env = append(os.Environ(), contractBrokenEnv+"="+wrapper)
+	out, err := child.CombinedOutput()
+	return childEnd{string(out), err}
 }
 
 // TestContractBroken is the child of TestContractCatches.
