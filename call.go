@@ -81,11 +81,15 @@ const (
 	ofFreshTag               // the caller's body under a validator that the caller hadn't seen
 	ofState                  // a body made from the state whose validator guards it
 	ofNothing                // the caller's body without a precondition
+	ofTwin                   // the caller's body under a tag that names the state of the caller's own, without W/ or coding
 	ofSeenState              // the caller's body under a fresh validator of the state that its flow had seen
 )
 
 // blind reports whether such a write may replace a state that the caller hasn't seen.
 func (b basis) blind() bool { return b == ofFreshTag || b == ofNothing }
+
+// seen reports whether the tag of such a write names a state that its caller had read.
+func (b basis) seen() bool { return b == ofCaller || b == ofTwin }
 
 // newCall returns the call of a request, and sends nothing. The settings of the
 // Transport are shared, so that a call without its own costs no copy.

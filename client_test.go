@@ -58,11 +58,11 @@ func TestRefusedWrite(t *testing.T) {
 		state  string // afterwards; "theirs" unless given
 	}{
 		// Point 1: the mission.
-		{name: "stop", fields: []string{stale}, policy: Stop, want: "PUT 412 | 412 | not applied, changed"},
-		{name: "nil policy", fields: []string{stale}, want: "PUT 412 | 412 | not applied, changed"},
+		{name: "stop", fields: []string{stale}, policy: Stop, want: "PUT 412 | 412 | not applied, unexamined"},
+		{name: "nil policy", fields: []string{stale}, want: "PUT 412 | 412 | not applied, unexamined"},
 		{name: "resend", fields: []string{stale}, policy: Resend, want: "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", state: "mine"},
 		{name: "rebuild", fields: []string{stale}, policy: rebuilding, want: "PUT 412, GET 200, PUT 204 | 204 | applied, changed", state: "theirs+mine"},
-		{name: "unconditional", fields: []string{stale}, policy: Unconditional, want: "PUT 412, PUT 204 | 204 | applied, changed, overwrote", state: "mine"},
+		{name: "unconditional", fields: []string{stale}, policy: Unconditional, want: "PUT 412, PUT 204 | 204 | applied, unexamined, overwrote", state: "mine"},
 		{name: "no conflict", fields: []string{`If-Match: "v2"`}, policy: Resend, want: "PUT 204 | 204 | applied, none", state: "mine"},
 		{name: "delete", method: "DELETE", fields: []string{stale}, policy: Resend, want: "DELETE 412, HEAD 200, DELETE 204 | 204 | applied, changed, overwrote", state: "(gone)"},
 		{name: "post", method: "POST", fields: []string{stale}, policy: Resend, want: "POST 412, HEAD 200, POST 200 | 200 | applied, changed, overwrote", state: "theirsmine"},
@@ -82,8 +82,8 @@ func TestRefusedWrite(t *testing.T) {
 		{name: "create only", fields: []string{"If-None-Match: *"}, policy: Resend, want: "PUT 412 | 412 | not applied, exists"},
 		{name: "create only, unconditional", fields: []string{"If-None-Match: *"}, policy: Unconditional, want: "PUT 412 | 412 | not applied, exists"},
 		{name: "create only, stop", fields: []string{"If-None-Match: *"}, policy: Stop, want: "PUT 412 | 412 | not applied, exists"},
-		{name: "any state", fields: []string{"If-Match: *"}, policy: Resend, faults: faults{ifmatchtest.Refuse(0)}, want: "PUT 412 | 412 | not applied, gone"},
-		{name: "any state, quoted", fields: []string{`If-Match: "*"`}, policy: Resend, want: "PUT 412 | 412 | not applied, gone"},
+		{name: "any state", fields: []string{"If-Match: *"}, policy: Resend, faults: faults{ifmatchtest.Refuse(0)}, want: "PUT 412 | 412 | not applied, unexamined"},
+		{name: "any state, quoted", fields: []string{`If-Match: "*"`}, policy: Resend, want: "PUT 412 | 412 | not applied, unexamined"},
 		{name: "both kinds", fields: []string{stale, "If-None-Match: *"}, policy: Resend, want: "PUT 412 | 412 | not applied, conflicting preconditions"},
 		{name: "moved on, not yet", fields: []string{`If-None-Match: "v2"`}, policy: Resend, want: "PUT 412 | 412 | not applied, unattributed"},
 		{name: "moved on by now", fields: []string{`If-None-Match: "v1"`}, policy: Resend, faults: faults{ifmatchtest.Refuse(1)}, want: "PUT 412 | 412 | not applied, unattributed", state: "theirs"},
@@ -137,12 +137,12 @@ func TestRefusedWrite(t *testing.T) {
 		// Rule 6: the refused validator again.
 		{name: "false conflict", fields: []string{`If-Match: "v2"`}, policy: Resend, faults: faults{ifmatchtest.Refuse(1)}, want: "PUT 412, HEAD 200, GET 200, PUT 204 | 204 | applied, false conflict", state: "mine"},
 		{name: "false conflict, rebuild", fields: []string{`If-Match: "v2"`}, policy: rebuilding, faults: faults{ifmatchtest.Refuse(1)}, want: "PUT 412, GET 200, GET 200, PUT 204 | 204 | applied, false conflict", state: "mine"},
-		{name: "stale cache", fields: []string{stale}, policy: Resend, faults: faults{ifmatchtest.StaleReads(0)}, want: "PUT 412, HEAD 200, GET 200, PUT 412 | 412 | not applied, stale cache"},
+		{name: "the refused tag again", fields: []string{stale}, policy: Resend, faults: faults{ifmatchtest.StaleReads(0)}, want: "PUT 412, HEAD 200, GET 200, PUT 412 | 412 | not applied, self-contradiction"},
 		{name: "stale cache for one read", fields: []string{stale}, policy: Resend, faults: faults{ifmatchtest.StaleReads(1)}, want: "PUT 412, HEAD 200, GET 200, PUT 204 | 204 | applied, changed, overwrote", state: "mine"},
 		{name: "coded tag, never right", fields: []string{`If-Match: "v2-gzip"`}, policy: Resend, faults: faults{reply("HEAD", 0, 200, `ETag: "v2-gzip"`), reply("GET", 0, 200, `ETag: "v2-gzip"`)},
 			want: "PUT 412, HEAD 200, GET 200, PUT 412 | 412 | not applied, coded validator"},
-		{name: "coded twin", fields: []string{`If-Match: "v2-gzip"`}, policy: Resend, faults: faults{ifmatchtest.GzipTags()}, want: "PUT 412, HEAD 200, PUT 204 | 204 | applied, coded validator, overwrote", state: "mine"},
-		{name: "weak twin", fields: []string{`If-Match: W/"v2"`}, policy: Resend, want: "PUT 412, HEAD 200, PUT 204 | 204 | applied, weak validator, overwrote", state: "mine"},
+		{name: "coded twin", fields: []string{`If-Match: "v2-gzip"`}, policy: Resend, faults: faults{ifmatchtest.GzipTags()}, want: "PUT 412, HEAD 200, PUT 204 | 204 | applied, coded validator", state: "mine"},
+		{name: "weak twin", fields: []string{`If-Match: W/"v2"`}, policy: Resend, want: "PUT 412, HEAD 200, PUT 204 | 204 | applied, weak validator", state: "mine"},
 		{name: "date refused for ever", fields: []string{longAgo}, policy: Resend, faults: faults{ifmatchtest.Refuse(0)}, want: "PUT 412, HEAD 200, PUT 412 | 412 | not applied, stale date"},
 		{name: "tag and date refused for ever", fields: []string{stale, longAgo}, policy: Resend, faults: faults{ifmatchtest.Refuse(0)}, want: "PUT 412, HEAD 200, PUT 412, HEAD 200, GET 200, PUT 412 | 412 | not applied, stale date"},
 
@@ -169,7 +169,7 @@ func TestRefusedWrite(t *testing.T) {
 		{name: "refused for ever", fields: []string{stale}, policy: Resend, faults: faults{ifmatchtest.CompetingWriter(0, nil)}, want: "PUT 412, HEAD 200, PUT 412, HEAD 200, PUT 412, HEAD 200, PUT 412 | 412 | not applied, changed", state: "theirs\n\n\n\n"},
 		{name: "two attempts", fields: []string{stale}, policy: Resend, opts: []Option{WithMaxAttempts(2)}, faults: faults{ifmatchtest.CompetingWriter(0, nil)}, want: "PUT 412, HEAD 200, PUT 412 | 412 | not applied, changed", state: "theirs\n\n"},
 		{name: "idempotency key", fields: []string{stale, "Idempotency-Key: k"}, policy: Resend, want: "PUT 412 | 412 | unknown, not replayable"},
-		{name: "Retry-After too long", fields: []string{stale}, policy: Resend, faults: faults{reply("PUT", 1, 412, "Retry-After: 3600")}, want: "PUT 412 | 412 | not applied, changed"},
+		{name: "Retry-After too long", fields: []string{stale}, policy: Resend, faults: faults{reply("PUT", 1, 412, "Retry-After: 3600")}, want: "PUT 412 | 412 | not applied, unexamined"},
 		{name: "answer is a 403", fields: []string{stale}, policy: Resend, faults: faults{ifmatchtest.FailBefore(1, 403).After(1)}, want: "PUT 412, HEAD 200, PUT 403 | 403 | not applied, changed"},
 	}
 	for _, test := range tests {
@@ -257,7 +257,7 @@ func TestZeroTransport(t *testing.T) {
 	origin.Put("/doc", "text/plain", []byte("theirs"))
 
 	http.DefaultTransport = origin.Client().Transport
-	if got := sendVia(t, new(Transport), newWrite(t, t.Context(), origin, http.MethodPut, []string{`If-Match: "v9"`})); got.summary() != "PUT 412 | 412 | not applied, changed" {
+	if got := sendVia(t, new(Transport), newWrite(t, t.Context(), origin, http.MethodPut, []string{`If-Match: "v9"`})); got.summary() != "PUT 412 | 412 | not applied, unexamined" {
 		t.Error(got.summary())
 	}
 	if got := sendVia(t, new(Transport), newWrite(t, WithOptions(t.Context(), OnConflict(Resend)), origin, http.MethodPut, []string{`If-Match: "v9"`})); got.outcome.Effect != EffectApplied {

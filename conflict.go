@@ -34,6 +34,17 @@ func (r *refusal) keep(c *call) {
 	}
 }
 
+// learn takes over what the refresh showed of the refusal. Where the answer named its
+// cause, another state shows nothing more.
+func (r *refusal) learn(conflict *Conflict) {
+	switch learnt := Cause(conflict.refresh.end.cause); {
+	case learnt == CauseNone:
+	case learnt == CauseChanged && r.cause != CauseUnexamined:
+	default:
+		r.cause = learnt
+	}
+}
+
 // noteVerdict notes what the dialect says of an answer, before it is known to be a
 // refusal.
 func (r *refusal) noteVerdict(v dialect.Verdict) { r.verdict = v }
@@ -43,7 +54,7 @@ func (r *refusal) noteVerdict(v dialect.Verdict) { r.verdict = v }
 func (c *call) noteRefusal(resp *http.Response) {
 	c.startClock()
 	c.refused.count++
-	c.refused.resp, c.refused.kept, c.refused.conflict = resp, nil, nil
+	c.refused.resp, c.refused.kept = resp, nil // the conflict before has what newConflict takes over
 	c.countHandedTry()
 }
 
@@ -146,8 +157,9 @@ func (c *call) decideConflict(seen bool, end ending) (Decision, ending) {
 	case c.doubt.first != nil:
 		c.refused.cause = CauseUnattributed
 		decision, end := c.resolveDoubt(conflict, end)
-		if !end.ends() {
-			c.refused.cause = CauseChanged
+		// A mark or a write id told that the state isn't this call's own.
+		if !end.ends() && (c.traits.tellsOwnWrites || c.sent.writeID != "") {
+			c.refused.cause = CauseUnexamined
 		}
 		return decision, end
 	case end.ends():
@@ -188,6 +200,16 @@ func (c *call) judge(resp *http.Response) ending {
 			cause = CauseNotReplayable
 		}
 	}
+	// RFC 9110 §13.1.1: If-Match compares strongly. Under another policy a read may show
+	// more.
+	if cause == CauseUnexamined && c.traits.stops && !c.dialect.WeakTags && g.AllWeak() {
+		cause = CauseWeakValidator
+	}
+	// The state isn't the one that the caller had named: that was read after an earlier
+	// refusal, whatever this one is due to.
+	if cause == CauseUnexamined && c.refused.cause == CauseChanged {
+		cause = CauseChanged
+	}
 	c.refused.cause = cause
 	// The server demands a precondition where there is none to rewrite.
 	if g.Kind == guard.None && cause == CausePreconditionRequired {
@@ -206,9 +228,7 @@ func (c *call) askPolicy(conflict *Conflict) (Decision, ending) {
 	decision, err := c.policy.Resolve(c.policyContext(), conflict)
 	conflict.ended = true
 	// What the refresh showed is better known than what the refusal said.
-	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone {
-		c.refused.cause = learnt
-	}
+	c.refused.learn(conflict)
 	if err == nil {
 		err = decision.check(conflict)
 	}
@@ -261,8 +281,8 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 		return nil, end
 	}
 	// In a call with a doubt the cause was decided with the doubt.
-	if learnt := Cause(conflict.refresh.end.cause); learnt != CauseNone && c.doubt.first == nil {
-		c.refused.cause = learnt
+	if c.doubt.first == nil || c.refused.cause == CauseUnexamined {
+		c.refused.learn(conflict)
 	}
 	next := c.again()
 	next.Header = conflict.Header()
@@ -316,6 +336,9 @@ func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made
 	default:
 		conflict.rewrite(next.Header)
 		become.basis = ofFreshTag
+		if conflict.refresh.twin && c.sent.basis.seen() {
+			become.basis = ofTwin
+		}
 	}
 	return become, made
 }
@@ -340,6 +363,10 @@ func (c *call) newConflict() *Conflict {
 		Attempt:   c.told.outcome.Attempts,
 		Ambiguous: c.doubt.open(),
 		call:      c,
+	}
+	conflict.before = c.readBefore()
+	if last := c.refused.conflict; last != nil {
+		conflict.refresh.Unstable = last.refresh.Unstable
 	}
 	// A fixed policy looks at neither, so the copies would cost for nothing.
 	if !c.traits.fixed {

@@ -177,14 +177,14 @@ func TestOnceMoreIsTheRefusedWrite(t *testing.T) {
 	})
 }
 
-// TestStaleCacheWithoutGetBody: a body that was copied ends with the same cause as one with GetBody.
-func TestStaleCacheWithoutGetBody(t *testing.T) {
+// TestRefusedAgainWithoutGetBody: a body that was copied ends with the same cause as one with GetBody.
+func TestRefusedAgainWithoutGetBody(t *testing.T) {
 	inBubble(t, func(t *testing.T, o *ifmatchtest.Server) {
 		o.Inject(ifmatchtest.StaleReads(0))
 		req := newWrite(t, context.Background(), o, "PUT", []string{stale})
 		req.GetBody = nil
 		got := sendVia(t, NewTransport(o.Client().Transport, rebuilding), req)
-		if got.outcome.Cause != CauseStaleCache {
+		if got.outcome.Cause != CauseSelfContradiction {
 			t.Error(got.summary(), got.outcome.Err)
 		}
 	})

@@ -82,9 +82,8 @@ var causesOfVerdicts = [...]Cause{
 // causesOfRefusals are the causes of what the guard of a write says of a refusal.
 var causesOfRefusals = [...]Cause{
 	guard.ReasonUnattributed: CauseUnattributed,
-	guard.ReasonChanged:      CauseChanged,
+	guard.ReasonUnexamined:   CauseUnexamined,
 	guard.ReasonExists:       CauseExists,
-	guard.ReasonGone:         CauseGone,
 	guard.ReasonRequired:     CausePreconditionRequired,
 	guard.ReasonConflicting:  CauseConflictingPreconditions,
 	guard.ReasonLocked:       CauseLocked,

@@ -63,7 +63,7 @@ func TestLostAnswer(t *testing.T) {
 		{name: "request lost", policy: Stop, faults: faults{ifmatchtest.LostRequest(1)}, want: "PUT failed, PUT 204 | 204 | applied, none"},
 		{name: "rival behind, stop", policy: Stop, faults: faults{lost, ifmatchtest.CompetingAfter(1, other)}, want: "PUT failed, PUT 412 | error | unknown, unattributed", state: "other"},
 		{name: "rival behind, unique", policy: Stop, opts: []Option{WithUniqueBody()}, faults: faults{lost, ifmatchtest.CompetingAfter(1, other)}, want: "PUT failed, PUT 412, GET 200 | error | unknown, unattributed", state: "other"},
-		{name: "rival behind, resend", policy: Resend, faults: faults{lost, ifmatchtest.CompetingAfter(1, other)}, want: "PUT failed, PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote"},
+		{name: "rival behind, resend", policy: Resend, faults: faults{lost, ifmatchtest.CompetingAfter(1, other)}, want: "PUT failed, PUT 412, GET 200, PUT 204 | 204 | applied, unattributed, overwrote"},
 		{name: "rivals for ever, resend", policy: Resend, faults: faults{lost, ifmatchtest.CompetingWriter(0, nil).After(1), ifmatchtest.CompetingAfter(1, other)}, opts: []Option{WithMaxAttempts(2)},
 			want: "PUT failed, PUT 412, GET 200, PUT 412, GET 200 | error | unknown, unattributed", state: "other\n\n"},
 		{name: "two adders write the same", policy: Stop, faults: faults{ifmatchtest.LostRequest(1), ifmatchtest.CompetingWriter(1, mine).After(1)}, want: "PUT failed, PUT 412 | error | unknown, unattributed"},
@@ -72,7 +72,7 @@ func TestLostAnswer(t *testing.T) {
 			current, err := c.Current(ctx)
 			current.Body = []byte("mine")
 			return c.Resend(), err
-		}), want: "PUT failed, PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote"},
+		}), want: "PUT failed, PUT 412, GET 200, PUT 204 | 204 | applied, unattributed, overwrote"},
 
 		// A stale read proves nothing.
 		{name: "stale reads", policy: Resend, faults: faults{lost, ifmatchtest.StaleReads(0)}, want: "PUT failed, PUT 412, GET 200, GET 200, PUT 412, GET 200, GET 200 | error | unknown, unattributed"},
@@ -393,7 +393,7 @@ func TestIdempotencyKeyLeavesDoubt(t *testing.T) {
 			fault  ifmatchtest.Fault
 			want   string
 		}{
-			{http.MethodPut, Stop, ifmatchtest.LostAnswer(1), "PUT 412 | 412 | unknown, changed"},
+			{http.MethodPut, Stop, ifmatchtest.LostAnswer(1), "PUT 412 | 412 | unknown, unexamined"},
 			{http.MethodPut, Resend, ifmatchtest.LostAnswer(1), "PUT 412 | 412 | unknown, not replayable"},
 			{http.MethodPut, rebuilding, ifmatchtest.LostAnswer(1), "PUT 412 | 412 | unknown, not replayable"},
 			{http.MethodDelete, Stop, ifmatchtest.LostAnswer(1), "DELETE 404 | 404 | unknown, none"},

@@ -395,7 +395,7 @@ func TestTokenBelow(t *testing.T) {
 		return real.RoundTrip(req)
 	})
 	got := sendVia(t, NewTransport(base, Stop), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale, "Authorization: Bearer hush"}))
-	if got.summary() != "PUT 412 | 412 | not applied, changed" {
+	if got.summary() != "PUT 412 | 412 | not applied, unexamined" {
 		t.Errorf("%s, %v", got.summary(), got.err)
 	}
 }
@@ -506,7 +506,7 @@ func TestDeadPooledConnection(t *testing.T) {
 			t.Fatal(warm.err)
 		}
 		got := sendVia(t, NewTransport(base, Stop, WithoutRepeats()), newWrite(t, context.Background(), origin, http.MethodPut, []string{stale}))
-		want := "PUT 412 | 412 | not applied, changed"
+		want := "PUT 412 | 412 | not applied, unexamined"
 		if gone {
 			want = "PUT failed | error | not applied, none"
 		}

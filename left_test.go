@@ -55,16 +55,16 @@ func TestStopBelowRepeats(t *testing.T) {
 		"429, 412, rebuilt": {lower: Stop, upper: rebuilding, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412, GET 200, PUT 204 | 204 | applied, changed", attempts: 3},
 		"417, 412":          {lower: Stop, upper: Resend, below: []Option{WithExpectContinue(1)}, faults: []ifmatchtest.Fault{expectation}, want: "PUT 417, PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", attempts: 3},
 		"not reached, 412":  {lower: Stop, upper: Resend, undialed: 1, want: "PUT failed, PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", attempts: 3},
-		"429, 412, Stop":    {lower: Stop, upper: Stop, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, changed", attempts: 2},
+		"429, 412, Stop":    {lower: Stop, upper: Stop, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, unexamined", attempts: 2},
 		"two attempts":      {lower: Stop, upper: Resend, above: []Option{WithMaxAttempts(2)}, faults: []ifmatchtest.Fault{rivals, tooMany, tooMany.After(2)}, want: "PUT 429, PUT 412, HEAD 200, PUT 429, PUT 412 | 412 | not applied, changed", attempts: 4},
-		"one attempt":       {lower: Stop, upper: Resend, above: []Option{WithMaxAttempts(1)}, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, changed", attempts: 2},
+		"one attempt":       {lower: Stop, upper: Resend, above: []Option{WithMaxAttempts(1)}, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, unexamined", attempts: 2},
 		"repeats, refused":  {lower: Stop, upper: Resend, below: []Option{WithMaxAttempts(2)}, faults: []ifmatchtest.Fault{replying("PUT", 2, 429)}, want: "PUT 429, PUT 429 | 429 | not applied, none", attempts: 2},
 
 		// What is handled, or in doubt, is left alone.
 		"429, Resend":        {lower: Resend, upper: Resend, below: []Option{WithMaxAttempts(2)}, faults: []ifmatchtest.Fault{rivals, tooMany}, want: "PUT 429, PUT 412, HEAD 200, PUT 412 | 412 | not applied, changed", attempts: 3},
-		"429, one Resend":    {lower: Resend, upper: Resend, below: []Option{WithMaxAttempts(1)}, faults: []ifmatchtest.Fault{rivals, tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, changed", attempts: 2},
-		"one Resend":         {lower: Resend, upper: Resend, below: []Option{WithMaxAttempts(1)}, faults: []ifmatchtest.Fault{rivals}, want: "PUT 412 | 412 | not applied, changed", attempts: 1},
-		"a function":         {lower: PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, nil }), upper: Resend, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, changed", attempts: 2},
+		"429, one Resend":    {lower: Resend, upper: Resend, below: []Option{WithMaxAttempts(1)}, faults: []ifmatchtest.Fault{rivals, tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, unexamined", attempts: 2},
+		"one Resend":         {lower: Resend, upper: Resend, below: []Option{WithMaxAttempts(1)}, faults: []ifmatchtest.Fault{rivals}, want: "PUT 412 | 412 | not applied, unexamined", attempts: 1},
+		"a function":         {lower: PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, nil }), upper: Resend, faults: []ifmatchtest.Fault{tooMany}, want: "PUT 429, PUT 412 | 412 | not applied, unexamined", attempts: 2},
 		"503, 412 in doubt":  {lower: Stop, upper: Resend, faults: []ifmatchtest.Fault{replying("PUT", 1, 503)}, want: "PUT 503, PUT 412 | 503 | unknown, unattributed", attempts: 2},
 		"lost, 412 in doubt": {lower: Stop, upper: Resend, errs: []error{io.EOF}, want: "PUT failed, PUT 412 | error | unknown, unattributed", attempts: 2},
 	} {

@@ -38,7 +38,8 @@ type Cause int
 
 const (
 	CauseNone                     Cause = iota // nothing was refused
-	CauseChanged                               // somebody else changed the state
+	CauseUnexamined                            // refused, and nobody looked why
+	CauseChanged                               // a read showed another state than the one that was named
 	CauseFalseConflict                         // the state was the one the caller had read
 	CauseOwnEarlierWrite                       // an earlier attempt of this call had been applied
 	CauseExists                                // a write that only creates met what is there
@@ -46,7 +47,9 @@ const (
 	CauseStaleDate                             // the server refuses even its own Last-Modified
 	CauseWeakValidator                         // the tag is weak, and If-Match compares strongly
 	CauseCodedValidator                        // the tag belongs to a compressed representation
-	CauseStaleCache                            // the refresh keeps giving the refused tag
+	CauseStaleCache                            // the refresh keeps giving the refused tag, from a cache
+	CauseSelfContradiction                     // the server refuses what its own reads show to be true
+	CauseUnstableValidator                     // the tag differs from read to read of the same bytes
 	CausePreconditionRequired                  // the server demands a precondition (428)
 	CauseConflictingPreconditions              // several preconditions, and no telling which one failed
 	CauseLocked                                // a lock or lease, not a validator
@@ -60,8 +63,9 @@ const (
 )
 
 var causeNames = [...]string{
-	"none", "changed", "false conflict", "own earlier write", "exists", "gone", "stale date", "weak validator",
-	"coded validator", "stale cache", "precondition required", "conflicting preconditions", "locked", "token expired",
+	"none", "unexamined", "changed", "false conflict", "own earlier write", "exists", "gone", "stale date", "weak validator",
+	"coded validator", "stale cache", "self-contradiction", "unstable validator", "precondition required",
+	"conflicting preconditions", "locked", "token expired",
 	"signed above", "refresh denied", "refresh failed", "no validator", "not replayable", "unattributed",
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
 
 // Policy says what to send after a refusal. Most callers use Resend, Rebuild or
@@ -194,8 +195,9 @@ type Conflict struct {
 	// other ends the call with its outcome unknown.
 	Ambiguous bool
 
-	ended         bool // Resolve has returned
-	compared, own bool // of holdsOwn
+	before        refresh.Digest // of the state that was read before the refused write; zero: none was
+	ended         bool           // Resolve has returned
+	compared, own bool           // of holdsOwn
 
 	call     *call       // nil in a Conflict that a test made
 	header   http.Header // of the next write; nil until asked for

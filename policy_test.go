@@ -23,8 +23,8 @@ func TestMisbehavingPolicies(t *testing.T) {
 		err    error // in the chain of RoundTrip's error
 		text   string
 	}{
-		{name: "nil", policy: nil, want: "PUT 412 | 412 | not applied, changed"},
-		{name: "decides nothing", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return Decision{}, nil }, want: "PUT 412 | 412 | not applied, changed"},
+		{name: "nil", policy: nil, want: "PUT 412 | 412 | not applied, unexamined"},
+		{name: "decides nothing", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return Decision{}, nil }, want: "PUT 412 | 412 | not applied, unexamined"},
 		{name: "asks and stops", policy: func(ctx context.Context, c *Conflict) (Decision, error) {
 			v, err := c.Validators(ctx)
 			if again, _ := c.Validators(ctx); again != v || v.ETag != `"v2"` || err != nil {
@@ -45,13 +45,13 @@ func TestMisbehavingPolicies(t *testing.T) {
 			c.Current(ctx)
 			return c.Replace([]byte("merged")), nil
 		}, want: "PUT 412, HEAD 200, GET 200, PUT 204 | 204 | applied, changed"},
-		{name: "fails", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return c.Resend(), why }, want: "PUT 412 | error | not applied, changed", err: why},
-		{name: "replaces unread", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return c.Replace([]byte("x")), nil }, want: "PUT 412 | error | not applied, changed", text: "without having read Current"},
+		{name: "fails", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return c.Resend(), why }, want: "PUT 412 | error | not applied, unexamined", err: why},
+		{name: "replaces unread", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return c.Replace([]byte("x")), nil }, want: "PUT 412 | error | not applied, unexamined", text: "without having read Current"},
 		{name: "replaces after validators only", policy: func(ctx context.Context, c *Conflict) (Decision, error) {
 			c.Validators(ctx)
 			return c.Replace([]byte("x")), nil
 		}, want: "PUT 412, HEAD 200 | error | not applied, changed", text: "without having read Current"},
-		{name: "decision of another conflict", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return old.Resend(), nil }, want: "PUT 412 | error | not applied, changed", text: "another Conflict"},
+		{name: "decision of another conflict", policy: func(ctx context.Context, c *Conflict) (Decision, error) { return old.Resend(), nil }, want: "PUT 412 | error | not applied, unexamined", text: "another Conflict"},
 		{name: "changes the request", policy: func(ctx context.Context, c *Conflict) (Decision, error) {
 			c.Request.URL.Host, c.Request.Host, c.Request.Method = "elsewhere.test", "elsewhere.test", "DELETE"
 			c.Request.Header.Set("If-Match", "*")

@@ -11,6 +11,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
@@ -42,9 +43,12 @@ type learnt struct {
 	versions []guard.Version // for the places of a dialect; Fresh.ETag has them in one text
 	header   http.Header     // of the last answer
 	state    *Representation
-	end      ending // how the call ends, where nothing could be learnt; and the cause that the answers show
-	started  bool   // the wait before the first request has begun
-	resend   bool   // the decision is Resend
+	end      ending         // how the call ends, where nothing could be learnt; and the cause that the answers show
+	digest   refresh.Digest // of the last body that was read; zero: none was
+	started  bool           // the wait before the first request has begun
+	resend   bool           // the decision is Resend
+	cached   bool           // the last answer shows that it may come from a cache
+	twin     bool           // the fresh tag names the refused state, without W/ or coding
 }
 
 // forget makes room for a smaller answer after one that was too large: HEAD may still
@@ -64,8 +68,8 @@ func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending 
 		return r.end
 	}
 	if needState && c.call.dialect.HidesState(c.call.sent.write) {
-		a := refresh.Answer{Method: http.MethodGet}
-		r.end = because(CauseRefreshFailed, c.refreshError(&a, c.call.dialect.ErrHidden()))
+		hidden := reply{Answer: refresh.Answer{Method: http.MethodGet}, asked: redact.URL(c.call.sent.write.URL)}
+		r.end = because(CauseRefreshFailed, refreshError(&hidden, c.call.dialect.ErrHidden()))
 	} else if r.waitsFirst(c, needState) {
 		r.end = c.call.waitForPace(ctx, waitPace)
 	}
@@ -86,6 +90,7 @@ func (r *learnt) waitsFirst(c *Conflict, needState bool) bool {
 	// The writer before is done, and what it got is tried at once.
 	if tag := c.call.takeHandedTag(&c.call.sent.guard, needState); tag != "" {
 		r.Take(tag)
+		r.end.cause = smallCause(CauseChanged) // that writer's answer shows the new state
 		return false
 	}
 	return true
@@ -111,23 +116,53 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 	r.header = last.Header
 	if step.Do == refresh.Done {
 		r.versions = last.versions
+		r.cached = refresh.FromCache(last.Header, c.call.refused.resp.Header)
+		r.twin = step.Reason == refresh.Weak || step.Reason == refresh.Coded
+		r.digest = last.Digest
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}
 		return ending{cause: smallCause(refreshCauses[step.Reason])}
 	}
-	return c.unrefreshed(step, &last.Answer)
+	return c.unrefreshed(step, &last)
 }
 
-// facts are what the answers to a refresh are judged by: what the refused write named,
-// and what the next one has to name.
+// facts are what the answers are judged by: what the refused write named, and what the
+// next one has to name.
 func (c *Conflict) facts(needState bool) refresh.Facts {
 	g := &c.call.sent.guard
 	return refresh.Facts{
 		Refused: g.Tags, RefusedDate: g.Date, Versions: g.Versions != nil,
 		Write: c.call.sent.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
+		Before:         c.before, Earlier: c.call.refusedTags(),
 	}
+}
+
+// readBefore is of the state that was read before the refused write, after an earlier
+// refusal or by the Update whose write it is; zero: none was.
+func (c *call) readBefore() (none refresh.Digest) {
+	if last := c.refused.conflict; last != nil {
+		return last.refresh.digest
+	}
+	if p, ok := c.policy.(interface{ readBefore() []byte }); ok {
+		return refresh.DigestOf(p.readBefore())
+	}
+	return none
+}
+
+// refusedTags are the tags under which writes were refused, the last one included.
+func (c *call) refusedTags() []string {
+	if c.refused.count < 2 {
+		return nil
+	}
+	var tags []string
+	for _, e := range c.told.outcome.Exchanges {
+		if !semantics.Safe(e.Method) && e.Sent.ETag != "" && c.dialect.RefusesWith(e.StatusCode) {
+			tags = append(tags, e.Sent.ETag)
+		}
+	}
+	return tags
 }
 
 // waitToAsk waits as a step demands, before the next request. last is the header of the
@@ -170,6 +205,9 @@ func (c *call) waitToRepeat(ctx context.Context, last http.Header) ending {
 // refreshCauses are the causes of what ends a refresh, by its reason. With CauseNone the
 // cause of the refusal stands.
 var refreshCauses = [...]Cause{
+	refresh.Other:       CauseChanged,
+	refresh.SameBytes:   CauseFalseConflict,
+	refresh.Unstable:    CauseUnstableValidator,
 	refresh.Weak:        CauseWeakValidator,
 	refresh.Coded:       CauseCodedValidator,
 	refresh.Denied:      CauseRefreshDenied,
@@ -185,7 +223,7 @@ var refreshCauses = [...]Cause{
 // unrefreshed is how the call ends after a refresh that stopped with this step, at this
 // answer. Except for a cancelled call that is the refusal, with the reason in
 // Outcome.Err.
-func (c *Conflict) unrefreshed(step refresh.Step, a *refresh.Answer) ending {
+func (c *Conflict) unrefreshed(step refresh.Step, a *reply) ending {
 	cause := refreshCauses[step.Reason]
 	switch step.Reason {
 	case refresh.Cancelled:
@@ -193,20 +231,25 @@ func (c *Conflict) unrefreshed(step refresh.Step, a *refresh.Answer) ending {
 	// The state changed whenever it was looked at, until no attempt was left.
 	case refresh.LostRace:
 		return because(cause, ErrAttempts)
+	// What isn't there is another resource than the one that is written.
+	case refresh.Gone:
+		if a.elsewhere {
+			cause = CauseRefreshFailed
+		}
 	// Each answer led to another request, and none to a validator.
 	case refresh.TooMany:
 		return because(cause, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.sent.write.URL), refresh.MaxRequests))
 	// The request failed, and there is no time for another one.
 	case refresh.Late:
-		return because(cause, fmt.Errorf("%w: %w", a.Late, c.refreshError(a, step.Err)))
+		return because(cause, fmt.Errorf("%w: %w", a.Late, refreshError(a, step.Err)))
 	}
-	return because(cause, c.refreshError(a, step.Err))
+	return because(cause, refreshError(a, step.Err))
 }
 
 // refreshError names the refresh and what was wrong with its answer. err may be nil where
-// the status says it all. The URL is redacted.
-func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
-	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, redact.URL(c.call.sent.write.URL))
+// the status says it all. The URL is the one that was asked.
+func refreshError(a *reply, err error) error {
+	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, a.asked)
 	switch {
 	case a.Status == 0 || a.Status == http.StatusOK:
 		return fmt.Errorf("%s: %w", text, err)
@@ -219,8 +262,10 @@ func (c *Conflict) refreshError(a *refresh.Answer, err error) error {
 // reply is the answer to a refresh request, and what was read of its body, which is closed.
 type reply struct {
 	refresh.Answer
-	body     []byte          // nil: not read
-	versions []guard.Version // for the places of a dialect; nil: the version is as in RFC 9110
+	body      []byte          // nil: not read
+	asked     string          // the URL that was asked, for texts
+	elsewhere bool            // it isn't the URL that is written
+	versions  []guard.Version // for the places of a dialect; nil: the version is as in RFC 9110
 }
 
 // askOnce sends one refresh request, reads as much of its answer as is needed, the state
@@ -254,20 +299,29 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 	if err != nil {
 		return err
 	}
-	last.Method = req.Method
-	c.traceRefreshing(req.Method, redact.URL(req.URL))
+	last.Method, last.asked = req.Method, redact.URL(req.URL)
+	last.elsewhere = *c.refreshRequest != nil && last.asked != redact.URL(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
+	c.traceRefreshing(req.Method, last.asked)
 	resp, err := c.exchange(req)
 	if err != nil {
 		return redact.Brief(err)
 	}
 	c.measure(c.told.lastTook())
 	last.Status, last.Header = resp.StatusCode, resp.Header
+	wanted := needState || c.dialect.ReadsBody(&c.sent.guard, resp.Header)
 	// The header says it all, or there is no state in the body.
-	if !needState && !c.dialect.ReadsBody(&c.sent.guard, resp.Header) || last.Method == http.MethodHead || last.Status != http.StatusOK {
+	if !wanted && !r.Compares() || last.Method == http.MethodHead || last.Status != http.StatusOK {
 		drain.Skip(resp, c.left())
 		return nil
 	}
 	last.body, err = drain.State(resp, c.maxRepresentation)
+	// A state that is too large is compared with nothing, and the tag is taken as it is.
+	if !wanted && errors.Is(err, ErrTooLarge) {
+		return nil
+	}
+	if err == nil && last.body != nil {
+		last.Digest = refresh.DigestOf(last.body)
+	}
 	return err
 }
 

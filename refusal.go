@@ -86,7 +86,7 @@ func (c *call) whyStop(g *guard.Guard) ending {
 		return because(CauseNone, fmt.Errorf("ifmatch: redirected to %s %q, which is another origin: use that URL", c.req.Method, redact.URL(c.req.URL)))
 	// The refresh gave the refused validator twice, and it is refused once more.
 	case c.sent.sameAgain:
-		return because(persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
+		return because(c.persistentCause(g), errors.New("ifmatch: the server refuses the validator that it gives"))
 	// A date that was read just now is refused: the server compares it in its own way,
 	// to the fraction of a second say.
 	case c.sent.basis != ofCaller && c.sent.basis != ofNothing && g.Kind == guard.Date:
@@ -111,8 +111,8 @@ func leftOrigin(req *http.Request) bool {
 }
 
 // persistentCause is why a validator is refused that the refresh confirmed, as its form
-// shows.
-func persistentCause(g *guard.Guard) Cause {
+// and the answer to the refresh show.
+func (c *call) persistentCause(g *guard.Guard) Cause {
 	if g.Date != "" {
 		return CauseStaleDate
 	}
@@ -128,7 +128,10 @@ func persistentCause(g *guard.Guard) Cause {
 		}
 	}
 	// Whatever answers the refresh doesn't know the current state.
-	return CauseStaleCache
+	if last := c.refused.conflict; last != nil && last.refresh.cached {
+		return CauseStaleCache
+	}
+	return CauseSelfContradiction
 }
 
 // readGuard looks for a version in the body of a refused write, where the dialect

@@ -224,10 +224,10 @@ func TestRememberRefusal(t *testing.T) {
 		want   string
 		state  string
 	}{
-		"Stop":            {Stop, "HEAD", "PUT 412 | 412 | not applied, changed", "others"},
+		"Stop":            {Stop, "HEAD", "PUT 412 | 412 | not applied, unexamined", "others"},
 		"Resend":          {Resend, "HEAD", "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", "mine"},
 		"Rebuild":         {Rebuild(append1), "HEAD", "PUT 412, GET 200, PUT 204 | 204 | applied, changed", "others+mine"},
-		"Unconditional":   {Unconditional, "HEAD", "PUT 412, PUT 204 | 204 | applied, changed, overwrote", "mine"},
+		"Unconditional":   {Unconditional, "HEAD", "PUT 412, PUT 204 | 204 | applied, unexamined, overwrote", "mine"},
 		"Stop, read":      {Stop, "GET", "PUT 412, GET 200 | 412 | not applied, changed", "others"},
 		"Resend, read":    {Resend, "GET", "PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote", "mine"},
 		"Rebuild, read":   {Rebuild(append1), "GET", "PUT 412, GET 200, PUT 204 | 204 | applied, changed", "others+mine"},
@@ -304,16 +304,16 @@ func TestRememberFalseConflict(t *testing.T) {
 		"policy of the user":  {policy: asked, want: accepted},
 		"DELETE":              {policy: Stop, method: "DELETE", want: "DELETE 412, GET 200, DELETE 204 | 204 | applied, false conflict"},
 		"own If-Match":        {policy: Stop, fields: []string{`If-Match: "v2"`}, want: accepted},
-		"another If-Match":    {policy: Stop, fields: []string{`If-Match: "v1"`}, want: "PUT 412 | 412 | not applied, changed", err: ErrConflict},
-		"two tags":            {policy: Stop, fields: []string{`If-Match: "v1", "v2"`}, want: "PUT 412 | 412 | not applied, changed", err: ErrConflict},
-		"fixed key":           {policy: Stop, fields: []string{"Idempotency-Key: a"}, want: "PUT 412 | 412 | unknown, changed", err: ErrConflict},
-		"POST":                {policy: Stop, method: "POST", fields: []string{`If-Match: "v2"`}, want: "POST 412 | 412 | not applied, changed", err: ErrConflict},
-		"one attempt":         {policy: Stop, opts: []Option{WithMaxAttempts(1)}, want: "PUT 412 | 412 | not applied, changed", err: ErrConflict},
-		"larger than is read": {policy: Stop, opts: []Option{WithMaxRepresentation(3)}, want: "PUT 412 | 412 | not applied, changed", err: ErrConflict},
+		"another If-Match":    {policy: Stop, fields: []string{`If-Match: "v1"`}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
+		"two tags":            {policy: Stop, fields: []string{`If-Match: "v1", "v2"`}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
+		"fixed key":           {policy: Stop, fields: []string{"Idempotency-Key: a"}, want: "PUT 412 | 412 | unknown, unexamined", err: ErrConflict},
+		"POST":                {policy: Stop, method: "POST", fields: []string{`If-Match: "v2"`}, want: "POST 412 | 412 | not applied, unexamined", err: ErrConflict},
+		"one attempt":         {policy: Stop, opts: []Option{WithMaxAttempts(1)}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
+		"larger than is read": {policy: Stop, opts: []Option{WithMaxRepresentation(3)}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
 		"as large as is read": {policy: Stop, opts: []Option{WithMaxRepresentation(6)}, want: accepted},
 		"without repeats":     {policy: Stop, opts: []Option{WithoutRepeats()}, want: accepted},
-		"twice":               {policy: Stop, again: 1, want: "PUT 412, GET 200, PUT 412, GET 200, PUT 204 | 204 | applied, false conflict"},
-		"ever again":          {policy: Stop, again: 9, want: "PUT 412, GET 200, PUT 412, GET 200, PUT 412, GET 200, PUT 412 | 412 | not applied, changed", err: ErrConflict},
+		"twice":               {policy: Stop, again: 1, want: "PUT 412, GET 200, PUT 412, GET 200, GET 200, PUT 204 | 204 | applied, false conflict"},
+		"ever again":          {policy: Stop, again: 9, want: "PUT 412, GET 200, PUT 412, GET 200, GET 200, PUT 412, GET 200, GET 200, PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
 	} {
 		for _, replayable := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, GetBody %v", name, replayable), func(t *testing.T) {
@@ -482,9 +482,9 @@ func TestRememberRefreshFails(t *testing.T) {
 		opts   []Option
 		want   string
 	}{
-		"Stop, denied":          {Stop, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, changed"},
+		"Stop, denied":          {Stop, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, unexamined"},
 		"Resend, denied":        {Resend, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, refresh denied"},
-		"Unconditional, denied": {Unconditional, replying("GET", 1, 403), nil, "PUT 412, GET 403, PUT 204 | 204 | applied, changed, overwrote"},
+		"Unconditional, denied": {Unconditional, replying("GET", 1, 403), nil, "PUT 412, GET 403, PUT 204 | 204 | applied, unexamined, overwrote"},
 		"Stop, 503":             {Stop, replying("GET", 1, 503), nil, "PUT 412, GET 503, GET 200, PUT 204 | 204 | applied, false conflict"},
 		"Resend, gone":          {Resend, replying("GET", 1, 404), nil, "PUT 412, GET 404 | 412 | not applied, gone"},
 	} {
@@ -822,7 +822,7 @@ func TestRememberGetUpdate(t *testing.T) {
 		origin.Inject(ifmatchtest.CompetingWriter(1, func(b []byte) []byte { return b }))
 		edits := 0
 		s, err = Update(f.ctx, client, origin.URL+"/doc", func(d *doc) error { d.N++; edits++; return nil })
-		if err != nil || edits != 2 || s.Outcome.Cause != CauseChanged {
+		if err != nil || edits != 2 || s.Outcome.Cause != CauseFalseConflict {
 			t.Errorf("%d edits, %v, %v: an Update resolves its own refusals", edits, s.Outcome.Cause, err)
 		}
 	})

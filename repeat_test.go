@@ -459,7 +459,7 @@ func TestCountedApart(t *testing.T) {
 		want string
 	}{
 		{1, []int{503}, "PUT 503 | 503 | unknown, none"},
-		{1, []int{412}, "PUT 412 | 412 | not applied, changed"},
+		{1, []int{412}, "PUT 412 | 412 | not applied, unexamined"},
 		{3, []int{429}, "PUT 429, PUT 429, PUT 429 | 429 | not applied, none"},
 		{3, []int{429, 412}, "PUT 429, PUT 412, HEAD 200, PUT 412, HEAD 200, PUT 412 | 412 | not applied, changed"},
 		{3, []int{412, 429, 412, 429, 412}, "PUT 412, HEAD 200, PUT 429, PUT 412, HEAD 200, PUT 429, PUT 412 | 412 | not applied, changed"},

@@ -72,7 +72,11 @@ type sequel[T any] struct {
 type updatePolicy struct {
 	resolve func(ctx context.Context, c *Conflict) (Decision, error)
 	is      traits
+	read    []byte // the state that the first draft was made of; nil: none was there
 }
+
+// readBefore is what the first refused draft was made of.
+func (p *updatePolicy) readBefore() []byte { return p.read }
 
 func (p *updatePolicy) traits() traits { return p.is }
 
@@ -123,7 +127,7 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 // WithMaxAttempts and WithMaxElapsed hold over all rounds of the Update: the policy has
 // what is left of them.
 func (d *document[T]) policyOf(w *submission[T], last *sequel[T]) *updatePolicy {
-	policy := &updatePolicy{is: traits{fixed: true, update: true, tellsOwnWrites: w.marked, attemptsLeft: w.attempts, elapsedLeft: w.elapsed}}
+	policy := &updatePolicy{read: w.on.Text, is: traits{fixed: true, update: true, tellsOwnWrites: w.marked, attemptsLeft: w.attempts, elapsedLeft: w.elapsed}}
 	policy.resolve = func(ctx context.Context, c *Conflict) (decision Decision, err error) {
 		// The submission has failed, and something below asks again all the same: a
 		// Transport that repeats, say.

@@ -136,7 +136,8 @@ func (o Outcome) LogValue() slog.Value {
 
 // meanings say of each cause what was seen, and what helps.
 var meanings = [...]string{
-	CauseChanged:                  "somebody else changed the state; read it again, and make the change on what is there now",
+	CauseUnexamined:               "the precondition was refused, and nobody looked why; read the state, and compare its ETag with the one that was sent",
+	CauseChanged:                  "a read showed another state than the one that was named; read it again, and make the change on what is there now",
 	CauseFalseConflict:            "the state was the one that the caller had read; nothing is to be done",
 	CauseOwnEarlierWrite:          "an earlier attempt of this call had been applied, and its answer was lost; nothing is to be done",
 	CauseExists:                   "a write that only creates met what is there; read it, and update it under its tag",
@@ -144,7 +145,9 @@ var meanings = [...]string{
 	CauseStaleDate:                "the server refuses its own Last-Modified; use ETags, or ask the server's owner",
 	CauseWeakValidator:            "the tag is weak, and If-Match compares strongly (RFC 9110 §13.1.1); the server has to give strong tags",
 	CauseCodedValidator:           "the tag belongs to a compressed representation; GET with Accept-Encoding: identity, and use that tag",
-	CauseStaleCache:               "the refresh keeps giving the refused tag; look for a cache on the way, or for a server that contradicts itself",
+	CauseStaleCache:               "the refresh keeps giving the refused tag, and its answer came from a cache; let reads pass it, or see WithRefreshRequest",
+	CauseSelfContradiction:        "the server refuses what its own reads show to be true; ask its owner, or look for two servers that differ",
+	CauseUnstableValidator:        "two reads of the same bytes have different tags; the server has to give one tag to one state (RFC 9110 §8.8.3)",
 	CausePreconditionRequired:     "the server demands a precondition (RFC 6585 §3); GET, and send If-Match with the ETag",
 	CauseConflictingPreconditions: "the write has several preconditions, and nobody can tell which one failed; send one",
 	CauseLocked:                   "a lock or a lease refused the write; unlock it, or send its token",

@@ -67,7 +67,7 @@ func TestOutcomeText(t *testing.T) {
   HEAD 200    http://example.test/doc  sent -                              received "v2"  waited 1.5ms  took 1ms
   PUT failed  http://example.test/doc  sent Sat, 01 Jan 2000 00:00:00 GMT  received -     waited 0s     took 0s
               cut off
-  changed: somebody else changed the state; read it again, and make the change on what is there now
+  changed: a read showed another state than the one that was named; read it again, and make the change on what is there now
 `},
 	} {
 		if diff := cmp.Diff(row.want, fmt.Sprintf(row.verb, row.outcome)); diff != "" {

@@ -73,7 +73,7 @@ func TestTraceOfACall(t *testing.T) {
 		"a write that meets nothing": {"PUT", Resend, []string{fresh}, ifmatchtest.Fault{}, `attempting 1 "v2", attempted 1 PUT 204, done applied, none`},
 		"a write without a guard":    {"POST", Resend, nil, replying("POST", 1, 201), `attempting 1 , attempted 1 POST 201, done applied, none`},
 		"a read":                     {"GET", Resend, nil, ifmatchtest.Fault{}, ""},
-		"Stop":                       {"PUT", Stop, []string{stale}, ifmatchtest.Fault{}, `attempting 1 "v1", attempted 1 PUT 412, refused 1 "v1", done not applied, changed`},
+		"Stop":                       {"PUT", Stop, []string{stale}, ifmatchtest.Fault{}, `attempting 1 "v1", attempted 1 PUT 412, refused 1 "v1", done not applied, unexamined`},
 		"Resend": {"PUT", Resend, []string{stale}, ifmatchtest.Fault{},
 			`attempting 1 "v1", attempted 1 PUT 412, refused 1 "v1", refreshing HEAD, attempting 2 "v2", attempted 2 PUT 204, done applied, changed`},
 		"a failure": {"PUT", Stop, []string{fresh}, ifmatchtest.FailBefore(1, 503),

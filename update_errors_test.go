@@ -58,15 +58,15 @@ func TestUpdateConflictError(t *testing.T) {
 		},
 		"as long as is kept": {
 			faults: []ifmatchtest.Fault{answeringWith(0, 412, limit)}, opts: []UpdateOption{WithMaxAttempts(1)},
-			status: 412, body: limit, attempts: 1, cause: CauseChanged, is: []error{ErrAttempts},
+			status: 412, body: limit, attempts: 1, cause: CauseUnexamined, is: []error{ErrAttempts},
 		},
 		"longer": {
 			faults: []ifmatchtest.Fault{answeringWith(0, 412, limit+1)}, opts: []UpdateOption{WithMaxAttempts(1)},
-			status: 412, body: limit, attempts: 1, cause: CauseChanged, is: []error{ErrAttempts},
+			status: 412, body: limit, attempts: 1, cause: CauseUnexamined, is: []error{ErrAttempts},
 		},
 		"a tag that is refused for ever": {
 			faults: []ifmatchtest.Fault{answeringWith(0, 412, 100)},
-			status: 412, body: 100, attempts: 2, cause: CauseStaleCache,
+			status: 412, body: 100, attempts: 2, cause: CauseSelfContradiction,
 		},
 		"428 in spite of a precondition": {
 			faults: []ifmatchtest.Fault{answeringWith(0, 428, 100)},

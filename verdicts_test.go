@@ -53,6 +53,7 @@ func fieldsOf(lines []string) http.Header {
 func TestVerdictsBecomeCauses(t *testing.T) {
 	const (
 		changed, gone, exists    = ifmatch.CauseChanged, ifmatch.CauseGone, ifmatch.CauseExists
+		unexamined               = ifmatch.CauseUnexamined
 		locked, required, passes = ifmatch.CauseLocked, ifmatch.CausePreconditionRequired, ifmatch.CauseNone
 		unattributed             = ifmatch.CauseUnattributed
 		asked                    = "" // the policy decides
@@ -86,8 +87,8 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		cause                 ifmatch.Cause
 		why                   string // of Outcome.Err, after the name of the dialect
 	}{
-		{"azureblob", "PUT", "/c/b", match, code("ConditionNotMet"), changed, asked},
-		{"azureblob", "PUT", "/c/b", match, code(""), changed, asked},
+		{"azureblob", "PUT", "/c/b", match, code("ConditionNotMet"), unexamined, asked},
+		{"azureblob", "PUT", "/c/b", match, code(""), unexamined, asked},
 		{"azureblob", "PUT", "/c/b", match, with(code("ConditionNotMet"), 409), passes, asked},
 		{"azureblob", "PUT", "/c/b", create, code("ConditionNotMet"), exists, "ifmatch: create only: the resource exists"},
 		{"azureblob", "PUT", "/c/b", create, with(code("BlobAlreadyExists"), 409), exists, "ifmatch: Azure Blob: create only: BlobAlreadyExists"},
@@ -99,9 +100,9 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"azureblob", "PUT", "/c/b", match, code("TargetConditionNotMet"), unattributed, `ifmatch: Azure Blob: "TargetConditionNotMet" isn't about an ETag or a date`},
 		{"azureblob", "PUT", "/c/b", []string{`If-Match: "a"`, "X-Ms-Lease-Id: 1"}, code(""), unattributed, "ifmatch: Azure Blob: without a code there is no telling whether X-Ms-Lease-Id failed"},
 
-		{"azuretable", "PUT", "/t()", match, code("UpdateConditionNotSatisfied"), changed, asked},
-		{"azuretable", "PUT", "/t()", match, code(""), changed, asked},
-		{"azuretable", "PUT", "/t()", match, body(412, `{"odata.error":{"code":"UpdateConditionNotSatisfied"}}`), changed, asked},
+		{"azuretable", "PUT", "/t()", match, code("UpdateConditionNotSatisfied"), unexamined, asked},
+		{"azuretable", "PUT", "/t()", match, code(""), unexamined, asked},
+		{"azuretable", "PUT", "/t()", match, body(412, `{"odata.error":{"code":"UpdateConditionNotSatisfied"}}`), unexamined, asked},
 		{"azuretable", "PUT", "/t()", match, code("Other"), unattributed, `ifmatch: Azure Table: "Other" isn't about an ETag`},
 		{"azuretable", "PUT", "/t()", match, with(code("ResourceNotFound"), 404), gone, "ifmatch: Azure Table: ResourceNotFound: there is no entity"},
 		{"azuretable", "PUT", "/t()", match, with(code("EntityNotFound"), 404), gone, "ifmatch: Azure Table: EntityNotFound: there is no entity"},
@@ -120,10 +121,10 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"couchdb", "PUT", "/db/doc/a", nil, couch(409, "conflict"), exists, "ifmatch: CouchDB: the document exists, and an attachment needs its revision"},
 
 		{"fhir", "PUT", "/P/1", nil, issue(409, "conflict"), passes, asked},
-		{"fhir", "PUT", "/P/1", match, issue(409, "conflict"), changed, asked},
-		{"fhir", "PUT", "/P/1", match, issue(412, "processing"), changed, asked},
-		{"fhir", "PUT", "/P/1", match, issue(412, "invalid"), changed, asked},
-		{"fhir", "PUT", "/P/1", match, body(412, ""), changed, asked},
+		{"fhir", "PUT", "/P/1", match, issue(409, "conflict"), unexamined, asked},
+		{"fhir", "PUT", "/P/1", match, issue(412, "processing"), unexamined, asked},
+		{"fhir", "PUT", "/P/1", match, issue(412, "invalid"), unexamined, asked},
+		{"fhir", "PUT", "/P/1", match, body(412, ""), unexamined, asked},
 		{"fhir", "PUT", "/P/1", nil, body(428, ""), required, asked},
 		{"fhir", "PUT", "/P/1", match, body(428, ""), required, "ifmatch: the server demands another precondition than the one that was sent"},
 		{"fhir", "PUT", "/P/1", match, body(412, "OperationOutcome {"), unattributed, "ifmatch: FHIR: there is an OperationOutcome, and it can't be read: it may be about a lock"},
@@ -135,7 +136,7 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"fhir", "DELETE", "/P/1", nil, body(412, ""), required, asked},
 		{"fhir", "PUT", "/P/1", create, body(412, ""), exists, "ifmatch: create only: the resource exists"},
 
-		{"gcs.JSON", "PUT", "/storage/v1/b/b/o/o?ifGenerationMatch=1", nil, reason("conditionNotMet"), changed, asked},
+		{"gcs.JSON", "PUT", "/storage/v1/b/b/o/o?ifGenerationMatch=1", nil, reason("conditionNotMet"), unexamined, asked},
 		{"gcs.JSON", "PUT", "/storage/v1/b/b/o/o?ifGenerationMatch=0", nil, reason("conditionNotMet"), exists, "ifmatch: create only: the resource exists"},
 		{"gcs.JSON", "PUT", "/storage/v1/b/b/o/o?ifGenerationMatch=1", nil, reason("other"), unattributed, `ifmatch: GCS JSON: unknown reason "other"`},
 		{"gcs.JSON", "PUT", "/storage/v1/b/b/o/o?ifGenerationMatch=1", nil, body(412, "{}"), unattributed, "ifmatch: GCS JSON: no reason is given"},
@@ -143,16 +144,16 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"gcs.JSON", "PUT", "/storage/v1/b/b/o/o?ifSourceGenerationMatch=1", nil, reason("conditionNotMet"), unattributed, "ifmatch: GCS JSON: there is no telling whether ifSourceGenerationMatch failed"},
 		{"gcs.JSON", "PUT", "/upload/storage/v1/b/b/o?upload_id=1&ifGenerationMatch=1", nil, reason("conditionNotMet"), changed, "ifmatch: GCS JSON: the condition was set when the resumable upload began: begin another one"},
 
-		{"gcs.XML", "PUT", "/b/o", []string{"X-Goog-If-Generation-Match: 1"}, xml(412, "PreconditionFailed"), changed, asked},
+		{"gcs.XML", "PUT", "/b/o", []string{"X-Goog-If-Generation-Match: 1"}, xml(412, "PreconditionFailed"), unexamined, asked},
 		{"gcs.XML", "PUT", "/b/o", []string{"X-Goog-If-Generation-Match: 1"}, xml(412, "Other"), unattributed, `ifmatch: GCS XML: unknown code "Other"`},
 
-		{"odata", "PUT", "/P(1)", match, body(412, ""), changed, asked},
-		{"odata", "PUT", "/P(1)", []string{"If-Match: *"}, body(412, ""), gone, "ifmatch: If-Match: * was refused: there is no current representation"},
+		{"odata", "PUT", "/P(1)", match, body(412, ""), unexamined, asked},
+		{"odata", "PUT", "/P(1)", []string{"If-Match: *"}, body(412, ""), unexamined, "ifmatch: If-Match: * was refused: there may be no current representation; read to see"},
 		{"odata", "PUT", "/P(1)", nil, body(428, ""), required, asked},
 		{"odata", "POST", "/$batch", match, body(412, ""), passes, asked},
 
-		{"s3", "PUT", "/b/o", match, xml(412, "PreconditionFailed"), changed, asked},
-		{"s3", "PUT", "/b/o", match, body(412, ""), changed, asked},
+		{"s3", "PUT", "/b/o", match, xml(412, "PreconditionFailed"), unexamined, asked},
+		{"s3", "PUT", "/b/o", match, body(412, ""), unexamined, asked},
 		{"s3", "PUT", "/b/o", match, xml(412, "Other"), unattributed, `ifmatch: S3: unknown code "Other"`},
 		{"s3", "PUT", "/b/o", match, xml(404, "NoSuchKey"), gone, "ifmatch: S3: NoSuchKey: there is no object"},
 		{"s3", "PUT", "/b/o", nil, xml(404, "NoSuchKey"), passes, asked},
@@ -162,7 +163,7 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"s3", "POST", "/b/o?uploadId=1", match, xml(409, "ConditionalRequestConflict"), passes, asked},
 		{"s3", "PUT", "/b/o", match, xml(409, "OperationAborted"), passes, asked},
 
-		{"scim", "PUT", "/Users/1", match, body(412, ""), changed, asked},
+		{"scim", "PUT", "/Users/1", match, body(412, ""), unexamined, asked},
 		{"scim", "PUT", "/Users/1", nil, body(428, ""), required, asked},
 		{"scim", "PUT", "/Users/1", match, body(409, ""), changed, asked},
 		{"scim", "PUT", "/Users/1", nil, body(409, ""), passes, asked},
@@ -170,7 +171,7 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"scim", "PUT", "/Users/1", match, scimType("mutability"), unattributed, `ifmatch: SCIM: 409 with the scimType "mutability"`},
 		{"scim", "PUT", "/Users/1", match, body(409, "<html>"), unattributed, "ifmatch: SCIM: 409 with a body that isn't SCIM's"},
 
-		{"webdav", "PUT", "/a", match, body(412, ""), changed, asked},
+		{"webdav", "PUT", "/a", match, body(412, ""), unexamined, asked},
 		{"webdav", "PUT", "/a", nil, body(428, ""), required, asked},
 		{"webdav", "PUT", "/a", match, body(423, ""), locked, "ifmatch: WebDAV: the resource is locked, and the write has no token of that lock"},
 		{"webdav", "PUT", "/a", match, dav(412, "lock-token-submitted"), locked, "ifmatch: WebDAV: lock-token-submitted"},

@@ -68,6 +68,9 @@ func (c cacheCase) run(t *testing.T, s server) {
 	status, effect, cause, sent, value, left := 204, ifmatch.EffectApplied, ifmatch.CauseChanged, "PUT 412, HEAD 200, PUT 204", "works", 2
 	if slices.Contains(c.stops, s.name) {
 		status, effect, cause, sent, left = 412, ifmatch.EffectNotApplied, c.cause, c.sent, 10
+		if cause == ifmatch.CauseStaleCache && s.name == "nginx cache" {
+			cause = ifmatch.CauseSelfContradiction // it writes no field into an answer that it kept
+		}
 		value = "stops: " + cause.String()
 	}
 	if resp.StatusCode != status || o.Effect != effect || o.Cause != cause {

@@ -244,8 +244,20 @@ func (h *history) checkCause(r *running) {
 	}
 	switch r.told.Cause {
 	case ifmatch.CauseChanged:
-		if !others && !r.met(readLags) && r.client.API != "resource" {
+		// Who has not read the bytes of both states can't see that only the tag differs.
+		// A flow names a state that it read before the call.
+		blind := h.w.plan.forgets() && r.client.API != "update" || r.client.API == "remember"
+		if !others && !r.met(readLags, resentLast, after412) && !(h.w.plan.forgets() && r.met(resentFirst, resentBelow)) && r.client.API != "resource" && !blind {
 			h.fail("cause", r, "nobody else wrote")
+		}
+	case ifmatch.CauseUnstableValidator:
+		// Replicas that lag by turns show two tags of the same bytes.
+		if !h.w.plan.forgets() && !r.met(readLags) {
+			h.fail("cause", r, "a state has one tag")
+		}
+	case ifmatch.CauseSelfContradiction:
+		if !h.w.plan.forgets() && s.Tags != "none" && !r.met(readLags, after412, resentFirst, resentLast, resentBelow, late) {
+			h.fail("cause", r, "the server contradicts itself nowhere")
 		}
 	case ifmatch.CauseOwnEarlierWrite:
 		if h.counted(r) && h.stored(r) == 0 {

@@ -55,6 +55,40 @@ func TestFoundValidator(t *testing.T) {
 	}
 }
 
+// TestFoundUnexamined: a refusal that nobody looked into was told to be another's change,
+// and one that a second node had caused to be a cache's.
+func TestFoundUnexamined(t *testing.T) {
+	holds(t, &plan{
+		Seed: 116, Object: mixed, Listed: true,
+		Server:  traits{Tags: "node", Nodes: 2},
+		Clients: []client{{API: "unconditional"}},
+		Actors:  []int{0},
+		Ops:     []op{{ID: 5, Verb: "add"}},
+	})
+	holds(t, &plan{
+		Seed: 65, Object: register, Listed: true,
+		Server:  traits{Tags: "node", Nodes: 2},
+		Clients: []client{{API: "resend"}},
+		Actors:  []int{0, 0, 0},
+		Ops:     []op{{Actor: 2, ID: 6, Verb: "add", Pause: 10}, {Actor: 1, ID: 7, Verb: "add"}},
+	})
+	// The second refusal is younger than the read before it: that shows no cache.
+	holds(t, &plan{
+		Seed: 2705, Object: mixed, Listed: true,
+		Server:  traits{Tags: "node", Nodes: 2},
+		Clients: []client{{API: "merge"}, {API: "remember"}},
+		Actors:  []int{0, 1, 0},
+		Ops: []op{
+			{ID: 2, Verb: "add"}, {Actor: 1, ID: 6, Verb: "read", Pause: 6}, {Actor: 2, ID: 7, Verb: "add", Pause: 11}, {Actor: 1, ID: 8, Verb: "read"},
+			{Actor: 2, ID: 9, Verb: "add"}, {Actor: 1, ID: 10, Verb: "read"}, {Actor: 2, ID: 11, Verb: "add"},
+		},
+		Faults: []fault{
+			{Who: "a.2", Nth: 3, Kind: cutBody}, {Who: "a.2", Nth: 6, Kind: cutBody}, {Who: "c.7", Nth: 2, Kind: dialError}, {Who: "c.9", Nth: 2, Kind: dialError},
+			{Who: "c.11", Nth: 4, Kind: cutBody}, {Who: "c.11", Nth: 6, Kind: dialError},
+		},
+	})
+}
+
 // TestFoundOverwrote: a Resend whose answers were lost, the last one of a write over a state
 // that its caller hadn't seen, was found again, and Overwrote was false.
 func TestFoundOverwrote(t *testing.T) {

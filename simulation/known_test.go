@@ -21,7 +21,7 @@ type known struct {
 var knowns = []known{
 	{"marks: an edit is applied twice where the server drops its mark", func(h *history, v violation) bool {
 		prunes := h.w.plan.Server.Prunes || h.w.plan.Server.PrunesNew
-		return prunes && (v.kind == "doubled" || v.kind == "stored" || v.kind == "order") && h.someMarks()
+		return prunes && (v.kind == "doubled" || v.kind == "stored" || v.kind == "order" || v.kind == "cause") && h.someMarks()
 	}, &plan{
 		Seed: 19, Object: counter, Listed: true,
 		Server:  traits{Prunes: true},
@@ -63,24 +63,6 @@ var knowns = []known{
 		Actors:  []int{0},
 		Ops:     []op{{ID: 4, Verb: "add"}},
 		Faults:  []fault{{Who: "a.4", Nth: 2, Kind: before5xx}},
-	}},
-	{"causes: changed, and nobody wrote", func(_ *history, v violation) bool {
-		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseChanged
-	}, &plan{
-		Seed: 116, Object: mixed, Listed: true,
-		Server:  traits{Tags: "node", Nodes: 2},
-		Clients: []client{{API: "unconditional"}},
-		Actors:  []int{0},
-		Ops:     []op{{ID: 5, Verb: "add"}},
-	}},
-	{"causes: a stale cache, and there is none", func(_ *history, v violation) bool {
-		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseStaleCache
-	}, &plan{
-		Seed: 65, Object: register, Listed: true,
-		Server:  traits{Tags: "node", Nodes: 2},
-		Clients: []client{{API: "resend"}},
-		Actors:  []int{0, 0, 0},
-		Ops:     []op{{Actor: 2, ID: 6, Verb: "add", Pause: 10}, {Actor: 1, ID: 7, Verb: "add"}},
 	}},
 	{"causes: it exists, and there is only the marker of a deleted document", func(h *history, v violation) bool {
 		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseExists && h.w.plan.Server.Markers

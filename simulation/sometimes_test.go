@@ -32,7 +32,7 @@ func sometimes() []string {
 
 // never are the causes that no history has: the servers and clients for them are missing.
 var never = []ifmatch.Cause{
-	ifmatch.CauseStaleDate, ifmatch.CauseCodedValidator, ifmatch.CausePreconditionRequired, ifmatch.CauseConflictingPreconditions,
+	ifmatch.CauseStaleCache, ifmatch.CauseStaleDate, ifmatch.CauseCodedValidator, ifmatch.CausePreconditionRequired, ifmatch.CauseConflictingPreconditions,
 	ifmatch.CauseLocked, ifmatch.CauseTokenExpired, ifmatch.CauseSignedAbove, ifmatch.CauseRefreshDenied, ifmatch.CauseNoValidator,
 	ifmatch.CauseNotReplayable,
 }

@@ -91,7 +91,7 @@ func TestDialect(t *testing.T) {
 		store *store
 		storetest.Case
 	}{
-		"Stop":   {there(), storetest.Case{Policy: ifmatch.Stop, Header: []string{stale}, Text: refused, Want: alone("412: not applied, changed")}},
+		"Stop":   {there(), storetest.Case{Policy: ifmatch.Stop, Header: []string{stale}, Text: refused, Want: alone("412: not applied, unexamined")}},
 		"Resend": {there(), storetest.Case{Header: []string{stale}, Want: recovered}},
 		"Rebuild": {there(), storetest.Case{Policy: storetest.Rebuild(), Header: []string{stale}, Want: []string{
 			`PUT /account/container/blob If-Match: "0x1" mine 412`, "GET /account/container/blob 200",
@@ -247,8 +247,8 @@ func TestLowerCaseNames(t *testing.T) {
 	}{
 		"copy":                {"x-ms-copy-source", `"0x2"`, false, 1, ifmatch.CauseNone},
 		"another field":       {"x-ms-version", `"0x2"`, true, 1, ifmatch.CauseNone},
-		"lease":               {"x-ms-lease-id", `"0x1"`, true, 2, ifmatch.CauseChanged},
-		"sequence number":     {"x-ms-if-sequence-number-le", `"0x1"`, true, 2, ifmatch.CauseChanged},
+		"lease":               {"x-ms-lease-id", `"0x1"`, true, 2, ifmatch.CauseUnexamined},
+		"sequence number":     {"x-ms-if-sequence-number-le", `"0x1"`, true, 2, ifmatch.CauseUnexamined},
 		"of a copy's source":  {"x-ms-source-if-match", `"0x1"`, true, 1, ifmatch.CauseUnattributed},
 		"lease, no code":      {"x-ms-lease-id", `"0x1"`, true, 1, ifmatch.CauseUnattributed},
 		"of an append's size": {"x-ms-blob-condition-maxsize", `"0x1"`, true, 1, ifmatch.CauseUnattributed},

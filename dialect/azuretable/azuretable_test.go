@@ -94,7 +94,7 @@ func TestDialect(t *testing.T) {
 		store *store
 		storetest.Case
 	}{
-		"Stop":                 {there(), storetest.Case{Policy: ifmatch.Stop, Header: []string{stale}, Text: refused, Want: alone("412: not applied, changed")}},
+		"Stop":                 {there(), storetest.Case{Policy: ifmatch.Stop, Header: []string{stale}, Text: refused, Want: alone("412: not applied, unexamined")}},
 		"Resend":               {there(), storetest.Case{Header: []string{stale}, Want: recovered}},
 		"the code in a body":   {&store{version: 2, inBody: true}, storetest.Case{Header: []string{stale}, Want: recovered}},
 		"without a code":       {coded("none", false), storetest.Case{Header: []string{stale}, Want: recovered}},

@@ -91,14 +91,14 @@ func TestWrites(t *testing.T) {
 		server *server
 		origin.Case
 	}{
-		"R4, Stop": {&server{}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 412, Cause: ifmatch.CauseChanged}},
+		"R4, Stop": {&server{}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 412, Cause: ifmatch.CauseUnexamined}},
 		"R4, Resend": {&server{}, origin.Case{Header: stale, Policy: ifmatch.Resend, Status: 200, Cause: ifmatch.CauseChanged, Log: []string{
 			`PUT /Basic/1 If-Match: W/"3" {"n":5} 412`, "HEAD /Basic/1 200", `PUT /Basic/1 If-Match: W/"7" {"n":5} 200`,
 		}}},
 		"a strong tag was sent": {&server{}, origin.Case{Header: http.Header{"If-Match": {`"3"`}}, Policy: ifmatch.Resend, Status: 200, Cause: ifmatch.CauseChanged, Log: []string{
 			`PUT /Basic/1 If-Match: "3" {"n":5} 412`, "HEAD /Basic/1 200", `PUT /Basic/1 If-Match: W/"7" {"n":5} 200`,
 		}}},
-		"STU3, Stop": {&server{stu3: true}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 409, Cause: ifmatch.CauseChanged}},
+		"STU3, Stop": {&server{stu3: true}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 409, Cause: ifmatch.CauseUnexamined}},
 		"STU3, Resend": {&server{stu3: true}, origin.Case{Header: stale, Policy: ifmatch.Resend, Status: 200, Cause: ifmatch.CauseChanged, Log: []string{
 			`PUT /Basic/1 If-Match: W/"3" {"n":5} 409`, "HEAD /Basic/1 200", `PUT /Basic/1 If-Match: W/"7" {"n":5} 200`,
 		}}},
@@ -170,10 +170,10 @@ func TestIssueCode(t *testing.T) {
 	const inXML = `<?xml version="1.0"?><OperationOutcome xmlns="http://hl7.org/fhir"><issue><severity value="warning"/><code value="informational"/></issue>` +
 		`<issue><severity value="error"/><code value="lock-error"/></issue></OperationOutcome>`
 	for body, want := range map[string]ifmatch.Cause{
-		"": ifmatch.CauseChanged, "<html>": ifmatch.CauseChanged, `[1]`: ifmatch.CauseChanged, strings.Repeat("[", 100000): ifmatch.CauseChanged,
-		`{"resourceType":"OperationOutcome"}`: ifmatch.CauseChanged, `{"resourceType":"OperationOutcome","issue":[{}]}`: ifmatch.CauseChanged,
-		outcome("conflict"): ifmatch.CauseChanged, outcome("lock-error"): ifmatch.CauseLocked, outcome("not-found"): ifmatch.CauseUnattributed,
-		inXML: ifmatch.CauseLocked, strings.ReplaceAll(inXML, "lock-error", "conflict"): ifmatch.CauseChanged,
+		"": ifmatch.CauseUnexamined, "<html>": ifmatch.CauseUnexamined, `[1]`: ifmatch.CauseUnexamined, strings.Repeat("[", 100000): ifmatch.CauseUnexamined,
+		`{"resourceType":"OperationOutcome"}`: ifmatch.CauseUnexamined, `{"resourceType":"OperationOutcome","issue":[{}]}`: ifmatch.CauseUnexamined,
+		outcome("conflict"): ifmatch.CauseUnexamined, outcome("lock-error"): ifmatch.CauseLocked, outcome("not-found"): ifmatch.CauseUnattributed,
+		inXML: ifmatch.CauseLocked, strings.ReplaceAll(inXML, "lock-error", "conflict"): ifmatch.CauseUnexamined,
 		inXML[:100]: ifmatch.CauseUnattributed,
 		`{"resourceType":"OperationOutcome","text":"` + strings.Repeat("x", 70000) + `"}`: ifmatch.CauseUnattributed,
 	} {

@@ -121,7 +121,7 @@ func TestJSON(t *testing.T) {
 		store *store
 		storetest.Case
 	}{
-		"Stop": {there(), storetest.Case{Policy: ifmatch.Stop, URL: upload + "&ifGenerationMatch=5", Text: refusedJSON, Want: alone(upload+"&ifGenerationMatch=5", "412: not applied, changed")}},
+		"Stop": {there(), storetest.Case{Policy: ifmatch.Stop, URL: upload + "&ifGenerationMatch=5", Text: refusedJSON, Want: alone(upload+"&ifGenerationMatch=5", "412: not applied, unexamined")}},
 		"an upload": {there(), storetest.Case{URL: upload + "&ifGenerationMatch=5&userProject=p%2F", Want: []string{
 			"POST " + upload + "&ifGenerationMatch=5&userProject=p%2F mine 412", "GET " + object + "?userProject=p%2F 200",
 			"POST " + upload + "&ifGenerationMatch=7&userProject=p%2F mine 200", "200: applied, changed",
@@ -208,7 +208,7 @@ func TestXML(t *testing.T) {
 		store *store
 		storetest.Case
 	}{
-		"Stop": {there(), storetest.Case{Policy: ifmatch.Stop, Header: []string{generation + "5"}, Text: refusedXML, Want: alone("5", "412: not applied, changed")}},
+		"Stop": {there(), storetest.Case{Policy: ifmatch.Stop, Header: []string{generation + "5"}, Text: refusedXML, Want: alone("5", "412: not applied, unexamined")}},
 		"Resend": {there(), storetest.Case{URL: "/bucket/n?userProject=p&uploadId=u", Header: []string{generation + "5"}, Want: []string{
 			"PUT /bucket/n?userProject=p&uploadId=u " + generation + "5 mine 412", "HEAD /bucket/n?userProject=p 200",
 			"PUT /bucket/n?userProject=p&uploadId=u " + generation + "7 mine 200", "200: applied, changed",

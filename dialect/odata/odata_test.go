@@ -98,7 +98,7 @@ func TestWrites(t *testing.T) {
 		service *service
 		origin.Case
 	}{
-		"Stop": {&service{}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 412, Cause: ifmatch.CauseChanged}},
+		"Stop": {&service{}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 412, Cause: ifmatch.CauseUnexamined}},
 		"Resend": {&service{}, origin.Case{
 			Header: stale, Policy: ifmatch.Resend, Status: 200, Cause: ifmatch.CauseChanged, Effect: ifmatch.EffectApplied,
 			Text: `{"@odata.etag":"W/\"8\"","n":5}`,
@@ -132,7 +132,7 @@ func TestWrites(t *testing.T) {
 			Method: "PUT", Header: http.Header{"If-None-Match": {"*"}}, Policy: ifmatch.Resend, Status: 412, Cause: ifmatch.CauseExists,
 		}},
 		"update only, missing": {&service{gone: true}, origin.Case{
-			Header: http.Header{"If-Match": {"*"}}, Policy: ifmatch.Resend, Status: 412, Cause: ifmatch.CauseGone,
+			Header: http.Header{"If-Match": {"*"}}, Policy: ifmatch.Resend, Status: 412, Cause: ifmatch.CauseUnexamined,
 		}},
 		"deleted": {&service{gone: true}, origin.Case{
 			Header: stale, Policy: ifmatch.Resend, Status: 412, Cause: ifmatch.CauseGone,

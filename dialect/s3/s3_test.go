@@ -82,7 +82,7 @@ func TestDialect(t *testing.T) {
 		storetest.Case
 	}{
 		"Stop": {there(), storetest.Case{Header: []string{stale}, Text: refused, Want: []string{
-			`PUT /bucket/key If-Match: "1" mine 412`, "412: not applied, changed",
+			`PUT /bucket/key If-Match: "1" mine 412`, "412: not applied, unexamined",
 		}}},
 		"Resend": {there(), storetest.Case{Policy: ifmatch.Resend, Header: []string{stale}, Want: []string{
 			`PUT /bucket/key If-Match: "1" mine 412`, "HEAD /bucket/key 200", `PUT /bucket/key If-Match: "2" mine 200`, "200: applied, changed",

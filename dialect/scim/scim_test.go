@@ -106,7 +106,7 @@ func TestWrites(t *testing.T) {
 		service *service
 		origin.Case
 	}{
-		"412, Stop":   {&service{}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 412, Cause: ifmatch.CauseChanged}},
+		"412, Stop":   {&service{}, origin.Case{Header: stale, Policy: ifmatch.Stop, Status: 412, Cause: ifmatch.CauseUnexamined}},
 		"412, Resend": {&service{}, origin.Case{Header: stale, Policy: ifmatch.Resend, Status: 200, Cause: ifmatch.CauseChanged, Log: resent(412)}},
 		"412, Rebuild": {&service{n: 21}, origin.Case{Header: stale, Policy: double, Status: 200, Cause: ifmatch.CauseChanged, Log: []string{
 			`PUT /Users/1 If-Match: W/"r3" {"n":5} 412`, "GET /Users/1 200", `PUT /Users/1 If-Match: W/"r7" {"n":42} 200`,

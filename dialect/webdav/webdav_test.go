@@ -30,7 +30,7 @@ func TestVerdicts(t *testing.T) {
 		"If-Match":                      {412, "", origin.Case{Header: stale, Cause: ifmatch.CauseChanged, Log: resent}},
 		"If-Match, sabre's explanation": {412, sabre, origin.Case{Header: stale, Cause: ifmatch.CauseChanged, Log: resent}},
 		"If-Match, not XML":             {412, "<<<", origin.Case{Header: stale, Cause: ifmatch.CauseChanged, Log: resent}},
-		"If-Match, Stop":                {412, "", origin.Case{Header: stale, Cause: ifmatch.CauseChanged, Policy: ifmatch.Stop}},
+		"If-Match, Stop":                {412, "", origin.Case{Header: stale, Cause: ifmatch.CauseUnexamined, Policy: ifmatch.Stop}},
 		"create only":                   {412, "", origin.Case{Header: http.Header{"If-None-Match": {"*"}}, Cause: ifmatch.CauseExists}},
 		"428":                           {428, "", origin.Case{Header: stale, Cause: ifmatch.CausePreconditionRequired}},
 		"423":                           {423, davError("lock-token-submitted", "DAV:"), origin.Case{Header: stale, Cause: ifmatch.CauseLocked}},

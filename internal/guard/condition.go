@@ -60,6 +60,10 @@ func foreign(h http.Header, d *Dialect) Guard {
 				continue
 			}
 			g := Guard{Kind: Foreign, Field: key, Reason: c.reason}
+			// RFC 4918 §10.4: entity-tags may stand in it as well as lock tokens.
+			if key == "If" && !namesLock(lines) {
+				g.Reason = ReasonUnexamined
+			}
 			if field.Lines(h, "If-Match") != nil {
 				g.Reason = ReasonUnattributed // either can have failed
 			}
@@ -67,4 +71,34 @@ func foreign(h http.Header, d *Dialect) Guard {
 		}
 	}
 	return Guard{}
+}
+
+// namesLock reports whether an If header has a state token in one of its lists, other
+// than DAV:no-lock, which names no lock (RFC 4918 §10.4.2 and §10.4.8).
+func namesLock(lines []string) bool {
+	for _, line := range lines {
+		inList := false
+		for i := 0; i < len(line); i++ {
+			closing := byte(0)
+			switch line[i] {
+			case '(':
+				inList = true
+			case ')':
+				inList = false
+			case '"': // a tag, whose text may be anything
+				closing = '"'
+			case '<': // a state token in a list, a resource between lists
+				closing = '>'
+			}
+			if closing == 0 {
+				continue
+			}
+			text, _, _ := strings.Cut(line[i+1:], string(closing))
+			if closing == '>' && inList && text != "DAV:no-lock" {
+				return true
+			}
+			i += len(text) + 1
+		}
+	}
+	return false
 }

@@ -38,6 +38,7 @@ type Guard struct {
 	Tags   []string // of Tags
 	Date   string   // of Date; of Tags where one stands beside
 	Field  string   // of Foreign: the field that is left alone
+	Quoted bool     // of Exists: the star is in quotes
 
 	// Versions are in places of a dialect. Then Tags has them in one text, and it
 	// isn't an entity-tag. Nil: the precondition is as in RFC 9110.
@@ -87,7 +88,7 @@ func inMatch(match, since []string) Guard {
 	case !ok:
 		return Guard{Kind: Foreign, Field: "If-Match"}
 	case wildcard, len(tags) == 1 && tags[0] == etag.Wildcard:
-		return Guard{Kind: Exists}
+		return Guard{Kind: Exists, Quoted: !wildcard}
 	}
 	g := Guard{Kind: Tags, Tags: tags}
 	if since == nil {
@@ -128,6 +129,11 @@ func oneDate(lines []string) (string, bool) {
 
 // Names reports whether the guard lists the tag, byte for byte.
 func (g *Guard) Names(tag string) bool { return slices.Contains(g.Tags, tag) }
+
+// AllWeak reports whether the guard is weak entity-tags alone.
+func (g *Guard) AllWeak() bool {
+	return g.Kind == Tags && g.Versions == nil && !slices.ContainsFunc(g.Tags, func(tag string) bool { return !etag.Weak(tag) })
+}
 
 // oneStrong reports whether the guard is exactly one version that is compared
 // strongly.

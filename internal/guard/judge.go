@@ -12,9 +12,8 @@ type Reason uint8
 
 const (
 	ReasonUnattributed Reason = iota // no precondition that is known explains it
-	ReasonChanged                    // another version is the current one
+	ReasonUnexamined                 // the precondition failed, and only a read shows why
 	ReasonExists                     // there is what the write would have created
-	ReasonGone                       // there isn't what the write would have changed
 	ReasonRequired                   // there has to be a precondition, or another one
 	ReasonConflicting                // several preconditions, and no telling which one failed
 	ReasonLocked                     // a lock or a lease
@@ -23,7 +22,8 @@ const (
 var (
 	errRequired    = errors.New("ifmatch: the server demands another precondition than the one that was sent")
 	errExists      = errors.New("ifmatch: create only: the resource exists")
-	errGone        = errors.New("ifmatch: If-Match: * was refused: there is no current representation")
+	errStar        = errors.New("ifmatch: If-Match: * was refused: there may be no current representation; read to see")
+	errQuotedStar  = errors.New(`ifmatch: If-Match: "*" was refused: the star is in quotes, so that it is a tag; send If-Match: *`)
 	errConflicting = errors.New("ifmatch: several preconditions: can't tell which one failed; send one")
 	errNone        = errors.New("ifmatch: refused without a precondition")
 )
@@ -43,12 +43,16 @@ func Judge(g *Guard, status int) (Reason, error) {
 	}
 	switch g.Kind {
 	case Tags, Date:
-		return ReasonChanged, nil // a fresh one may be accepted
+		return ReasonUnexamined, nil // a fresh one may be accepted
 	case Create:
 		return ReasonExists, errExists // there is no stale validator in it
 	case Exists:
-		// RFC 9110 §13.1.1: If-Match: * is false without a current representation.
-		return ReasonGone, errGone
+		// RFC 9110 §13.1.1: If-Match: * is false without a current representation. There
+		// is no stale validator in it, and nothing is read: so nobody knows.
+		if g.Quoted {
+			return ReasonUnexamined, errQuotedStar
+		}
+		return ReasonUnexamined, errStar
 	case Conflicting:
 		return ReasonConflicting, errConflicting // a fresh tag may cure the wrong one
 	case Foreign:

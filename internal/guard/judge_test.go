@@ -15,11 +15,12 @@ func TestJudge(t *testing.T) {
 		want   Reason
 		why    string // empty: the policy decides
 	}{
-		{"3 a tag", Guard{Kind: Tags, Tags: []string{`"a"`}}, 412, ReasonChanged, ""},
-		{"3 a date", Guard{Kind: Date, Date: "x"}, 412, ReasonChanged, ""},
-		{"3 a version, with another status", Guard{Kind: Tags, Versions: make([]Version, 1)}, 409, ReasonChanged, ""},
+		{"3 a tag", Guard{Kind: Tags, Tags: []string{`"a"`}}, 412, ReasonUnexamined, ""},
+		{"3 a date", Guard{Kind: Date, Date: "x"}, 412, ReasonUnexamined, ""},
+		{"3 a version, with another status", Guard{Kind: Tags, Versions: make([]Version, 1)}, 409, ReasonUnexamined, ""},
 		{"2 create only", Guard{Kind: Create}, 412, ReasonExists, "create only"},
-		{"2 any", Guard{Kind: Exists}, 412, ReasonGone, "no current representation"},
+		{"2 any", Guard{Kind: Exists}, 412, ReasonUnexamined, "there may be no current representation"},
+		{"2 any, in quotes", Guard{Kind: Exists, Quoted: true}, 412, ReasonUnexamined, "the star is in quotes"},
 		{"2 both kinds", Guard{Kind: Conflicting}, 412, ReasonConflicting, "several preconditions"},
 		{"4 no precondition", Guard{}, 412, ReasonUnattributed, "without a precondition"},
 		{"4 a condition of another kind", Guard{Kind: Foreign, Field: "Isolation"}, 412, ReasonUnattributed, "in Isolation"},

@@ -35,6 +35,10 @@ type Facts struct {
 	// LastWriterWins says that the write may replace a state that has the same
 	// date as the one that was read.
 	LastWriterWins bool
+	// Before is of the state that was read before the refused write; zero: none was.
+	Before Digest
+	// Earlier are the tags under which writes of this call were refused before.
+	Earlier []string
 	// AttemptsLeft are the writes that may still end in a refusal. A race that is
 	// lost while settling costs one of them.
 	AttemptsLeft int
@@ -46,6 +50,7 @@ type Answer struct {
 	Status     int    // 0: none came
 	Header     http.Header
 	Validators etag.Validators // of a 200: those that the write can name
+	Digest     Digest          // of a 200: of its body; zero where that wasn't read
 	NoVersion  error           // of a 200: why there is no version; nil: there is, or none is wanted
 	Err        error           // of the connection, or of reading the body; nil: neither failed
 
@@ -60,13 +65,14 @@ type Answer struct {
 type Action int
 
 const (
-	Ask    Action = iota // the same request again, at once; at first: the request
-	UseGet               // HEAD can't say: ask by GET, at once
-	Repeat               // the server is in trouble: wait as after a failure, ask again; by GET where HEAD got a 5xx
-	Settle               // the state is too new: wait for SettleTime, ask the same again
-	Doubt                // the refused validator came: wait as after a lost race, ask by GET
-	Done                 // the validators are known
-	Stop                 // nothing can be learnt
+	Ask     Action = iota // the same request again, at once; at first: the request
+	UseGet                // HEAD can't say: ask by GET, at once
+	Repeat                // the server is in trouble: wait as after a failure, ask again; by GET where HEAD got a 5xx
+	Settle                // the state is too new: wait for SettleTime, ask the same again
+	Compare               // a tag may be unstable: by GET, at once, and its body is wanted
+	Doubt                 // the refused validator came: wait as after a lost race, ask by GET
+	Done                  // the validators are known
+	Stop                  // nothing can be learnt
 )
 
 // Reason is why a step is what it is, where that matters to the caller.
@@ -74,6 +80,9 @@ type Reason int
 
 const (
 	None        Reason = iota
+	Other              // Done: another validator than the refused one
+	SameBytes          // Done: another tag, of the bytes that were read before the refused write
+	Unstable           // Stop: reads in a row gave the same bytes and different tags, twice
 	Weak               // Stop: the tag stays weak. Done: the refused tag was weak, and the strong one of its text is current
 	Coded              // Done: the refused tag differs from the current one by a content coding
 	Denied             // Stop: no permission to read
@@ -100,6 +109,7 @@ const (
 	rereading  state = 1 << iota // the answer was no state, and is asked for again
 	preferring                   // Vary names Prefer, so the refresh carries it too
 	doubting                     // the refused validator came, and is asked for again
+	comparing                    // a tag may be unstable, and the bodies are compared
 )
 
 // Machine is one refresh. Each answer leads to a step:
@@ -112,6 +122,7 @@ const (
 //	             ├─ 408, 429, a cut connection ──────────────── Repeat, waits ─┤
 //	             ├─ 5xx, from then on by GET ────────────────── Repeat, waits ─┤
 //	             ├─ too new; again where it changed meanwhile ─ Settle, waits ─┤
+//	             ├─ a tag that may be unstable ──────────────── Compare ───────┤
 //	             ├─ the refused one, once (doubting) ────────── Doubt, waits ──┘
 //	             ├─ the refused one when doubting ───────────── Done, Unchanged
 //	             ├─ another one ─────────────────────────────── Done
@@ -125,11 +136,13 @@ type Machine struct {
 	Known     bool            // Fresh is set
 	Unchanged bool            // Fresh is what was refused, also when asked again
 	Identity  bool            // Vary names Accept-Encoding, so the write must ask for identity too
+	Unstable  uint8           // how often two reads in a row gave the same bytes and different tags, in the whole call
 
 	byGet   bool
 	entered state           // of this refresh
 	asked   uint8           // requests in this count
 	awaited etag.Validators // what the state settling had; zero: none settled yet
+	last    *read           // the read right before, where its body may be compared; nil: none
 }
 
 // Begin starts a run of requests, by GET where the body of the answer is wanted. It
@@ -158,7 +171,10 @@ func (m *Machine) Prefers() bool { return m.entered&preferring != 0 }
 func (m *Machine) Take(tag string) { m.Fresh, m.Known = etag.Validators{ETag: tag}, true }
 
 // Forget begins a new refresh that has as many requests left as this one.
-func (m *Machine) Forget() { *m = Machine{asked: m.asked} }
+func (m *Machine) Forget() { *m = Machine{asked: m.asked, Unstable: m.Unstable} }
+
+// Compares reports whether the body of the next answer is wanted, to be compared.
+func (m *Machine) Compares() bool { return m.entered&comparing != 0 }
 
 // Next returns what follows the answer to the last request.
 func (m *Machine) Next(f *Facts, a *Answer) Step {
@@ -167,7 +183,7 @@ func (m *Machine) Next(f *Facts, a *Answer) Step {
 	switch step.Do {
 	case Done, Stop:
 		return step
-	case UseGet, Doubt:
+	case UseGet, Doubt, Compare:
 		m.byGet = true
 	}
 	// Before a wait, which would be in vain.

@@ -33,9 +33,15 @@ func (f Facts) with(changes ...func(*Facts)) Facts {
 	return f
 }
 
-func needState(f *Facts)      { f.NeedState = true }
-func versions(f *Facts)       { f.Versions = true }
-func weakTags(f *Facts)       { f.WeakTags = true }
+func needState(f *Facts) { f.NeedState = true }
+func versions(f *Facts)  { f.Versions = true }
+func weakTags(f *Facts)  { f.WeakTags = true }
+func before(body string) func(*Facts) {
+	return func(f *Facts) { f.Before = DigestOf([]byte(body)) }
+}
+func earlier(tags ...string) func(*Facts) {
+	return func(f *Facts) { f.Earlier = tags }
+}
 func lastWriterWins(f *Facts) { f.LastWriterWins = true }
 func oneLeft(f *Facts)        { f.AttemptsLeft = 1 }
 func twoLeft(f *Facts)        { f.AttemptsLeft = 2 }
@@ -64,6 +70,13 @@ func says(status int, fields ...string) Answer {
 }
 
 func ok(fields ...string) Answer { return says(http.StatusOK, fields...) }
+
+// body is an answer with a strong tag, whose body was read.
+func body(tag, text string, fields ...string) Answer {
+	a := ok(append(fields, `ETag: "`+tag+`"`)...)
+	a.Digest = DigestOf([]byte(text))
+	return a
+}
 
 // toHead is an answer to HEAD, whatever was asked for: the caller may change a refresh.
 func toHead(a Answer) Answer { a.Method = http.MethodHead; return a }
@@ -116,7 +129,7 @@ func (m *Machine) play(f Facts, body bool, answers ...Answer) string {
 			text += " (then with Prefer)"
 		}
 		text += " " + actionNames[step.Do]
-		if step.Reason != None {
+		if step.Reason != None && step.Reason != Other {
 			text += ": " + reasonNames[step.Reason]
 		}
 		if step.Err != nil {
@@ -144,9 +157,9 @@ func (m *Machine) play(f Facts, body bool, answers ...Answer) string {
 }
 
 var (
-	actionNames = [...]string{Ask: "Ask", UseGet: "UseGet", Repeat: "Repeat", Settle: "Settle", Doubt: "Doubt", Done: "Done", Stop: "Stop"}
+	actionNames = [...]string{Ask: "Ask", UseGet: "UseGet", Repeat: "Repeat", Settle: "Settle", Compare: "Compare", Doubt: "Doubt", Done: "Done", Stop: "Stop"}
 	reasonNames = [...]string{
-		Weak: "weak", Coded: "coded", Denied: "denied", Gone: "gone", NoValidator: "no validator", Failed: "failed",
+		SameBytes: "same bytes", Unstable: "unstable", Weak: "weak", Coded: "coded", Denied: "denied", Gone: "gone", NoValidator: "no validator", Failed: "failed",
 		TooMany: "too many", Late: "late", Cancelled: "cancelled", LostRace: "lost race",
 	}
 )
@@ -258,6 +271,27 @@ func TestMachine(t *testing.T) {
 		{"6 a refused tag that is also a twin", of(`"v1-gzip"`, `"v1"`), answers(ok(`ETag: "v1"`), ok(`ETag: "v1"`)), `HEAD Doubt, GET Done "v1" unchanged`},
 		{"6 versions have no twins", of(`"v1-gzip"`).with(versions), answers(ok(`ETag: "v1"`)), `HEAD Done "v1"`},
 
+		// Rule 6: a tag that differs from read to read.
+		{"6 other bytes than before", of(`"v1"`).with(needState, before("x")), answers(body("v2", "y")), `GET Done "v2"`},
+		{"6 the same bytes, by a rival", of(`"v1"`).with(needState, before("x")), answers(body("v2", "x"), body("v2", "x")), `GET Compare, GET Done: same bytes "v2"`},
+		{"6 the same bytes, by two rivals", of(`"v1"`).with(needState, before("x")), answers(body("v2", "x"), body("v3", "x"), body("v3", "x")), `GET Compare, GET Compare, GET Done: same bytes "v3"`},
+		{"6 the same bytes, and then others", of(`"v1"`).with(needState, before("x")), answers(body("v2", "x"), body("v3", "y")), `GET Compare, GET Done "v3"`},
+		{"6 another tag for each read", of(`"v1"`).with(needState, before("x")), answers(body("v2", "x"), body("v3", "x"), body("v2", "x")),
+			`GET Compare, GET Compare, GET Stop: unstable: the same bytes had the tag "v3" and then "v2", with nothing sent between`},
+		{"6 the second time of the call", of(`"v1"`).with(needState, before("x"), func(f *Facts) { f.AttemptsLeft = 1 }), answers(body("v1", "x"), body("v2", "x"), body("v1", "x")),
+			`GET Doubt, GET Compare, GET Stop: unstable: the same bytes had the tag "v2" and then "v1", with nothing sent between`},
+		{"6 another date shows a rival", of(`"v1"`).with(needState, before("x")), answers(body("v2", "x", "Last-Modified: "+at0), body("v3", "x", "Last-Modified: "+at1)), `GET Compare, GET Done: same bytes "v3" ` + at1},
+		{"6 twins are no suspicion", of(`"v1-gzip"`).with(needState, before("x")), answers(body("v1", "x")), `GET Done: coded "v1"`},
+		{"6 nothing was read before", of(`"v1"`).with(needState), answers(body("v2", "x")), `GET Done "v2"`},
+		{"6 a tag that returned", of(`"v2"`).with(earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v1", "x"), body("v1", "x")), `HEAD Compare, GET Compare, GET Done "v1"`},
+		{"6 a tag that returned, and changes", of(`"v2"`).with(earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v2", "x"), body("v1", "x"), body("v3", "x")),
+			`HEAD Compare, GET Compare, GET Compare, GET Stop: unstable: the same bytes had the tag "v1" and then "v3", with nothing sent between`},
+		{"6 a tag that returned, read to have other bytes", of(`"v2"`).with(before("x"), earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v1", "y")), `HEAD Compare, GET Done "v1"`},
+		{"6 a tag that returned with other bytes", of(`"v2"`).with(needState, before("x"), earlier(`"v1"`)), answers(body("v1", "y")), `GET Done "v1"`},
+		{"6 a tag that returned, too large to compare", of(`"v2"`).with(earlier(`"v1"`)), answers(ok(`ETag: "v1"`), ok(`ETag: "v1"`)), `HEAD Compare, GET Done "v1"`},
+		{"6 the same bytes, and no request is left", of(`"v1"`).with(needState, before("x")), answers(says(503), says(503), says(503), body("v2", "x")), `GET Repeat, GET Repeat, GET Repeat, GET Done: same bytes "v2"`},
+		{"6 versions are compared by the API", of("7").with(versions, before("x")), answers(version("8")), `HEAD Done 8`},
+
 		// Rule 7: weak tags and dates of the last second.
 		{"7 a weak tag goes back", of(`W/"v1"`), answers(ok(`ETag: W/"v2"`)), `HEAD Done W/"v2"`},
 		{"7 a weak tag after a strong one", of(`"v1"`), answers(ok(`ETag: W/"v2"`)), `HEAD Stop: weak: only the weak tag W/"v2"`},
@@ -364,6 +398,19 @@ func TestMachineTakesATag(t *testing.T) {
 	}
 	// The state is asked for all the same.
 	if got, want := m.play(of(`"v1"`).with(needState), true, ok(`ETag: "v3"`)), `GET Done "v3"`; got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+// TestMachineCountsForTheCall: what one refresh has seen of unstable tags counts for the
+// next one, also where what it had read was forgotten.
+func TestMachineCountsForTheCall(t *testing.T) {
+	var m Machine
+	facts := of(`"v1"`).with(needState, before("x"))
+	m.play(facts, true, body("v2", "x"), body("v3", "x"), body("v3", "x"))
+	m.Forget()
+	next := Machine{Unstable: m.Unstable}
+	if got, want := next.play(facts, true, body("v2", "x"), body("v3", "x")), `GET Compare, GET Stop: unstable: the same bytes had the tag "v2" and then "v3", with nothing sent between`; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }

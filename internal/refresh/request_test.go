@@ -134,3 +134,19 @@ func TestChange(t *testing.T) {
 		t.Errorf("the body was closed %d times", closed)
 	}
 }
+
+// TestFromCache: an answer is from a cache only where it shows that.
+func TestFromCache(t *testing.T) {
+	earlier := header([]string{"Date: " + at1})
+	for field, want := range map[string]bool{
+		"ETag: \"v1\"": false, "Date: " + at1: false, "Date: " + at2: false, "Date: x": false, "Cache-Control: max-age=9": false,
+		"Date: " + at0: true, "Age: 0": true, "Cache-Status: x; hit": true, "Proxy-Status: x": true, "X-Cache: MISS": true, "Via: 1.1 x": true,
+	} {
+		if got := FromCache(header([]string{field}), earlier); got != want {
+			t.Errorf("%s: %v", field, got)
+		}
+	}
+	if FromCache(header([]string{"Date: " + at0}), http.Header{}) {
+		t.Error("older than an answer without a Date")
+	}
+}

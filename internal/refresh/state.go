@@ -24,7 +24,7 @@ func (m *Machine) readState(f *Facts, a *Answer) Step {
 		}
 		return stop(NoValidator, err)
 	}
-	step := m.readValidators(f, a)
+	step := m.compare(f, a, m.readValidators(f, a))
 	if step.Do == Done {
 		m.Fresh, m.Known = a.Validators, true
 	}
@@ -92,7 +92,7 @@ func (m *Machine) readValidators(f *Facts, a *Answer) Step {
 		if slices.Contains(f.Refused, a.Validators.ETag) {
 			return m.doubt()
 		}
-		return Step{Do: Done}
+		return other(f, a)
 	case a.Validators.ETag != "" && !byDate:
 		return m.readTag(f, a)
 	}
@@ -114,7 +114,10 @@ func (m *Machine) readTag(f *Facts, a *Answer) Step {
 	if slices.Contains(f.Refused, tag) {
 		return m.doubt()
 	}
-	return Step{Do: Done, Reason: twinReason(f.Refused, tag)}
+	if twin := twinReason(f.Refused, tag); twin != None {
+		return Step{Do: Done, Reason: twin}
+	}
+	return other(f, a)
 }
 
 // twinReason is why a tag was refused whose only difference to the fresh one is
@@ -151,7 +154,19 @@ func (m *Machine) readDate(f *Facts, a *Answer) Step {
 	if v.LastModified == f.RefusedDate {
 		return m.doubt()
 	}
-	return Step{Do: Done}
+	return other(f, a)
+}
+
+// other ends the refresh with a validator that isn't the refused one. Of a write that had
+// none it shows nothing.
+func other(f *Facts, a *Answer) Step {
+	switch {
+	case len(f.Refused) == 0 && f.RefusedDate == "":
+		return Step{Do: Done}
+	case f.Before != (Digest{}) && a.Digest == f.Before:
+		return Step{Do: Done, Reason: SameBytes}
+	}
+	return Step{Do: Done, Reason: Other}
 }
 
 // settle waits for a state that is too new.

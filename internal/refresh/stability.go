@@ -1,0 +1,80 @@
+package refresh
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+)
+
+// mostUnstable is how often two reads in a row must give the same bytes and different
+// tags, with nothing sent between, before the tag counts as unstable. Once may be a rival
+// that saves the same bytes again.
+const mostUnstable = 2
+
+// Digest tells bodies apart. The zero Digest is of none that was read.
+type Digest [sha256.Size]byte
+
+// DigestOf is the Digest of a body.
+func DigestOf(body []byte) Digest { return sha256.Sum256(body) }
+
+// read is what one read gave, as far as the next one is compared with it.
+type read struct {
+	validators etag.Validators
+	digest     Digest
+}
+
+// differs reports whether two reads in a row gave the same bytes and different tags. A
+// later Last-Modified shows that somebody saved the same bytes again, and a tag that
+// differs by W/ or a content coding belongs to the same state.
+func (r *read) differs(next *read) bool {
+	a, b := r.validators, next.validators
+	return r.digest != (Digest{}) && r.digest == next.digest &&
+		a.ETag != "" && b.ETag != "" && a.ETag != b.ETag && a.LastModified == b.LastModified && !etag.Twins(a.ETag, b.ETag)
+}
+
+// compare looks whether the server gives one tag to one state. Where it doesn't, each
+// write is refused by chance, and no fresh tag helps. step is what the validators lead to
+// by themselves. A suspicion costs one request more.
+func (m *Machine) compare(f *Facts, a *Answer, step Step) Step {
+	if f.Versions || step.Do != Done && step.Do != Doubt || a.Digest == (Digest{}) && !m.suspects(f, a) {
+		return step
+	}
+	before, now := m.last, &read{a.Validators, a.Digest}
+	m.last = now
+	again := false
+	switch {
+	case before != nil && before.differs(now):
+		if m.Unstable++; m.Unstable >= mostUnstable {
+			m.Unchanged = false
+			return stop(Unstable, fmt.Errorf("the same bytes had the tag %s and then %s, with nothing sent between", before.validators.ETag, now.validators.ETag))
+		}
+		again = true
+	// The read before was by HEAD, so there is nothing to compare with yet. Other bytes than
+	// before the refused write are no suspicion any more.
+	case before != nil && before.digest == (Digest{}) && now.digest != (Digest{}):
+		again = m.Compares() && (f.Before == Digest{} || f.Before == now.digest)
+	default:
+		again = step.Do == Done && m.suspects(f, a)
+	}
+	if !again || m.asked >= MaxRequests {
+		return step
+	}
+	m.entered |= comparing
+	return Step{Do: Compare}
+}
+
+// suspects reports whether an answer gives a reason to compare, at most once in a refresh:
+// another tag for the same bytes, or a tag that was refused earlier in this call. A tag
+// that returns with other bytes than before is of a server that derives tags from the
+// content.
+func (m *Machine) suspects(f *Facts, a *Answer) bool {
+	switch {
+	case m.Compares() || a.Validators.ETag == "" || slices.Contains(f.Refused, a.Validators.ETag):
+		return false
+	case a.Digest != (Digest{}) && f.Before != (Digest{}):
+		return a.Digest == f.Before && twinReason(f.Refused, a.Validators.ETag) == None
+	}
+	return slices.Contains(f.Earlier, a.Validators.ETag)
+}
