@@ -14,7 +14,6 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
-	"github.com/ifmatch-go/ifmatch/internal/memory"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
@@ -46,7 +45,6 @@ type call struct {
 	req       *http.Request  // the caller's, or a copy of it with its audience; never modified
 	dialect   *guard.Dialect // never nil
 	traits    traits         // of the policy
-	seen      memory.Seen    // what this flow saw under the write's tag; zero without Remember
 
 	sent    sent    // call.go: the last write
 	refused refusal // conflict.go: the last refusal
@@ -77,12 +75,11 @@ type sent struct {
 type basis uint8
 
 const (
-	ofCaller    basis = iota // the caller's own request
-	ofFreshTag               // the caller's body under a validator that the caller hadn't seen
-	ofState                  // a body made from the state whose validator guards it
-	ofNothing                // the caller's body without a precondition
-	ofTwin                   // the caller's body under a tag that names the state of the caller's own, without W/ or coding
-	ofSeenState              // the caller's body under a fresh validator of the state that its flow had seen
+	ofCaller   basis = iota // the caller's own request
+	ofFreshTag              // the caller's body under a validator that the caller hadn't seen
+	ofState                 // a body made from the state whose validator guards it
+	ofNothing               // the caller's body without a precondition
+	ofTwin                  // the caller's body under a tag that names the state of the caller's own, without W/ or coding
 )
 
 // blind reports whether such a write may replace a state that the caller hasn't seen.

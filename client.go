@@ -85,7 +85,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if s != nil && s.flow != nil {
 		return t.remembered(base, req, s)
 	}
-	p := t.plan(req, s, d, false)
+	p := t.plan(req, s, d)
 	if !p.handsOn() {
 		return t.newCall(base, req).begin(p)
 	}

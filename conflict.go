@@ -114,8 +114,7 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 	end := c.judge(resp)
 	g := &c.sent.guard
 	c.traceRefused(g, resp.StatusCode)
-	seen := c.recalls(g)
-	if c.passesThrough(g, seen) {
+	if c.passesThrough(g) {
 		return Decision{}, orElse(end, because(c.refused.cause, ErrConflict))
 	}
 	if !c.traits.stops {
@@ -135,22 +134,13 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 	if c.bearsWriteID(c.refused.conflict) {
 		return Decision{}, ending{kind: endApplied}
 	}
-	return c.decideConflict(seen, end)
+	return c.decideConflict(end)
 }
 
-// decideConflict decides what follows a refusal that was kept. seen says that the flow of
-// the call has seen the state that guarded the write. end is why nothing can follow, or
-// the zero ending.
-func (c *call) decideConflict(seen bool, end ending) (Decision, ending) {
+// decideConflict decides what follows a refusal that was kept. end is why nothing can
+// follow, or the zero ending.
+func (c *call) decideConflict(end ending) (Decision, ending) {
 	conflict := c.refused.conflict
-	// Nothing can be lost where the current state is what the flow has seen: the policy
-	// isn't asked then.
-	if seen && !end.ends() {
-		var decision Decision
-		if decision, end = c.resolveSeen(conflict); decision.kind == decideSeen {
-			return decision, end
-		}
-	}
 	switch {
 	// The refusal may speak of the call's own write. It is attributed to somebody else's
 	// only once that is shown, or doesn't matter.
@@ -327,11 +317,6 @@ func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made
 		replay.DropDescription(next, c.sent.write.Header)
 		conflict.rewrite(next.Header)
 		become.basis = ofState
-	// Under the new tag it is still what the flow has seen: after another refusal the
-	// call may look again.
-	case d.kind == decideSeen:
-		conflict.rewrite(next.Header)
-		become.basis, c.seen.Tag = ofSeenState, conflict.refresh.Fresh.ETag
 	// Resend: the same body over a state that the caller hasn't seen.
 	default:
 		conflict.rewrite(next.Header)

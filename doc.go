@@ -104,8 +104,8 @@
 //
 // [NewResource] shares writes between the goroutines of a process. [MergeJSON]
 // merges a body that was made already; changes that overlap end with a
-// [*MergeError]. [Remember] guards writes with the tags that the same flow has
-// read.
+// [*MergeError]. [Remember] guards the writes of a flow with what the flow has
+// read whole, and sends no write to a URL that it has met without a guard.
 //
 // # Other dialects
 //

@@ -125,7 +125,7 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	case c.sent.basis.blind():
 		c.told.overwrote()
 	// The caller's body was accepted for the very state that it was made for.
-	case c.sent.basis == ofSeenState, c.sent.sameAgain && c.sent.basis == ofCaller:
+	case c.sent.sameAgain && c.sent.basis == ofCaller:
 		cause = CauseFalseConflict
 	}
 	if success {

@@ -298,6 +298,7 @@ type scope struct {
 	settings settings
 	observer *observer    // of WithOutcome, the innermost one; nil: none
 	flow     *memory.Flow // of Remember; nil: none
+	aside    *aside       // of a part that the flow doesn't see; nil: none
 }
 
 // scopeOf returns the scope of a context, nil where it has none.

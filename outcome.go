@@ -91,6 +91,7 @@ type Outcome struct {
 	Attempts  int           // writes sent, the first included
 	Waited    time.Duration // in all, the wait in a lane included
 	Overwrote bool          // a state the caller had not seen was replaced (Resend, Unconditional)
+	Unguarded bool          // a write of a flow of Remember went out as it was, since the flow had never met its URL
 	Err       error         // why retrying ended; nil when the write went through, and when there was nothing to retry
 
 	// Replaced is what was stored instead of the caller's own body (Rebuild, MergeJSON,
@@ -197,6 +198,9 @@ func (t *told) replaced(r *Representation) { t.outcome.Replaced = r }
 // ask notes that a policy other than Stop has its turn.
 func (t *told) ask() { t.asked = true }
 
+// unguarded notes whether the write went out without a guard of its flow.
+func (t *told) unguarded(is bool) { t.outcome.Unguarded = is }
+
 // overwrote notes that a state was replaced which the caller had not seen.
 func (t *told) overwrote() { t.outcome.Overwrote = true }
 
@@ -261,7 +265,10 @@ func (t *told) end(effect Effect, cause Cause, err error) {
 }
 
 // adopt makes the outcome that of a Transport of ours below, which has seen more.
-func (t *told) adopt(below Outcome) { t.outcome = below }
+func (t *told) adopt(below Outcome) {
+	below.Unguarded = below.Unguarded || t.outcome.Unguarded
+	t.outcome = below
+}
 
 // adoptHeard adopts what a Transport of ours below told of the only request, where that
 // failed: an error carries no record.

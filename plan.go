@@ -25,20 +25,19 @@ func (p plan) handsOn() bool {
 	return p == plan{}
 }
 
-// plan is made once for a call, and sends nothing. recalls says that the call's flow has
-// seen the state that guards the write. s may be nil. Most calls have the zero plan, and
-// that must cost next to nothing: so settings aren't put together for it. Where a function
-// of the dialect panics the body is closed.
-func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
+// plan is made once for a call, and sends nothing. s may be nil. Most calls have the zero
+// plan, and that must cost next to nothing: so settings aren't put together for it. Where a
+// function of the dialect panics the body is closed.
+func (t *Transport) plan(req *http.Request, s *scope, d *guard.Dialect) plan {
 	done := false
 	defer closeBodyUnless(&done, req)
-	p := t.planned(req, s, d, recalls)
+	p := t.planned(req, s, d)
 	done = true
 	return p
 }
 
 // planned makes the plan.
-func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect, recalls bool) plan {
+func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect) plan {
 	set := layers{transport: t.settings}
 	if s != nil {
 		set.call = &s.settings
@@ -47,7 +46,7 @@ func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect, recal
 	hasBody := req.Body != nil && req.Body != http.NoBody
 	// A body is copied only where the write may go out twice: the copy takes room.
 	if hasBody && req.GetBody == nil {
-		p.copies = recalls || set.mayRepeat(req, d) || set.mayRewrite(req, d)
+		p.copies = set.mayRepeat(req, d) || set.mayRewrite(req, d)
 	}
 	if semantics.Safe(req.Method) {
 		return p

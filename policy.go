@@ -285,7 +285,6 @@ const (
 	decideReplace
 	decideUnconditional
 	decideApplied // an earlier attempt was, as its mark shows
-	decideSeen    // the same body: the state is the one that its flow had seen
 )
 
 // Decision is what to send after a refusal. The zero Decision stops. It counts for the

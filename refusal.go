@@ -57,13 +57,13 @@ func (c *call) isRefused(resp *http.Response) bool {
 
 // passesThrough reports whether the caller gets a refusal untouched: its body isn't read,
 // no policy is asked, and nothing is sent.
-func (c *call) passesThrough(g *guard.Guard, seen bool) bool {
+func (c *call) passesThrough(g *guard.Guard) bool {
 	switch {
 	// The refusal may speak of the call's own write, so it can't be the answer as it is.
 	case c.doubt.first != nil:
 		return false
-	// The policy hands on each refusal, and neither a flow nor a write id has a question.
-	case c.traits.stops && !seen && c.sent.writeID == "":
+	// The policy hands on each refusal, and a write id has no question.
+	case c.traits.stops && c.sent.writeID == "":
 		return true
 	}
 	// A 412 that isn't about a precondition. After the policy has dropped the

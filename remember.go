@@ -3,126 +3,248 @@ package ifmatch
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"sync/atomic"
 
+	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/memory"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// Remember returns a context whose reads guard its writes. What is called with
-// it, or with a context made from it, is one flow: a Transport of this package
-// notes the strong entity-tag of each GET and HEAD that is answered with 200, and
-// a PUT, PATCH or DELETE of the same URL that carries no precondition is sent
-// under If-Match with the tag that the flow saw last. The tag of its own accepted
-// write counts from then on. The policy decides on a refusal, as on the refusal of any
-// other guarded write.
+// ErrNotRemembered says that a flow of Remember has met the URL of a write and has seen
+// nothing whole that could guard the write. Nothing was sent. The error's text says why,
+// and what helps.
+var ErrNotRemembered = errors.New("ifmatch: the flow has nothing that guards the write")
+
+// Remember returns a context whose reads guard its writes. What is called with it, or
+// with a context made from it, is one flow. To a URL that the flow has met, each PUT,
+// PATCH and DELETE goes out under what the flow has seen whole, or not at all: a
+// Transport of this package puts the precondition on it, or returns ErrNotRemembered. The
+// policy decides on a refusal, as on the refusal of any other guarded write. Under Resend
+// the last writer wins as always, and Outcome.Overwrote is true.
 //
-// Where the caller read a body to its end, a digest of it is kept. A refused
-// write whose state still has that content is sent again under the fresh tag,
-// whatever the policy, also under Stop: nothing can be lost. The outcome has
-// CauseFalseConflict. Under Stop the refusal may then come with its body
-// buffered, up to 64 KiB.
+// These guard the next write of a URL:
 //
-// A URL is forgotten after a write that failed, 412 included, after a success
-// without a strong tag, and after a read with 404 or 410. A write to a URL that isn't
-// remembered goes out as it is, unguarded: read again first. Only the last 256
-// URLs are remembered. A write with a precondition, with Content-Range or with a
-// signature that was made above the Transport is left as it is, and so is every POST.
-// So is each write under a dialect whose version isn't in If-Match.
+//   - The ETag of a GET that was answered with 200, once its body was read to its end. It
+//     has to be strong, unless the dialect says WeakTags. Where only white space is left, as
+//     json.Decoder leaves it, Close reads on to the end, for up to 64 KiB and 50 ms.
+//   - The ETag in the answer to the flow's own PUT, where the body that the caller sent
+//     was stored.
+//   - If-None-Match: *, after a read with 404 or 410, and after the flow's own DELETE.
 //
-// The tag of a compressed answer isn't noted: it belongs to the compressed
-// representation, and guards no write of the plain one. That holds also where
-// http.Transport has asked for gzip by itself and has decoded the answer. Set
-// Accept-Encoding: identity on the reads where the server compresses. A tag that
-// was noted before stays then, but the digest goes.
+// HEAD, 206, 304, a body that isn't read, and what a policy or an Update stored are never
+// a guard: the guard that there was stays. After a refusal, a failure or a lost answer it
+// stays, too, so that the next write is refused rather than let through. A read without a
+// usable ETag, an accepted write whose answer has none, PATCH, and an accepted POST or
+// other method leave nothing that guards: then GET again.
 //
-// Each call of Remember begins a flow of its own that knows nothing of others,
-// also when ctx has one. A flow may be used concurrently, and lives as long as a
-// context that has it.
+// A write with a precondition of its own, with Content-Range or with a signature that was
+// made above the Transport goes out as it is, and so do POST and all other methods. So does
+// a write to a URL that the flow never met, and Outcome.Unguarded is true then. A flow
+// remembers 4096 URLs, and takes every other one for met after that. Forget takes one back.
+//
+// The GETs of a flow that leave Accept-Encoding to net/http ask for identity, since the
+// tag of a compressed answer guards no write of the plain state. An answer in gzip all the
+// same is decoded, as net/http does, and guards nothing.
+//
+// One flow is one line of work, such as one request that a server handles. It may be used
+// concurrently, but two goroutines in it are one writer: what one has read guards what the
+// other made of an older state, and replaces unseen what came between. Give each line of
+// work a flow of its own. Each call of Remember begins one that knows nothing of others,
+// also when ctx has one. A flow lives as long as a context that has it.
 func Remember(ctx context.Context) context.Context {
 	s := scopeOf(ctx).copy()
-	s.flow = new(memory.Flow)
+	s.flow, s.aside = new(memory.Flow), nil
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// remembered is RoundTrip for a call of a flow. It puts the tag on the write before the
-// call is made, so that the call treats the write as any other with If-Match, and shows
-// the answer to the flow.
-func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
-	visit, seen := s.flow.Visit(req)
-	guarded := req
-	if t.dialectFor(req, s).OwnPlaces() {
-		seen = memory.Seen{} // If-Match isn't where the API looks
-	} else {
-		guarded, seen = guardBySeen(req, seen)
+// Forget makes the flow of ctx forget a URL: the next write of it goes out as it is. Without a flow it does nothing, and so it does
+// where url can't be parsed.
+func Forget(ctx context.Context, url string) {
+	if s := scopeOf(ctx); s != nil && s.flow != nil {
+		s.flow.Forget(parsed(url))
 	}
-	c := t.newCall(base, guarded)
-	c.seen = seen
-	resp, err := c.begin(t.plan(guarded, s, c.dialect, seen.Whole()))
-	// Where the flow hasn't seen what was stored its guard stays, so that its next write
-	// is refused rather than let through.
-	if c.told.outcome.Replaced == nil {
-		visit.Answered(req, resp, err, c.maxRepresentation)
+}
+
+// parsed is a URL of a text, empty where it can't be parsed.
+func parsed(text string) *url.URL {
+	if u, err := url.Parse(text); err == nil {
+		return u
+	}
+	return new(url.URL)
+}
+
+// aside is a part of a flow whose reads and writes the flow itself doesn't see: a call
+// that a Transport or a policy makes for another one, or an Update.
+type aside struct{ ended atomic.Bool }
+
+// besideFlow returns a context for such a part, and a function that ends it: a context may
+// be used again when the call that it was made for is over. Without a flow ctx is enough.
+func besideFlow(ctx context.Context) (context.Context, func()) {
+	s := scopeOf(ctx)
+	if s == nil || s.flow == nil || s.besideFlow() {
+		return ctx, func() {}
+	}
+	s, a := s.copy(), new(aside)
+	s.aside = a
+	return context.WithValue(ctx, scopeKey{}, s), func() { a.ended.Store(true) }
+}
+
+// meetBeside tells the flow of ctx, where there is one, that something beside it has written
+// the URL.
+func meetBeside(ctx context.Context, u *url.URL) {
+	if s := scopeOf(ctx); s != nil && s.flow != nil {
+		s.flow.MeetAside(u)
+	}
+}
+
+// besideFlow reports whether the flow doesn't see what is read and written.
+func (s *scope) besideFlow() bool { return s.aside != nil && !s.aside.ended.Load() }
+
+// remembered is RoundTrip for a call of a flow. It puts the guard on a write before the
+// call is made, so that the call treats the write as any other under a precondition, and
+// shows the answers to the flow. What the call itself sends below isn't the flow's.
+func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
+	d := t.dialectFor(req, s)
+	visit := s.flow.Visit(req, s.besideFlow())
+	ctx, end := besideFlow(req.Context())
+	defer end()
+	sent := req.WithContext(ctx)
+	if memory.Reads(req.Method) {
+		resp, err := t.newCall(flowReader{base, visit}, sent).begin(t.plan(sent, s, d))
+		if resp != nil && resp.Request == sent {
+			resp.Request = req
+		}
+		return resp, err
+	}
+	unguarded, err := t.guardInFlow(sent, visit, d)
+	if err != nil {
+		return nil, endUnsent(err, req)
+	}
+	c := t.newCall(base, sent)
+	c.told.unguarded(unguarded)
+	resp, err := c.begin(t.plan(sent, s, d))
+	if err == nil {
+		c.showAccepted(visit, resp)
 	}
 	return resp, err
 }
 
-// guardBySeen returns the request to send, a copy where the tag was put into it,
-// and what the flow saw of the state that its precondition names.
-func guardBySeen(req *http.Request, seen memory.Seen) (*http.Request, memory.Seen) {
-	if seen.Tag == "" || !memory.Guards(req.Method) {
-		return req, memory.Seen{}
-	}
-	if field.Lines(req.Header, "Content-Range") != nil || guard.SignedAbove(req) != "" {
-		return req, memory.Seen{} // neither can be rewritten
-	}
-	switch g := guard.Of(req.Header); {
-	case g.Kind == guard.Tags && len(g.Tags) == 1 && g.Names(seen.Tag):
-		return req, seen // the caller has put it there
-	case g.Kind != guard.None:
-		return req, memory.Seen{} // the caller knows better
-	}
-	guarded := req.WithContext(req.Context())
-	guarded.Header = field.Clone(req.Header)
-	field.Set(guarded.Header, "If-Match", seen.Tag)
-	return guarded, seen
+// flowReader is the base of a read of a flow: it asks for identity, and shows the answer to
+// the flow.
+type flowReader struct {
+	base  http.RoundTripper
+	visit memory.Visit
 }
 
-// recalls reports whether the refused write was guarded by a state that the flow
-// has seen whole, so that a look at the current one may show a false conflict.
-func (c *call) recalls(g *guard.Guard) bool {
-	return c.seen.Whole() && !c.doubt.open() && !c.traits.update &&
-		c.refused.resp.StatusCode == http.StatusPreconditionFailed &&
-		g.Kind == guard.Tags && len(g.Tags) == 1 && g.Names(c.seen.Tag) &&
-		!c.exhausted() && c.sent.payload.Replayable() && !c.dialect.HidesState(c.sent.write)
-}
-
-// resolveSeen decides on a refusal where the current state is the one that the
-// flow has seen: nothing is lost then, whatever the policy. Otherwise the decision is
-// zero, and it is the policy's turn; what was learnt stays with the conflict. The
-// ending ends only where the call itself was cancelled.
-func (c *call) resolveSeen(conflict *Conflict) (Decision, ending) {
-	end := conflict.refresh.learn(c.req.Context(), conflict, true)
-	if end.kind == endFailed {
-		return Decision{}, end
-	}
-	switch {
-	// HEAD may still say what the policy needs, without another wait.
-	case errors.Is(end.err, ErrTooLarge):
-		conflict.refresh.forget()
-		conflict.refresh.started = true
-	// The state can't be learnt. The policy hears that if it asks.
-	case end.ends():
-		if c.traits.asksNothing {
-			conflict.refresh.end.cause = 0 // it needs no refresh
+// RoundTrip sends a copy of req, and returns the answer as an answer to req.
+func (r flowReader) RoundTrip(req *http.Request) (*http.Response, error) {
+	read, answered := r.visit.Read(req), false
+	defer func() {
+		if !answered {
+			read.Failed()
 		}
-	// A coded body, or a weak tag, isn't the plain state that the digest is of.
-	case !semantics.Coded(conflict.refresh.state.Header) && !etag.Weak(conflict.refresh.Fresh.ETag) &&
-		c.seen.SameBody(conflict.refresh.state.Body):
-		return Decision{conflict: conflict, kind: decideSeen}, ending{}
+	}()
+	resp, err := r.base.RoundTrip(read.Request)
+	if err != nil || resp == nil {
+		return resp, err
 	}
-	return Decision{}, ending{}
+	answered = true
+	if resp.Request == read.Request {
+		resp.Request = req
+	}
+	transport := below(r.base).Transport
+	read.Answered(resp, transport == nil || !transport.DisableCompression)
+	return resp, nil
+}
+
+// guardInFlow puts the guard on a write of a flow, in a new header, where the write has none
+// of its own. unguarded says that there is none, since the flow never met the URL. An error
+// says that nothing may be sent. Where a function of the dialect panics the body is closed.
+func (t *Transport) guardInFlow(write *http.Request, visit memory.Visit, d *guard.Dialect) (unguarded bool, err error) {
+	if !memory.Writes(write.Method) {
+		return false, nil
+	}
+	done := false
+	defer closeBodyUnless(&done, write)
+	g, known := d.Of(write), visit.Known()
+	own := t.goesAsIs(write, &g, d)
+	done = true
+	why := known.Closed
+	switch {
+	// A Transport above has put the guard on it, and doesn't know of the dialect.
+	case own && visit.Aside() && d.Misplaces(&g) && isGuard(known, &g):
+		why = "its dialect is set on a Transport below: give WithDialect to the Transport above, too"
+	case own:
+		return false, nil
+	case known == memory.Known{}:
+		return true, nil
+	case why != "":
+	case d.OwnPlaces():
+		why = "its API doesn't look at If-Match: give the write a version in its place"
+	case known.Absent && d.NoCreate:
+		why = "nothing was there, and its API has no write that only creates: GET it again"
+	case etag.Weak(known.Tag) && !d.WeakTags:
+		why = "the state that was read last has a weak ETag, which guards no write: GET it again, or use a dialect with WeakTags"
+	}
+	if why != "" {
+		return false, &unsentError{fmt.Errorf("ifmatch: %s %q: %w: %s; or give the write a precondition of its own, or call Forget",
+			write.Method, redact.URL(write.URL), ErrNotRemembered, why)}
+	}
+	write.Header = field.Clone(write.Header)
+	if known.Absent {
+		field.Set(write.Header, "If-None-Match", "*")
+	} else {
+		field.Set(write.Header, "If-Match", known.Tag)
+	}
+	return false, nil
+}
+
+// isGuard reports whether a precondition is the one that a flow would give.
+func isGuard(known memory.Known, g *guard.Guard) bool {
+	return known.Absent && g.Kind == guard.Create || known.Tag != "" && g.Names(known.Tag)
+}
+
+// goesAsIs reports whether a write has a precondition of its own, or can't be given one.
+func (t *Transport) goesAsIs(write *http.Request, g *guard.Guard, d *guard.Dialect) bool {
+	return g.Kind != guard.None || field.Lines(write.Header, "Content-Range") != nil || guard.SignedAbove(write) != "" ||
+		d.LooksIntoBody(write) && t.versionInBody(write, d)
+}
+
+// versionInBody reports whether the body of a write is seen to have a version of the
+// dialect. A body without GetBody can't be looked into before it is sent.
+func (t *Transport) versionInBody(write *http.Request, d *guard.Dialect) bool {
+	if write.GetBody == nil {
+		return false
+	}
+	body, err := write.GetBody()
+	if err != nil || body == nil {
+		return false
+	}
+	defer body.Close()
+	data, err := drain.UpTo(body, t.effective().maxRepresentation, write.ContentLength)
+	if err != io.EOF {
+		return false
+	}
+	versions, err := d.VersionsIn(data, write)
+	return err == nil && len(versions) > 0
+}
+
+// showAccepted shows the flow an answer that accepted a write of it.
+func (c *call) showAccepted(visit memory.Visit, resp *http.Response) {
+	o, success := &c.told.outcome, resp.StatusCode >= 200 && resp.StatusCode <= 299
+	// Refused, or failed. What was redirected so may have been performed before.
+	if semantics.Safe(c.req.Method) || !success && !semantics.SeeOther(resp.StatusCode) {
+		return
+	}
+	// The id says whose write it was, and nothing of the bytes that are there now.
+	byID := o.Cause == CauseOwnEarlierWrite && c.sent.writeID != ""
+	visit.Accepted(c.req, resp, memory.Wrote{Applied: success && o.Effect == EffectApplied && !byID, Own: o.Replaced == nil})
 }

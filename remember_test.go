@@ -1,7 +1,10 @@
 package ifmatch
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -50,15 +53,44 @@ func newFlow(t *testing.T, origin *ifmatchtest.Server, policy Policy, opts ...Op
 	return flow{t, Remember(context.Background()), NewTransport(origin.Client().Transport, policy, opts...), origin}
 }
 
+// guardOf is the precondition under which a call of the flow arrives: none, or "closed"
+// where the call is ErrNotRemembered, and nothing arrives.
+func (f flow) guardOf(method, path string, fields ...string) string {
+	f.t.Helper()
+	before := len(f.origin.Log())
+	got := f.call(method, path, fields...)
+	arrived := f.origin.Log()[before:]
+	if errors.Is(got.err, ErrNotRemembered) {
+		if len(arrived) != 0 || got.outcome.Effect != EffectNotApplied || !errors.Is(got.outcome.Err, ErrNotRemembered) {
+			f.t.Errorf("%v, and %s arrived; %v", got.err, arrived[0].Method, got.outcome)
+		}
+		return "closed"
+	}
+	if got.err != nil || len(arrived) == 0 {
+		f.t.Fatalf("%s: %v", got.summary(), got.err)
+	}
+	h := arrived[0].Header
+	guard := strings.Join(append(h["If-Match"], h["If-None-Match"]...), " and ")
+	if got.outcome.Unguarded != (guard == "" && method != "POST" && !strings.Contains(strings.Join(fields, " "), ": ")) {
+		f.t.Errorf("guard %q, Unguarded %v", guard, got.outcome.Unguarded)
+	}
+	return guard
+}
+
 // sentTag is the If-Match that arrived last.
 func sentTag(origin *ifmatchtest.Server) string {
 	log := origin.Log()
 	return strings.Join(log[len(log)-1].Header["If-Match"], " and ")
 }
 
-// TestRememberGuards: what this flow read last guards what it writes.
+// TestRememberGuards: what guards the next write to a URL, after what the flow has seen.
 func TestRememberGuards(t *testing.T) {
-	identity := "Accept-Encoding: identity"
+	const identity = "Accept-Encoding: identity"
+	get := func(f flow) { f.call("GET", "/doc") }
+	then := func(method string, fields ...string) func(flow) {
+		return func(f flow) { f.call("GET", "/doc"); f.call(method, "/doc", fields...) }
+	}
+	faults := func(all ...ifmatchtest.Fault) []ifmatchtest.Fault { return all }
 	for name, test := range map[string]struct {
 		path   string // "": /doc
 		faults []ifmatchtest.Fault
@@ -67,89 +99,62 @@ func TestRememberGuards(t *testing.T) {
 		fields []string
 		want   string
 	}{
-		"GET":            {calls: func(f flow) { f.call("GET", "/doc") }, want: `"v2"`},
-		"HEAD":           {calls: func(f flow) { f.call("HEAD", "/doc") }, want: `"v2"`},
-		"empty method":   {calls: func(f flow) { f.call("", "/doc") }, want: `"v2"`},
-		"PATCH":          {calls: func(f flow) { f.call("GET", "/doc") }, method: "PATCH", want: `"v2"`},
-		"DELETE":         {calls: func(f flow) { f.call("GET", "/doc") }, method: "DELETE", want: `"v2"`},
-		"POST":           {calls: func(f flow) { f.call("GET", "/doc") }, method: "POST", want: ""},
-		"nothing read":   {calls: func(f flow) {}, want: ""},
-		"another URL":    {calls: func(f flow) { f.origin.Put("/b", "", nil); f.call("GET", "/b") }, want: ""},
-		"another query":  {calls: func(f flow) { f.call("GET", "/doc") }, path: "/doc?a=b", want: ""},
-		"the newest":     {calls: func(f flow) { f.call("GET", "/doc"); f.origin.Put("/doc", "", nil); f.call("GET", "/doc") }, want: `"v3"`},
-		"own write":      {calls: func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc") }, want: `"v3"`},
-		"own first":      {calls: func(f flow) { f.call("PUT", "/doc") }, want: `"v3"`},
-		"own two writes": {calls: func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc"); f.call("PUT", "/doc") }, want: `"v4"`},
-		"If-Match":       {calls: func(f flow) { f.call("GET", "/doc") }, fields: []string{`If-Match: "v1"`}, want: `"v1"`},
-		"If-None-Match":  {calls: func(f flow) { f.call("GET", "/doc") }, fields: []string{`If-None-Match: *`}, want: ""},
-		"a date": {
-			calls:  func(f flow) { f.call("GET", "/doc") },
-			fields: []string{"If-Unmodified-Since: " + time.Unix(0, 0).UTC().Format(http.TimeFormat)}, want: "",
+		"GET":                                {calls: get, want: `"v2"`},
+		"empty method":                       {calls: func(f flow) { f.call("", "/doc") }, want: `"v2"`},
+		"PATCH":                              {calls: get, method: "PATCH", want: `"v2"`},
+		"DELETE":                             {calls: get, method: "DELETE", want: `"v2"`},
+		"POST":                               {calls: get, method: "POST", want: ""},
+		"never met":                          {calls: func(f flow) {}, want: ""},
+		"another URL":                        {calls: func(f flow) { f.origin.Put("/b", "", nil); f.call("GET", "/b") }, want: ""},
+		"another query":                      {calls: get, path: "/doc?a=b", want: ""},
+		"the newest":                         {calls: func(f flow) { get(f); f.origin.Put("/doc", "", nil); get(f) }, want: `"v3"`},
+		"own write":                          {calls: then("PUT"), want: `"v3"`},
+		"own first":                          {calls: func(f flow) { f.call("PUT", "/doc") }, want: `"v3"`},
+		"own two writes":                     {calls: func(f flow) { get(f); f.call("PUT", "/doc"); f.call("PUT", "/doc") }, want: `"v4"`},
+		"under If-Match":                     {calls: func(f flow) { f.call("PUT", "/doc", `If-Match: "v2"`) }, want: `"v3"`},
+		"If-Match":                           {calls: get, fields: []string{`If-Match: "v1"`}, want: `"v1"`},
+		"If-None-Match":                      {calls: get, fields: []string{`If-None-Match: *`}, want: "*"},
+		"a date":                             {calls: get, fields: []string{"If-Unmodified-Since: " + time.Unix(0, 0).UTC().Format(http.TimeFormat)}, want: ""},
+		"foreign":                            {calls: get, fields: []string{`If: (["v1"])`}, want: ""},
+		"Content-Range":                      {calls: get, fields: []string{"Content-Range: bytes 0-3/4"}, want: ""},
+		"signed":                             {calls: get, fields: []string{"Authorization: SharedKey a:b"}, want: ""},
+		"HEAD":                               {calls: func(f flow) { f.call("HEAD", "/doc") }, want: "closed"},
+		"HEAD after":                         {calls: func(f flow) { get(f); f.origin.Put("/doc", "", nil); f.call("HEAD", "/doc") }, want: `"v2"`},
+		"Range":                              {calls: func(f flow) { f.call("GET", "/doc", "Range: bytes=0-1") }, want: "closed"},
+		"304":                                {calls: func(f flow) { f.call("GET", "/doc", `If-None-Match: "v2"`) }, want: "closed"},
+		"304 keeps":                          {calls: then("GET", `If-None-Match: "v2"`), want: `"v2"`},
+		"weak":                               {faults: faults(ifmatchtest.WeakTags()), calls: get, want: "closed"},
+		"repeated ETag":                      {faults: faults(replying("GET", 1, 200, `ETag: "x"`, `ETag: "y"`)), calls: get, want: "closed"},
+		"a failed GET":                       {faults: faults(replying("GET", 1, 500)), calls: get, want: ""},
+		"a denied GET":                       {faults: faults(replying("GET", 1, 403).After(1)), calls: then("GET"), want: `"v2"`},
+		"404":                                {calls: func(f flow) { get(f); f.origin.Delete("/doc"); get(f) }, want: "*"},
+		"410":                                {faults: faults(replying("GET", 1, 410)), calls: get, want: "*"},
+		"HEAD says 404":                      {faults: faults(replying("HEAD", 1, 404)), calls: func(f flow) { f.call("HEAD", "/doc") }, want: "*"},
+		"no HEAD":                            {faults: faults(replying("HEAD", 1, 404)), calls: then("HEAD"), want: `"v2"`},
+		"OPTIONS":                            {calls: func(f flow) { f.call("OPTIONS", "/doc") }, want: ""},
+		"deleted":                            {calls: then("DELETE"), want: "*"},
+		"deletes":                            {calls: func(f flow) { get(f); f.origin.Delete("/doc"); get(f) }, method: "DELETE", want: "*"},
+		"to be deleted":                      {faults: faults(replying("DELETE", 1, 202)), calls: then("DELETE"), want: "closed"},
+		"created":                            {calls: func(f flow) { f.origin.Delete("/doc"); get(f); f.call("PUT", "/doc") }, want: `"v3"`},
+		"own PATCH":                          {faults: faults(replying("PATCH", 1, 200, `ETag: "x"`)), calls: then("PATCH"), want: "closed"},
+		"own POST":                           {faults: faults(replying("POST", 1, 201, `ETag: "x"`)), calls: then("POST"), want: "closed"},
+		"POST first":                         {faults: faults(replying("POST", 1, 201)), calls: func(f flow) { f.call("POST", "/doc") }, want: "closed"},
+		"a failed POST":                      {faults: faults(replying("POST", 1, 500)), calls: then("POST"), want: `"v2"`},
+		"a MOVE":                             {faults: faults(replying("MOVE", 1, 201)), calls: then("MOVE"), want: "closed"},
+		"403":                                {faults: faults(replying("PUT", 1, 403)), calls: then("PUT"), want: `"v2"`},
+		"404 to a write":                     {faults: faults(replying("PUT", 1, 404)), calls: then("PUT"), want: `"v2"`},
+		"refused, first":                     {faults: faults(replying("PUT", 1, 428)), calls: func(f flow) { f.call("PUT", "/doc") }, want: ""},
+		"409 first":                          {faults: faults(replying("PUT", 1, 409)), calls: func(f flow) { f.call("PUT", "/doc") }, want: ""},
+		"for later":                          {faults: faults(replying("PUT", 1, 202, `ETag: "later"`)), calls: then("PUT"), want: "closed"},
+		"tag of another":                     {faults: faults(replying("PUT", 1, 200, `ETag: "x"`, "Content-Location: /other")), calls: then("PUT"), want: "closed"},
+		"303 to a PUT":                       {faults: faults(replying("PUT", 1, 303, "Location: /b")), calls: then("PUT"), want: "closed"},
+		"307 to a PUT":                       {faults: faults(replying("PUT", 1, 307, "Location: /b")), calls: then("PUT"), want: `"v2"`},
+		"GET without tag":                    {faults: faults(ifmatchtest.NoETag().On("GET")), calls: func(f flow) { f.call("PUT", "/doc"); get(f) }, want: "closed"},
+		"plain, of a server that compresses": {faults: faults(ifmatchtest.GzipTags()), calls: get, want: `"v2"`},
+		"coded, as the caller wants it": {
+			faults: faults(ifmatchtest.GzipTags()), calls: func(f flow) { f.call("GET", "/doc", "Accept-Encoding: gzip") }, want: "closed",
 		},
-		"foreign":       {calls: func(f flow) { f.call("GET", "/doc") }, fields: []string{`If: (["v1"])`}, want: ""},
-		"Content-Range": {calls: func(f flow) { f.call("GET", "/doc") }, fields: []string{"Content-Range: bytes 0-3/4"}, want: ""},
-		"signed":        {calls: func(f flow) { f.call("GET", "/doc") }, fields: []string{"Authorization: SharedKey a:b"}, want: ""},
-		"Range":         {calls: func(f flow) { f.call("GET", "/doc", "Range: bytes=0-1") }, want: ""},
-		"Range ignored": {
-			faults: []ifmatchtest.Fault{replying("GET", 1, 200, `ETag: "x"`)},
-			calls:  func(f flow) { f.call("GET", "/doc", "Range: bytes=0-1") }, want: "",
-		},
-		"304": {calls: func(f flow) { f.call("GET", "/doc", `If-None-Match: "v2"`) }, want: ""},
-		"304 keeps": {
-			calls: func(f flow) { f.call("GET", "/doc"); f.call("GET", "/doc", `If-None-Match: "v2"`) }, want: `"v2"`,
-		},
-		"weak": {faults: []ifmatchtest.Fault{ifmatchtest.WeakTags()}, calls: func(f flow) { f.call("GET", "/doc") }, want: ""},
-		"decoded by net/http": {
-			faults: []ifmatchtest.Fault{ifmatchtest.GzipTags()}, calls: func(f flow) { f.call("GET", "/doc") }, want: "",
-		},
-		"coded": {
-			faults: []ifmatchtest.Fault{ifmatchtest.GzipTags()},
-			calls:  func(f flow) { f.call("GET", "/doc", "Accept-Encoding: gzip") }, want: "",
-		},
-		"identity of a server that codes": {
-			faults: []ifmatchtest.Fault{ifmatchtest.GzipTags()}, calls: func(f flow) { f.call("GET", "/doc", identity) }, want: `"v2"`,
-		},
-		"HEAD without a tag": {
-			faults: []ifmatchtest.Fault{ifmatchtest.HeadWithoutETag()},
-			calls:  func(f flow) { f.call("GET", "/doc"); f.call("HEAD", "/doc") }, want: `"v2"`,
-		},
-		"GET without a tag": {
-			faults: []ifmatchtest.Fault{ifmatchtest.NoETag().On("GET")},
-			calls:  func(f flow) { f.call("PUT", "/doc"); f.call("GET", "/doc") }, want: "",
-		},
-		"write without a tag": {
-			faults: []ifmatchtest.Fault{ifmatchtest.NoETagAfterWrite()},
-			calls:  func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc") }, want: "",
-		},
-		"deleted":    {calls: func(f flow) { f.call("GET", "/doc"); f.call("DELETE", "/doc") }, want: ""},
-		"404":        {calls: func(f flow) { f.call("GET", "/doc"); f.origin.Delete("/doc"); f.call("GET", "/doc") }, want: ""},
-		"410":        {faults: []ifmatchtest.Fault{replying("HEAD", 1, 410)}, calls: func(f flow) { f.call("GET", "/doc"); f.call("HEAD", "/doc") }, want: ""},
-		"failed GET": {faults: []ifmatchtest.Fault{replying("HEAD", 1, 500)}, calls: func(f flow) { f.call("GET", "/doc"); f.call("HEAD", "/doc") }, want: `"v2"`},
-		"412": {
-			calls: func(f flow) { f.call("GET", "/doc"); f.origin.Put("/doc", "", nil); f.call("PUT", "/doc") }, want: "",
-		},
-		"403": {faults: []ifmatchtest.Fault{replying("PUT", 1, 403)}, calls: func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc") }, want: ""},
-		"500": {faults: []ifmatchtest.Fault{replying("PUT", 1, 500)}, calls: func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc") }, want: ""},
-		"lost": {
-			faults: []ifmatchtest.Fault{ifmatchtest.LostAnswer(1)},
-			calls:  func(f flow) { f.call("GET", "/doc"); f.call("PATCH", "/doc") }, want: "",
-		},
-		"accepted for later": {
-			faults: []ifmatchtest.Fault{replying("PUT", 1, 202, `ETag: "later"`)},
-			calls:  func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc") }, want: "",
-		},
-		"tag of another": {
-			faults: []ifmatchtest.Fault{replying("PUT", 1, 200, `ETag: "x"`, "Content-Location: /other")},
-			calls:  func(f flow) { f.call("GET", "/doc"); f.call("PUT", "/doc") }, want: "",
-		},
-		"repeated ETag": {
-			faults: []ifmatchtest.Fault{replying("GET", 1, 200, `ETag: "x"`, `ETag: "y"`)},
-			calls:  func(f flow) { f.call("GET", "/doc") }, want: "",
-		},
-		"failed POST": {
-			faults: []ifmatchtest.Fault{replying("POST", 1, 500)},
-			calls:  func(f flow) { f.call("GET", "/doc"); f.call("POST", "/doc") }, want: `"v2"`,
-		},
+		"identity, as the caller wants it": {faults: faults(ifmatchtest.GzipTags()), calls: func(f flow) { f.call("GET", "/doc", identity) }, want: `"v2"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
@@ -162,14 +167,424 @@ func TestRememberGuards(t *testing.T) {
 				if test.path == "" {
 					test.path = "/doc"
 				}
-				before := origin.Log()
-				f.call(test.method, test.path, test.fields...)
-				arrived := origin.Log()[len(before):]
-				if got := strings.Join(arrived[0].Header["If-Match"], " and "); got != test.want {
-					t.Errorf("If-Match %q, want %q", got, test.want)
+				if got := f.guardOf(test.method, test.path, test.fields...); got != test.want {
+					t.Errorf("under %q, want %q", got, test.want)
 				}
 			})
 		})
+	}
+}
+
+// TestRememberFailsClosed: nothing that went wrong lets a write of the flow replace what
+// somebody else wrote: it is refused, or isn't sent.
+func TestRememberFailsClosed(t *testing.T) {
+	theirs := func(f flow) { f.origin.Put("/doc", "text/plain", []byte("theirs, too")) }
+	read := func(f flow) { f.call("GET", "/doc") }
+	for name, test := range map[string]struct {
+		policy Policy
+		faults []ifmatchtest.Fault
+		calls  func(f flow)
+		want   string // of the write after that: 412, or closed
+	}{
+		"an answer without an ETag": {Stop, []ifmatchtest.Fault{ifmatchtest.NoETagAfterWrite()}, func(f flow) { read(f); f.call("PUT", "/doc"); theirs(f) }, "closed"},
+		"a 412":                     {Stop, nil, func(f flow) { read(f); theirs(f); f.call("PUT", "/doc") }, "412"},
+		"two":                       {Stop, nil, func(f flow) { read(f); theirs(f); f.call("PUT", "/doc"); f.call("PUT", "/doc") }, "412"},
+		"a 500":                     {Stop, []ifmatchtest.Fault{ifmatchtest.FailAfter(1, 500)}, func(f flow) { read(f); f.call("PUT", "/doc"); theirs(f) }, "412"},
+		"a lost answer":             {Stop, []ifmatchtest.Fault{ifmatchtest.LostAnswer(1)}, func(f flow) { read(f); f.call("PATCH", "/doc"); theirs(f) }, "412"},
+		"a lost request":            {Stop, []ifmatchtest.Fault{ifmatchtest.LostRequest(4)}, func(f flow) { read(f); f.call("PUT", "/doc"); theirs(f) }, "412"},
+		"HEAD":                      {Stop, nil, func(f flow) { read(f); theirs(f); f.call("HEAD", "/doc") }, "412"},
+		"a body that nobody read": {Stop, nil, func(f flow) {
+			read(f)
+			theirs(f)
+			resp, err := f.rt.RoundTrip(newRead(f.t, f.ctx, f.origin))
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			resp.Body.Close()
+		}, "412"},
+		"nothing was there": {Stop, nil, func(f flow) { f.origin.Delete("/doc"); read(f); theirs(f) }, "412"},
+		"its own DELETE":    {Stop, nil, func(f flow) { read(f); f.call("DELETE", "/doc"); theirs(f) }, "412"},
+		"Rebuild":           {rebuilding, nil, func(f flow) { read(f); theirs(f); f.call("PUT", "/doc"); f.ctx = WithOptions(f.ctx, OnConflict(Stop)) }, "412"},
+		"MergeJSON": {MergeJSON([]byte(`{"a":1}`)), nil, func(f flow) {
+			f.origin.Put("/doc", "application/json", []byte(`{"a":1}`))
+			read(f)
+			f.origin.Put("/doc", "application/json", []byte(`{"a":1,"theirs":true}`))
+			req := newWrite(f.t, f.ctx, f.origin, "PUT", []string{"Content-Type: application/json"})
+			req.Header.Set("Content-Type", "application/json")
+			req.Body, req.GetBody, req.ContentLength = io.NopCloser(strings.NewReader(`{"a":2}`)), nil, 7
+			if got := sendVia(f.t, f.rt, req); got.outcome.Replaced == nil {
+				f.t.Errorf("%s, %v", got.summary(), got.outcome.Err)
+			}
+		}, "412"},
+		"an Update": {Stop, nil, func(f flow) {
+			f.origin.Put("/doc", "application/json", []byte(`{"n":1}`))
+			read(f)
+			f.origin.Put("/doc", "application/json", []byte(`{"n":1,"theirs":true}`))
+			if _, err := Update(f.ctx, &http.Client{Transport: f.rt}, f.origin.URL+"/doc", addOne); err != nil {
+				f.t.Error(err)
+			}
+		}, "412"},
+		"an Update alone": {Stop, nil, func(f flow) {
+			f.origin.Put("/doc", "application/json", []byte(`{"n":1}`))
+			if _, err := Update(f.ctx, &http.Client{Transport: f.rt}, f.origin.URL+"/doc", addOne); err != nil {
+				f.t.Error(err)
+			}
+		}, "closed"},
+		"a Resource alone": {Stop, nil, func(f flow) {
+			f.origin.Put("/doc", "application/json", []byte(`{"n":1}`))
+			if _, err := NewResource[counter](&http.Client{Transport: f.rt}, f.origin.URL+"/doc").Update(f.ctx, addOne); err != nil {
+				f.t.Error(err)
+			}
+		}, "closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+				f := newFlow(t, origin, test.policy)
+				origin.Inject(test.faults...)
+				test.calls(f)
+				origin.Inject() // no more faults
+				before := stateOf(origin)
+				got := sendVia(t, f.rt, newWrite(t, WithOptions(f.ctx, OnConflict(Stop)), origin, "PUT", nil))
+				how := "closed"
+				if !errors.Is(got.err, ErrNotRemembered) {
+					how = fmt.Sprint(got.resp.StatusCode)
+				}
+				if how != test.want || stateOf(origin) != before {
+					t.Errorf("%s, %v; %q became %q", got.summary(), got.err, before, stateOf(origin))
+				}
+			})
+		})
+	}
+}
+
+// TestRememberSpellings: what one spelling of a URL has seen guards a write of another.
+func TestRememberSpellings(t *testing.T) {
+	for read, written := range map[string]string{
+		"/%7Eme": "/~me", "/d/../x": "/x", "/x": "/d/%2e%2E/x", "/a%2fb": "/a%2Fb", "/?q=%7e": "/?q=~", "/a!": "/a%21",
+	} {
+		for _, dot := range []string{"", "."} {
+			var sent []string
+			base := roundTripper(func(req *http.Request) (*http.Response, error) {
+				sent = append(sent, req.Method+" "+req.Header.Get("If-Match"))
+				return responseTo(req, 200, "theirs", "ETag", `"v1"`), nil
+			})
+			ctx, rt := Remember(t.Context()), NewTransport(base, Stop)
+			for _, call := range [][2]string{{"GET", "http://example.test" + read}, {"PUT", "http://Example.test" + dot + ":80" + written}} {
+				req, err := http.NewRequestWithContext(ctx, call[0], call[1], nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sendVia(t, rt, req)
+			}
+			if want := []string{"GET ", `PUT "v1"`}; fmt.Sprint(sent) != fmt.Sprint(want) {
+				t.Errorf("%s and %s%s: sent %q", read, written, dot, sent)
+			}
+		}
+	}
+}
+
+// TestRememberWholeBody: the tag of a body counts whose end was seen, or that json.Decoder has
+// read but for white space.
+func TestRememberWholeBody(t *testing.T) {
+	for name, test := range map[string]struct {
+		use  func(resp *http.Response)
+		want string
+	}{
+		"whole":      {func(resp *http.Response) { io.Copy(io.Discard, resp.Body); resp.Body.Close() }, `"v1"`},
+		"decoded":    {func(resp *http.Response) { json.NewDecoder(resp.Body).Decode(new(any)); resp.Body.Close() }, `"v1"`},
+		"closed":     {func(resp *http.Response) { resp.Body.Close() }, "closed"},
+		"not closed": {func(resp *http.Response) { io.ReadFull(resp.Body, make([]byte, 3)) }, "closed"},
+	} {
+		withDocument(t, `{"n":1}`+"\n\n", func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			f := newFlow(t, origin, Stop)
+			resp, err := f.rt.RoundTrip(newRead(t, f.ctx, origin))
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.use(resp)
+			if got := f.guardOf("PUT", "/doc"); got != test.want {
+				t.Errorf("%s: under %q, want %q", name, got, test.want)
+			}
+			resp.Body.Close()
+		})
+	}
+}
+
+// TestRememberSlowBody: Close waits 50 ms for the end of a body, and no longer.
+func TestRememberSlowBody(t *testing.T) {
+	for pause, want := range map[time.Duration]string{30 * time.Millisecond: `"v9"`, time.Minute: "closed"} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			f := newFlow(t, origin, Stop)
+			origin.Inject(ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"v9"`)
+				io.WriteString(w, "{}")
+				w.(http.Flusher).Flush()
+				select {
+				case <-time.After(pause):
+				case <-r.Context().Done():
+				}
+			}))
+			resp, err := f.rt.RoundTrip(newRead(t, f.ctx, origin))
+			if err != nil {
+				t.Fatal(err)
+			}
+			json.NewDecoder(resp.Body).Decode(new(any))
+			begun := time.Now()
+			if resp.Body.Close(); time.Since(begun) != min(pause, 50*time.Millisecond) {
+				t.Errorf("closed after %v", time.Since(begun))
+			}
+			if got := f.guardOf("PUT", "/doc"); got != want {
+				t.Errorf("%v: under %q, want %q", pause, got, want)
+			}
+		})
+	}
+}
+
+// TestRememberCompressing: of a server that compresses whatever it is asked for, the caller
+// gets the plain body, as from http.Transport, and the URL is closed.
+func TestRememberCompressing(t *testing.T) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	io.WriteString(z, "theirs")
+	z.Close()
+	for _, plain := range []bool{false, true} { // DisableCompression below
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			below := origin.Client().Transport.(*http.Transport)
+			below.DisableCompression = plain
+			f := newFlow(t, origin, Stop)
+			f.rt = &Transport{base: below}
+			origin.Inject(ifmatchtest.Reply(2, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"v2-gzip"`)
+				w.Header().Set("Content-Encoding", "gzip")
+				w.Write(zipped.Bytes())
+			}).On("GET"))
+			got := f.call("GET", "/doc")
+			want := "theirs"
+			if plain {
+				want = zipped.String()
+			}
+			if got.body != want || got.bodyErr != nil || got.resp.Uncompressed == plain || got.resp.Header.Get("Content-Encoding") != map[bool]string{true: "gzip"}[plain] {
+				t.Errorf("DisableCompression %v: %q, %v, %v", plain, got.body, got.bodyErr, got.resp.Header)
+			}
+			if asked := origin.Log()[len(origin.Log())-1].Header.Get("Accept-Encoding"); asked != "identity" {
+				t.Errorf("asked for %q", asked)
+			}
+			if got := f.guardOf("PUT", "/doc"); got != "closed" {
+				t.Errorf("DisableCompression %v: under %q", plain, got)
+			}
+		})
+	}
+}
+
+// TestRememberTells: the error says why nothing guards the write, and what to do.
+func TestRememberTells(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault ifmatchtest.Fault
+		calls func(f flow)
+		opts  []Option
+		want  string
+	}{
+		"HEAD":      {ifmatchtest.Fault{}, func(f flow) { f.call("HEAD", "/doc") }, nil, "GET it whole"},
+		"gzip":      {ifmatchtest.GzipTags(), func(f flow) { f.call("GET", "/doc", "Accept-Encoding: gzip") }, nil, "Accept-Encoding: identity"},
+		"no tag":    {ifmatchtest.NoETag(), func(f flow) { f.call("GET", "/doc") }, nil, "no ETag"},
+		"weak":      {ifmatchtest.WeakTags(), func(f flow) { f.call("GET", "/doc") }, nil, "weak ETag"},
+		"answer":    {ifmatchtest.NoETagAfterWrite(), func(f flow) { f.call("PUT", "/doc") }, nil, "GET it again"},
+		"elsewhere": {ifmatchtest.Fault{}, func(f flow) { f.call("GET", "/doc") }, []Option{WithDialect(inField)}, "doesn't look at If-Match"},
+		"no create": {ifmatchtest.Fault{}, func(f flow) { f.origin.Delete("/doc"); f.call("GET", "/doc") }, []Option{WithDialect(dialect.Dialect{NoCreate: true})}, "no write that only creates"},
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			f := newFlow(t, origin, Stop, test.opts...)
+			if name != "HEAD" && name != "elsewhere" && name != "no create" {
+				origin.Inject(test.fault)
+			}
+			test.calls(f)
+			before := len(origin.Log())
+			body := &closeCount{Reader: strings.NewReader("mine")}
+			req := newWrite(t, f.ctx, origin, "PUT", nil)
+			req.Body = body
+			got := sendVia(t, NewTransport(f.rt, Resend, test.opts...), req)
+			if !errors.Is(got.err, ErrNotRemembered) || len(origin.Log()) != before || body.closed != 1 {
+				t.Fatalf("%s: %v, closed %d times", name, got.err, body.closed)
+			}
+			for _, part := range []string{"PUT", origin.URL, test.want, "precondition of its own", "Forget"} {
+				if !strings.Contains(got.err.Error(), part) {
+					t.Errorf("%s: %v lacks %q", name, got.err, part)
+				}
+			}
+		})
+	}
+}
+
+// TestRememberDialectBelow: a guard that a Transport above puts where the API doesn't look
+// isn't sent by the one that knows the dialect.
+func TestRememberDialectBelow(t *testing.T) {
+	for name, test := range map[string]struct {
+		dialect dialect.Dialect
+		there   bool
+		fields  []string
+		want    string
+	}{
+		"elsewhere":       {inField, true, nil, "closed"},
+		"no create":       {dialect.Dialect{NoCreate: true}, false, nil, "closed"},
+		"the caller's":    {inField, true, []string{`If-Match: "v1"`}, `"v1"`},
+		"as in RFC 9110":  {dialect.Dialect{}, true, nil, `"v2"`},
+		"it can create":   {dialect.Dialect{}, false, nil, "*"},
+		"a version of it": {inField, true, []string{"X-If-Version: 6"}, ""},
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			f := newFlow(t, origin, Stop, WithDialect(test.dialect))
+			f.rt = NewTransport(above{f.rt}, Stop)
+			if !test.there {
+				origin.Delete("/doc")
+			}
+			f.call("GET", "/doc")
+			if name == "a version of it" {
+				f.rt = f.rt.(*Transport).base.(above).RoundTripper
+			}
+			if got := f.guardOf("PUT", "/doc", test.fields...); got != test.want {
+				t.Errorf("%s: under %q, want %q", name, got, test.want)
+			}
+		})
+	}
+}
+
+// TestForget: a URL that was forgotten is one that the flow never met.
+func TestForget(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		f := newFlow(t, origin, Stop)
+		f.call("HEAD", "/doc")
+		Forget(f.ctx, "%zz") // nothing
+		Forget(context.Background(), origin.URL+"/doc")
+		if got := f.guardOf("PUT", "/doc"); got != "closed" {
+			t.Errorf("before: under %q", got)
+		}
+		Forget(f.ctx, origin.URL+"/doc")
+		if got := f.guardOf("PUT", "/doc"); got != "" {
+			t.Errorf("after: under %q", got)
+		}
+	})
+}
+
+// TestRememberWeakTags: where the dialect says so a weak tag guards, too.
+func TestRememberWeakTags(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(ifmatchtest.WeakTags())
+		f := newFlow(t, origin, Stop, WithDialect(dialect.Dialect{WeakTags: true}))
+		f.call("GET", "/doc")
+		if got := f.guardOf("PUT", "/doc"); got != `W/"v2"` {
+			t.Errorf("after a read: under %q", got)
+		}
+		if got := f.guardOf("PUT", "/doc"); got != `W/"v3"` {
+			t.Errorf("after a write: under %q", got)
+		}
+	})
+}
+
+// TestRememberVersionInBody: a version in the body of a write is a precondition of its own,
+// where it can be seen.
+func TestRememberVersionInBody(t *testing.T) {
+	place := dialect.Token{Sent: dialect.InBody("/rev"), Current: dialect.InBody("/rev")}
+	for body, want := range map[string]bool{`{"rev":"7"}`: true, `{"rev":""}`: false, `{}`: false, `{`: false} {
+		for _, again := range []bool{true, false} { // GetBody is set
+			var sent []string
+			base := roundTripper(func(req *http.Request) (*http.Response, error) {
+				text := ""
+				if req.Body != nil {
+					b, _ := io.ReadAll(req.Body)
+					text = string(b)
+				}
+				sent = append(sent, req.Method+" "+req.Header.Get("If-Match")+text)
+				return responseTo(req, 200, `{"rev":"7"}`, "ETag", `"v1"`), nil
+			})
+			ctx, rt := Remember(t.Context()), NewTransport(base, Stop, WithDialect(dialect.Dialect{Name: "a test", Tokens: []dialect.Token{place}}))
+			callVia(t, ctx, "GET", rt, nil)
+			req, err := http.NewRequestWithContext(ctx, "PUT", thing, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !again {
+				req.GetBody = nil
+			}
+			got := sendVia(t, rt, req)
+			if sees := want && again; sees != (len(sent) == 2 && sent[1] == "PUT "+body) || sees == errors.Is(got.err, ErrNotRemembered) {
+				t.Errorf("%s, GetBody %v: sent %q, %v", body, again, sent, got.err)
+			}
+		}
+	}
+}
+
+// TestRememberRefusal: the refusal of a write that the flow guarded goes to the policy.
+func TestRememberRefusal(t *testing.T) {
+	resend := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) { return c.Resend(), nil })
+	for name, test := range map[string]struct {
+		policy Policy
+		want   string
+		state  string
+		next   string // guards the flow's next write
+	}{
+		"Stop":            {Stop, "PUT 412 | 412 | not applied, unexamined", "others", `"v2"`},
+		"Resend":          {Resend, "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", "mine", `"v4"`},
+		"Rebuild":         {Rebuild(append1), "PUT 412, GET 200, PUT 204 | 204 | applied, changed", "others+mine", `"v2"`},
+		"Unconditional":   {Unconditional, "PUT 412, PUT 204 | 204 | applied, unexamined, overwrote", "mine", `"v4"`},
+		"function":        {resend, "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", "mine", `"v4"`},
+		"function, stops": {PolicyFunc(nil), "PUT 412 | 412 | not applied, unexamined", "others", `"v2"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+				f := newFlow(t, origin, test.policy)
+				f.call("GET", "/doc")
+				origin.Put("/doc", "text/plain", []byte("others"))
+				got := f.call("PUT", "/doc")
+				if got.summary() != test.want || stateOf(origin) != test.state {
+					t.Errorf("%s, state %q", got.summary(), stateOf(origin))
+				}
+				if got.resp.StatusCode == 412 && (got.body != "precondition failed\n" || got.bodyErr != nil || !errors.Is(got.outcome.Err, ErrConflict)) {
+					t.Errorf("refusal %q, %v; %v", got.body, got.bodyErr, got.outcome.Err)
+				}
+				if guard := f.guardOf("PUT", "/doc"); guard != test.next {
+					t.Errorf("after that: under %q, want %q", guard, test.next)
+				}
+			})
+		})
+	}
+}
+
+// TestRememberFoundAgain: the tag of an own write that was found again guards where its
+// bytes were seen, and not where only its id was.
+func TestRememberFoundAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		f := newFlow(t, origin, Stop, WithUniqueBody())
+		f.call("GET", "/doc")
+		origin.Inject(ifmatchtest.LostAnswer(1))
+		if got := f.call("PUT", "/doc"); got.outcome.Cause != CauseOwnEarlierWrite {
+			t.Fatal(got.summary(), got.err)
+		}
+		if guard := f.guardOf("PUT", "/doc"); guard != `"v3"` {
+			t.Errorf("under %q", guard)
+		}
+	})
+	version, id, lost := 1, "", false
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		tag := fmt.Sprintf(`"v%d"`, version)
+		switch {
+		case req.Method != http.MethodPut:
+			return responseTo(req, 200, "", "ETag", tag, "X-Meta-Id", id), nil
+		case req.Header.Get("If-Match") != tag:
+			return responseTo(req, 412, ""), nil
+		case !lost:
+			version, id, lost = version+1, req.Header.Get("X-Meta-Id"), true
+			return responseTo(req, 503, ""), nil
+		}
+		return responseTo(req, 204, ""), nil
+	})
+	rt := NewTransport(base, Stop, WithDialect(dialect.Dialect{WriteIDField: "X-Meta-Id"}), WithWriteID())
+	ctx := Remember(t.Context())
+	callVia(t, ctx, "GET", rt, nil)
+	if got := callVia(t, ctx, "PUT", rt, mine()); got.outcome.Cause != CauseOwnEarlierWrite {
+		t.Fatal(got.summary(), got.err)
+	}
+	if got := callVia(t, ctx, "PUT", rt, mine()); !errors.Is(got.err, ErrNotRemembered) {
+		t.Errorf("after the id was seen: %s", got.summary())
 	}
 }
 
@@ -213,507 +628,6 @@ func TestRememberLeavesUpgrades(t *testing.T) {
 			t.Errorf("%d: body %T", status, resp.Body)
 		}
 	}
-}
-
-// TestRememberRefusal: the refusal of a write that the flow guarded goes to the
-// policy.
-func TestRememberRefusal(t *testing.T) {
-	for name, test := range map[string]struct {
-		policy Policy
-		read   string // HEAD: no digest
-		want   string
-		state  string
-	}{
-		"Stop":            {Stop, "HEAD", "PUT 412 | 412 | not applied, unexamined", "others"},
-		"Resend":          {Resend, "HEAD", "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote", "mine"},
-		"Rebuild":         {Rebuild(append1), "HEAD", "PUT 412, GET 200, PUT 204 | 204 | applied, changed", "others+mine"},
-		"Unconditional":   {Unconditional, "HEAD", "PUT 412, PUT 204 | 204 | applied, unexamined, overwrote", "mine"},
-		"Stop, read":      {Stop, "GET", "PUT 412, GET 200 | 412 | not applied, changed", "others"},
-		"Resend, read":    {Resend, "GET", "PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote", "mine"},
-		"Rebuild, read":   {Rebuild(append1), "GET", "PUT 412, GET 200, PUT 204 | 204 | applied, changed", "others+mine"},
-		"Uncond., read":   {Unconditional, "GET", "PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote", "mine"},
-		"function, read":  {PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) { return c.Resend(), nil }), "GET", "PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote", "mine"},
-		"function, stops": {PolicyFunc(nil), "GET", "PUT 412, GET 200 | 412 | not applied, changed", "others"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-				f := newFlow(t, origin, test.policy)
-				f.call(test.read, "/doc")
-				origin.Put("/doc", "text/plain", []byte("others"))
-				got := f.call("PUT", "/doc")
-				if got.summary() != test.want || stateOf(origin) != test.state {
-					t.Errorf("%s, state %q", got.summary(), stateOf(origin))
-				}
-				if got.resp.StatusCode == 412 && (got.body != "precondition failed\n" || got.bodyErr != nil || !errors.Is(got.outcome.Err, ErrConflict)) {
-					t.Errorf("refusal %q, %v; %v", got.body, got.bodyErr, got.outcome.Err)
-				}
-				f.call("PUT", "/doc")
-				if applied, tag := got.resp.StatusCode == 204, sentTag(origin); applied != (tag == `"v4"`) || !applied && tag != "" {
-					t.Errorf("after %d: If-Match %q", got.resp.StatusCode, tag)
-				}
-			})
-		})
-	}
-}
-
-// TestRememberPatch: a patch that was refused falsely is sent again, and one over
-// another content isn't.
-func TestRememberPatch(t *testing.T) {
-	for name, test := range map[string]struct {
-		now   string
-		want  string
-		state string
-	}{
-		"the same": {`{"n":1}`, "PATCH 412, GET 200, PATCH 204 | 204 | applied, false conflict", `{"n":1,"x":1}`},
-		"another":  {`{"n":2}`, "PATCH 412, GET 200 | 412 | not applied, changed", `{"n":2}`},
-	} {
-		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
-			f := newFlow(t, origin, Stop)
-			f.call("GET", "/doc")
-			origin.Put("/doc", "application/json", []byte(test.now))
-			req, err := http.NewRequestWithContext(f.ctx, http.MethodPatch, url, strings.NewReader(`{"x":1}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Content-Type", "application/merge-patch+json")
-			if got := sendVia(t, f.rt, req); got.summary() != test.want || stateOf(origin) != test.state {
-				t.Errorf("%s: %s, %s", name, got.summary(), stateOf(origin))
-			}
-		})
-	}
-}
-
-// TestRememberFalseConflict: the tag is another, the content is what the flow
-// read: nothing can be lost, whatever the policy.
-func TestRememberFalseConflict(t *testing.T) {
-	asked := PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, errors.New("was asked") })
-	const accepted = "PUT 412, GET 200, PUT 204 | 204 | applied, false conflict"
-	for name, test := range map[string]struct {
-		policy Policy
-		opts   []Option
-		method string // "": PUT
-		fields []string
-		again  int // further new tags
-		want   string
-		err    error
-	}{
-		"Stop":                {policy: Stop, want: accepted},
-		"Resend":              {policy: Resend, want: accepted},
-		"Rebuild":             {policy: Rebuild(nil), want: accepted},
-		"Unconditional":       {policy: Unconditional, want: accepted},
-		"policy of the user":  {policy: asked, want: accepted},
-		"DELETE":              {policy: Stop, method: "DELETE", want: "DELETE 412, GET 200, DELETE 204 | 204 | applied, false conflict"},
-		"own If-Match":        {policy: Stop, fields: []string{`If-Match: "v2"`}, want: accepted},
-		"another If-Match":    {policy: Stop, fields: []string{`If-Match: "v1"`}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
-		"two tags":            {policy: Stop, fields: []string{`If-Match: "v1", "v2"`}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
-		"fixed key":           {policy: Stop, fields: []string{"Idempotency-Key: a"}, want: "PUT 412 | 412 | unknown, unexamined", err: ErrConflict},
-		"POST":                {policy: Stop, method: "POST", fields: []string{`If-Match: "v2"`}, want: "POST 412 | 412 | not applied, unexamined", err: ErrConflict},
-		"one attempt":         {policy: Stop, opts: []Option{WithMaxAttempts(1)}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
-		"larger than is read": {policy: Stop, opts: []Option{WithMaxRepresentation(3)}, want: "PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
-		"as large as is read": {policy: Stop, opts: []Option{WithMaxRepresentation(6)}, want: accepted},
-		"without repeats":     {policy: Stop, opts: []Option{WithoutRepeats()}, want: accepted},
-		"twice":               {policy: Stop, again: 1, want: "PUT 412, GET 200, PUT 412, GET 200, GET 200, PUT 204 | 204 | applied, false conflict"},
-		"ever again":          {policy: Stop, again: 9, want: "PUT 412, GET 200, PUT 412, GET 200, GET 200, PUT 412, GET 200, GET 200, PUT 412 | 412 | not applied, unexamined", err: ErrConflict},
-	} {
-		for _, replayable := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, GetBody %v", name, replayable), func(t *testing.T) {
-				inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-					f := newFlow(t, origin, test.policy, test.opts...)
-					f.call("GET", "/doc")
-					origin.Put("/doc", "text/plain", []byte("theirs")) // the same bytes, tag "v3"
-					if test.again > 0 {
-						origin.Inject(ifmatchtest.CompetingWriter(test.again, func(b []byte) []byte { return b }).After(1))
-					}
-					if test.method == "" {
-						test.method = http.MethodPut
-					}
-					req := newWrite(t, f.ctx, origin, test.method, test.fields)
-					if !replayable {
-						req.GetBody = nil
-					}
-					got := sendVia(t, f.rt, req)
-					if got.summary() != test.want || !errors.Is(got.outcome.Err, test.err) {
-						t.Errorf("%s, %v; want %s, %v", got.summary(), got.outcome.Err, test.want, test.err)
-					}
-					if got.err != nil || got.resp.StatusCode == 412 {
-						return
-					}
-					want := "mine"
-					if test.method == http.MethodDelete {
-						want = "(gone)"
-					}
-					if stateOf(origin) != want {
-						t.Errorf("state %q", stateOf(origin))
-					}
-				})
-			})
-		}
-	}
-}
-
-// TestRememberContentComesBack: that the content is what the flow read counts
-// neither for a body that was made from another state, nor after an attempt that
-// may have been applied.
-func TestRememberContentComesBack(t *testing.T) {
-	back := ifmatchtest.CompetingWriter(1, func([]byte) []byte { return []byte("theirs") }).After(1)
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		f := newFlow(t, origin, Rebuild(append1))
-		f.call("GET", "/doc")
-		origin.Put("/doc", "text/plain", []byte("others"))
-		origin.Inject(back)
-		got := f.call("PUT", "/doc")
-		if got.summary() != "PUT 412, GET 200, PUT 412, GET 200, PUT 204 | 204 | applied, changed" || stateOf(origin) != "theirs+mine" {
-			t.Errorf("%s, state %q", got.summary(), stateOf(origin))
-		}
-	})
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		f := newFlow(t, origin, Stop)
-		f.call("GET", "/doc")
-		origin.Inject(ifmatchtest.LostAnswer(1), back)
-		got := f.call("PUT", "/doc")
-		if !errors.Is(got.err, ErrOutcomeUnknown) || stateOf(origin) != "theirs" {
-			t.Errorf("%s, %v, state %q", got.summary(), got.err, stateOf(origin))
-		}
-	})
-}
-
-// TestRememberOtherContent: a flow that read something else since doesn't take
-// the content of an earlier read for its own.
-func TestRememberOtherContent(t *testing.T) {
-	for _, weak := range []bool{false, true} {
-		content, version, odd := "A", 1, false
-		base := roundTripper(func(req *http.Request) (*http.Response, error) {
-			tag := fmt.Sprintf(`"%d"`, version)
-			if req.Method == "PUT" {
-				if req.Header.Get("If-Match") == tag {
-					t.Errorf("weak %v: written", weak)
-				}
-				return responseTo(req, 412, ""), nil
-			}
-			if odd && weak {
-				tag = "W/" + tag
-			}
-			resp := responseTo(req, 200, content, "ETag", tag)
-			resp.Uncompressed = odd && !weak
-			return resp, nil
-		})
-		c := &http.Client{Transport: NewTransport(base, Stop)}
-		ctx := Remember(t.Context())
-		read := func() {
-			req, _ := http.NewRequestWithContext(ctx, "GET", "http://h.test/doc", nil)
-			resp, err := c.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-		}
-		read()
-		content, version, odd = "B", 2, true
-		read()
-		content, version, odd = "A", 3, false
-		req, _ := http.NewRequestWithContext(ctx, "PUT", "http://h.test/doc", strings.NewReader("made from B"))
-		resp, err := c.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-	}
-}
-
-// TestRememberDigestOfWholeBody: a body that wasn't read to its end has no digest.
-func TestRememberDigestOfWholeBody(t *testing.T) {
-	for name, test := range map[string]struct {
-		read func(resp *http.Response)
-		want bool
-	}{
-		"whole":     {func(resp *http.Response) { io.Copy(io.Discard, resp.Body); resp.Body.Close() }, true},
-		"byte-wise": {func(resp *http.Response) { io.ReadAll(iotest.OneByteReader(resp.Body)); resp.Body.Close() }, true},
-		"half":      {func(resp *http.Response) { io.ReadFull(resp.Body, make([]byte, 3)); resp.Body.Close() }, false},
-		"closed":    {func(resp *http.Response) { resp.Body.Close() }, false},
-	} {
-		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-			f := newFlow(t, origin, Stop)
-			req, _ := http.NewRequestWithContext(f.ctx, http.MethodGet, origin.URL+"/doc", nil)
-			resp, err := f.rt.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			test.read(resp)
-			origin.Put("/doc", "text/plain", []byte("theirs"))
-			if got := f.call("PUT", "/doc"); (got.outcome.Cause == CauseFalseConflict) != test.want {
-				t.Errorf("%s: %s", name, got.summary())
-			}
-		})
-	}
-}
-
-// TestRememberKeepsDigest: another look that gives the same tag keeps the digest;
-// another tag drops it, and so does the flow's own write.
-func TestRememberKeepsDigest(t *testing.T) {
-	for name, test := range map[string]struct {
-		then func(f flow)
-		want bool
-	}{
-		"HEAD":  {func(f flow) { f.call("HEAD", "/doc") }, true},
-		"304":   {func(f flow) { f.call("GET", "/doc", `If-None-Match: "v2"`) }, true},
-		"206":   {func(f flow) { f.call("GET", "/doc", "Range: bytes=0-1") }, true},
-		"v3":    {func(f flow) { f.origin.Put("/doc", "", []byte("theirs")); f.call("HEAD", "/doc") }, false},
-		"write": {func(f flow) { f.call("PUT", "/doc") }, false},
-	} {
-		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-			f := newFlow(t, origin, Stop)
-			f.call("GET", "/doc")
-			test.then(f)
-			origin.Put("/doc", "text/plain", []byte(stateOf(origin))) // the same bytes, another tag
-			if got := f.call("PUT", "/doc"); !strings.HasPrefix(got.exchanges(), "PUT 412") || (got.outcome.Cause == CauseFalseConflict) != test.want {
-				t.Errorf("%s: %s", name, got.summary())
-			}
-		})
-	}
-}
-
-// TestRememberRefreshFails: where the current state can't be had the policy is
-// asked as ever, and Stop returns the refusal.
-func TestRememberRefreshFails(t *testing.T) {
-	for name, test := range map[string]struct {
-		policy Policy
-		fault  ifmatchtest.Fault
-		opts   []Option
-		want   string
-	}{
-		"Stop, denied":          {Stop, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, unexamined"},
-		"Resend, denied":        {Resend, replying("GET", 1, 403), nil, "PUT 412, GET 403 | 412 | not applied, refresh denied"},
-		"Unconditional, denied": {Unconditional, replying("GET", 1, 403), nil, "PUT 412, GET 403, PUT 204 | 204 | applied, unexamined, overwrote"},
-		"Stop, 503":             {Stop, replying("GET", 1, 503), nil, "PUT 412, GET 503, GET 200, PUT 204 | 204 | applied, false conflict"},
-		"Resend, gone":          {Resend, replying("GET", 1, 404), nil, "PUT 412, GET 404 | 412 | not applied, gone"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-				f := newFlow(t, origin, test.policy, test.opts...)
-				f.call("GET", "/doc")
-				origin.Put("/doc", "text/plain", []byte("theirs"))
-				origin.Inject(test.fault)
-				if got := f.call("PUT", "/doc"); got.summary() != test.want {
-					t.Errorf("%s; %v", got.summary(), got.outcome.Err)
-				}
-			})
-		})
-	}
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) { // grown too large meanwhile: HEAD can say
-		f := newFlow(t, origin, Resend, WithMaxRepresentation(6))
-		f.call("GET", "/doc")
-		origin.Put("/doc", "text/plain", []byte("much larger"))
-		if got := f.call("PUT", "/doc"); got.summary() != "PUT 412, GET 200, HEAD 200, PUT 204 | 204 | applied, changed, overwrote" {
-			t.Errorf("%s; %v", got.summary(), got.outcome.Err)
-		}
-	})
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) { // cancelled while the state is read
-		f := newFlow(t, origin, Stop)
-		f.call("GET", "/doc")
-		origin.Put("/doc", "text/plain", []byte("theirs"))
-		origin.Inject(ifmatchtest.Slow(0, time.Minute).On("GET"))
-		ctx, cancel := context.WithTimeoutCause(f.ctx, time.Second, nil)
-		defer cancel()
-		got := sendVia(t, f.rt, newWrite(t, ctx, origin, http.MethodPut, nil))
-		if !errors.Is(got.err, context.DeadlineExceeded) || !errors.Is(got.err, ErrConflict) {
-			t.Errorf("%s; %v", got.summary(), got.err)
-		}
-	})
-}
-
-// TestRememberAmbiguous: after an attempt that may have been applied equal content
-// isn't looked for.
-func TestRememberAmbiguous(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		f := newFlow(t, origin, Stop)
-		f.call("GET", "/doc")
-		origin.Inject(ifmatchtest.LostAnswer(1))
-		got := f.call("PUT", "/doc")
-		if !errors.Is(got.err, ErrOutcomeUnknown) || got.outcome.Cause == CauseFalseConflict {
-			t.Errorf("%s; %v", got.summary(), got.err)
-		}
-		f.call("PUT", "/doc")
-		if tag := sentTag(origin); tag != "" {
-			t.Errorf("If-Match %s after a write with unknown effect", tag)
-		}
-	})
-}
-
-// TestRememberCancelledWrite: a write that ended with its context may have been
-// applied, so its URL is forgotten.
-func TestRememberCancelledWrite(t *testing.T) {
-	for name, fault := range map[string]ifmatchtest.Fault{
-		"applied": ifmatchtest.SlowAnswer(1, time.Minute), "not applied": ifmatchtest.Slow(1, time.Minute).On("PUT"),
-	} {
-		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-			f := newFlow(t, origin, Stop)
-			f.call("GET", "/doc")
-			origin.Inject(fault)
-			ctx, cancel := context.WithTimeout(f.ctx, time.Second)
-			defer cancel()
-			got := sendVia(t, f.rt, newWrite(t, ctx, origin, http.MethodPut, nil))
-			if !errors.Is(got.err, context.DeadlineExceeded) {
-				t.Errorf("%s: %s, %v", name, got.summary(), got.err)
-			}
-			f.call("PUT", "/doc")
-			if tag := sentTag(origin); tag != "" {
-				t.Errorf("%s: If-Match %s", name, tag)
-			}
-		})
-	}
-}
-
-// TestRememberFlowsAreIsolated: two flows, and a flow within a flow, never see
-// each other's tags; a context made from a flow's is of that flow.
-func TestRememberFlowsAreIsolated(t *testing.T) {
-	type key struct{}
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		rt := NewTransport(origin.Client().Transport, Stop)
-		one := flow{t, Remember(context.Background()), rt, origin}
-		two := flow{t, Remember(context.Background()), rt, origin}
-		within := flow{t, Remember(one.ctx), rt, origin}
-		none := flow{t, context.Background(), rt, origin}
-		part := flow{t, context.WithValue(one.ctx, key{}, 1), rt, origin}
-		one.call("GET", "/doc")
-		for name, f := range map[string]flow{"two": two, "within": within, "none": none} {
-			f.call("DELETE", "/doc", "Content-Range: x") // any request with nothing to apply
-			f.call("PUT", "/other")
-			origin.Inject(replying("PUT", 1, 409))
-			f.call("PUT", "/doc")
-			if tag := sentTag(origin); tag != "" {
-				t.Errorf("%s sent %s", name, tag)
-			}
-		}
-		origin.Inject(replying("PUT", 1, 304))
-		part.call("PUT", "/doc")
-		if tag := sentTag(origin); tag != `"v2"` {
-			t.Errorf("part of the flow sent %q", tag)
-		}
-		origin.Put("/doc", "", nil)
-		two.call("GET", "/doc")
-		one.call("PUT", "/doc")
-		if tag := sentTag(origin); tag != `"v2"` && tag != "" {
-			t.Errorf("one sent %s, which two saw", tag)
-		}
-	})
-}
-
-// TestRememberWithOptions: Remember, WithOptions and WithOutcome go together in
-// any order.
-func TestRememberWithOptions(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		rt := NewTransport(origin.Client().Transport, Stop)
-		background := context.Background()
-		for i, ctx := range []context.Context{
-			WithOptions(Remember(background), OnConflict(Resend)),
-			Remember(WithOptions(background, OnConflict(Resend))),
-		} {
-			f := flow{t, ctx, rt, origin}
-			f.call("GET", "/doc")
-			origin.Put("/doc", "text/plain", fmt.Append(nil, "others", i))
-			if got := f.call("PUT", "/doc"); got.summary() != "PUT 412, GET 200, PUT 204 | 204 | applied, changed, overwrote" {
-				t.Errorf("%d: %s", i, got.summary())
-			}
-		}
-	})
-}
-
-// TestRememberRedirect: the tag of A never guards a write to B.
-func TestRememberRedirect(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		f := newFlow(t, origin, Stop)
-		client := &http.Client{Transport: f.rt}
-		origin.Put("/b", "text/plain", []byte("b"))
-		f.call("GET", "/doc")
-		origin.Inject(replying("PUT", 0, 307, "Location: /b").At("/doc"))
-		put := func() {
-			t.Helper()
-			resp, err := client.Do(newWrite(t, f.ctx, origin, http.MethodPut, nil))
-			if err != nil || resp.StatusCode != 204 {
-				t.Fatal(resp, err)
-			}
-			resp.Body.Close()
-		}
-		put()
-		if tag := sentTag(origin); tag != "" {
-			t.Errorf("B was sent %s", tag)
-		}
-		put() // B's own tag, of the accepted write
-		log := origin.Log()
-		if a, b := log[len(log)-2].Header.Get("If-Match"), sentTag(origin); a != `"v2"` || b != `"v2"` {
-			t.Errorf("A was sent %q, B %q", a, b)
-		}
-	})
-}
-
-// TestRememberRedirectedRead: what a read was redirected to is B's, and A's tag
-// isn't known.
-func TestRememberRedirectedRead(t *testing.T) {
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-			f := newFlow(t, origin, Stop)
-			origin.Put("/b", "text/plain", []byte("b"))
-			origin.Inject(replying("GET", 1, status, "Location: /b").At("/doc"))
-			resp, err := (&http.Client{Transport: f.rt}).Do(newRead(t, f.ctx, origin))
-			if err != nil {
-				t.Fatal(err)
-			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			f.call("PUT", "/doc")
-			if tag := sentTag(origin); tag != "" {
-				t.Errorf("%d: A was sent %s", status, tag)
-			}
-			f.call("PUT", "/b")
-			if tag := sentTag(origin); tag != `"v1"` {
-				t.Errorf("%d: B was sent %q", status, tag)
-			}
-		})
-	}
-}
-
-// TestRememberIsBounded: of more than 256 the oldest is dropped.
-func TestRememberIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		f := newFlow(t, origin, Stop)
-		f.call("GET", "/doc")
-		f.call("HEAD", "/doc?first")
-		for i := range 256 - 2 {
-			f.call("HEAD", fmt.Sprint("/doc?", i))
-		}
-		f.call("HEAD", "/doc") // looked at again: not the oldest any more
-		f.call("HEAD", "/doc?one=more")
-		for path, want := range map[string]string{"/doc": `"v2"`, "/doc?first": "", "/doc?0": `"v2"`, "/doc?one=more": `"v2"`} {
-			origin.Inject(replying("PUT", 1, 304))
-			f.call("PUT", path)
-			if tag := sentTag(origin); tag != want {
-				t.Errorf("%s: If-Match %q, want %q", path, tag, want)
-			}
-		}
-	})
-}
-
-// TestRememberConcurrently: one flow's context may be used by many goroutines.
-// No update of one is lost unseen: each write is guarded.
-func TestRememberConcurrently(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		f := newFlow(t, origin, Resend)
-		f.call("GET", "/doc")
-		var all sync.WaitGroup
-		for i := range 16 {
-			all.Go(func() {
-				for range 4 {
-					path := fmt.Sprint("/doc", []string{"", "?a", "?b"}[i%3])
-					f.call("GET", path)
-					if got := f.call("PUT", path); got.outcome.Effect != EffectApplied && !errors.Is(got.outcome.Err, ErrAttempts) {
-						t.Error(got.summary(), got.err, got.outcome.Err)
-					}
-				}
-			})
-		}
-		all.Wait()
-	})
 }
 
 // TestRememberLosesNothing: flows that share a Transport read, add and write by
@@ -762,19 +676,233 @@ func TestRememberLosesNothing(t *testing.T) {
 	})
 }
 
-// TestRememberTwoTransports: a Transport above another shares the flow.
-func TestRememberTwoTransports(t *testing.T) {
+// TestRememberAmbiguous: after an attempt that may have been applied the guard stays.
+func TestRememberAmbiguous(t *testing.T) {
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		f := newFlow(t, origin, Stop)
-		f.rt = NewTransport(f.rt, Stop)
 		f.call("GET", "/doc")
-		origin.Put("/doc", "text/plain", []byte("theirs"))
+		origin.Inject(ifmatchtest.LostAnswer(1))
 		got := f.call("PUT", "/doc")
-		if got.err != nil || got.resp.StatusCode != 204 || got.outcome.Cause != CauseFalseConflict {
+		if !errors.Is(got.err, ErrOutcomeUnknown) {
 			t.Errorf("%s; %v", got.summary(), got.err)
 		}
-		if f.call("PUT", "/doc"); sentTag(origin) != `"v4"` {
-			t.Errorf("If-Match %q", sentTag(origin))
+		if guard := f.guardOf("PUT", "/doc"); guard != `"v2"` {
+			t.Errorf("under %q after a write with unknown effect", guard)
+		}
+	})
+}
+
+// TestRememberCancelledWrite: a write that ended with its context may have been applied, and
+// the next one is refused then.
+func TestRememberCancelledWrite(t *testing.T) {
+	for name, fault := range map[string]ifmatchtest.Fault{
+		"applied": ifmatchtest.SlowAnswer(1, time.Minute), "not applied": ifmatchtest.Slow(1, time.Minute).On("PUT"),
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			f := newFlow(t, origin, Stop)
+			f.call("GET", "/doc")
+			origin.Inject(fault)
+			ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+			defer cancel()
+			got := sendVia(t, f.rt, newWrite(t, ctx, origin, http.MethodPut, nil))
+			if !errors.Is(got.err, context.DeadlineExceeded) {
+				t.Errorf("%s: %s, %v", name, got.summary(), got.err)
+			}
+			if guard := f.guardOf("PUT", "/doc"); guard != `"v2"` {
+				t.Errorf("%s: under %q", name, guard)
+			}
+		})
+	}
+}
+
+// TestRememberFlowsAreIsolated: two flows, and a flow within a flow, never see each other's
+// tags; a context made from a flow's is of that flow, and so is the context of an answer.
+func TestRememberFlowsAreIsolated(t *testing.T) {
+	type key struct{}
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		rt := NewTransport(origin.Client().Transport, Stop)
+		one := flow{t, Remember(context.Background()), rt, origin}
+		read := one.call("GET", "/doc")
+		for name, f := range map[string]flow{
+			"two":    {t, Remember(context.Background()), rt, origin},
+			"within": {t, Remember(one.ctx), rt, origin},
+			"none":   {t, context.Background(), rt, origin},
+		} {
+			origin.Inject(replying("PUT", 1, 409))
+			f.call("PUT", "/doc")
+			if tag := sentTag(origin); tag != "" {
+				t.Errorf("%s sent %s", name, tag)
+			}
+		}
+		refused := one.call("PUT", "/doc", `If-Match: "v1"`)
+		for name, ctx := range map[string]context.Context{
+			"a part": context.WithValue(one.ctx, key{}, 1), "the answer to a read": read.resp.Request.Context(), "a refusal": refused.resp.Request.Context(),
+		} {
+			f := flow{t, ctx, rt, origin}
+			if guard := f.guardOf("PUT", "/doc", "X-Test: a"); guard != sentTag(origin) || guard == "" {
+				t.Errorf("%s of the flow: under %q", name, guard)
+			}
+			f.call("GET", "/doc")
+		}
+	})
+}
+
+// TestRememberWithOptions: Remember, WithOptions and WithOutcome go together in any order.
+func TestRememberWithOptions(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		rt := NewTransport(origin.Client().Transport, Stop)
+		background := context.Background()
+		for i, ctx := range []context.Context{
+			WithOptions(Remember(background), OnConflict(Resend)),
+			Remember(WithOptions(background, OnConflict(Resend))),
+		} {
+			f := flow{t, ctx, rt, origin}
+			f.call("GET", "/doc")
+			origin.Put("/doc", "text/plain", fmt.Append(nil, "others", i))
+			if got := f.call("PUT", "/doc"); got.summary() != "PUT 412, HEAD 200, PUT 204 | 204 | applied, changed, overwrote" {
+				t.Errorf("%d: %s", i, got.summary())
+			}
+		}
+	})
+}
+
+// TestRememberRedirect: the tag of A never guards a write to B.
+func TestRememberRedirect(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		f := newFlow(t, origin, Stop)
+		client := &http.Client{Transport: f.rt}
+		origin.Put("/b", "text/plain", []byte("b"))
+		f.call("GET", "/doc")
+		origin.Inject(replying("PUT", 0, 307, "Location: /b").At("/doc"))
+		put := func() {
+			t.Helper()
+			resp, err := client.Do(newWrite(t, f.ctx, origin, http.MethodPut, nil))
+			if err != nil || resp.StatusCode != 204 {
+				t.Fatal(resp, err)
+			}
+			resp.Body.Close()
+		}
+		put()
+		if tag := sentTag(origin); tag != "" {
+			t.Errorf("B was sent %s", tag)
+		}
+		put() // B's own tag, of the accepted write
+		log := origin.Log()
+		if a, b := log[len(log)-2].Header.Get("If-Match"), sentTag(origin); a != `"v2"` || b != `"v2"` {
+			t.Errorf("A was sent %q, B %q", a, b)
+		}
+	})
+}
+
+// TestRememberRedirectedRead: what a read was redirected to is B's, and A isn't met.
+func TestRememberRedirectedRead(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			f := newFlow(t, origin, Stop)
+			origin.Put("/b", "text/plain", []byte("b"))
+			origin.Inject(replying("GET", 1, status, "Location: /b").At("/doc"))
+			resp, err := (&http.Client{Transport: f.rt}).Do(newRead(t, f.ctx, origin))
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if guard := f.guardOf("PUT", "/doc"); guard != "" {
+				t.Errorf("%d: A was sent %s", status, guard)
+			}
+			if guard := f.guardOf("PUT", "/b"); guard != `"v1"` {
+				t.Errorf("%d: B was sent %q", status, guard)
+			}
+		})
+	}
+}
+
+// TestRememberManyURLs: a flow remembers more than a few hundred URLs.
+func TestRememberManyURLs(t *testing.T) {
+	tags := map[string]string{}
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		tags[req.Method+req.URL.Path] = req.Header.Get("If-Match")
+		return responseTo(req, 200, "", "ETag", `"`+req.URL.Path+`"`), nil
+	})
+	ctx, rt := Remember(t.Context()), NewTransport(base, Stop)
+	for _, method := range []string{"GET", "PUT"} {
+		for i := range 300 {
+			req, _ := http.NewRequestWithContext(ctx, method, fmt.Sprint("http://example.test/", i), nil)
+			sendVia(t, rt, req)
+		}
+	}
+	for i := range 300 {
+		if tag := tags[fmt.Sprint("PUT/", i)]; tag != fmt.Sprintf(`"/%d"`, i) {
+			t.Errorf("%d was written under %q", i, tag)
+		}
+	}
+}
+
+// TestRememberConcurrently: one flow's context may be used by many goroutines. Each write
+// is guarded, or isn't sent.
+func TestRememberConcurrently(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		f := newFlow(t, origin, Resend)
+		f.call("GET", "/doc")
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() {
+				for range 4 {
+					path := fmt.Sprint("/doc", []string{"", "?a", "?b"}[i%3])
+					f.call("GET", path)
+					if got := f.call("PUT", path); got.outcome.Effect != EffectApplied && !errors.Is(got.outcome.Err, ErrAttempts) {
+						t.Error(got.summary(), got.err, got.outcome.Err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		for _, r := range origin.Log() {
+			if r.Method == http.MethodPut && r.Header.Get("If-Match") == "" {
+				t.Error("an unguarded write")
+			}
+		}
+	})
+}
+
+// TestRememberTwoTransports: a Transport above another shares the flow, and what the upper
+// one reads for a policy is no read of the flow.
+func TestRememberTwoTransports(t *testing.T) {
+	for name, policy := range map[string]Policy{"Stop": Stop, "Rebuild": rebuilding, "Resend": Resend} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			f := newFlow(t, origin, Stop)
+			f.rt = NewTransport(f.rt, policy)
+			if guard := f.guardOf("PUT", "/doc"); guard != "" {
+				t.Errorf("%s: a URL that the flow never met: under %q", name, guard)
+			}
+			f.call("GET", "/doc")
+			origin.Put("/doc", "text/plain", []byte("theirs"))
+			f.call("PUT", "/doc")
+			want := `"v3"`
+			if name == "Resend" {
+				want = `"v5"` // its own bytes
+			}
+			if guard := f.guardOf("PUT", "/doc"); guard != want {
+				t.Errorf("%s: under %q, want %q", name, guard, want)
+			}
+		})
+	}
+}
+
+// TestRememberInPolicy: what a policy itself reads with its context isn't what the flow has
+// seen.
+func TestRememberInPolicy(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		var f flow
+		f = newFlow(t, origin, PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
+			sendVia(t, f.rt, newRead(t, ctx, origin))
+			return Decision{}, nil
+		}))
+		f.call("GET", "/doc")
+		origin.Put("/doc", "text/plain", []byte("others"))
+		f.call("PUT", "/doc")
+		if guard := f.guardOf("PUT", "/doc"); guard != `"v2"` {
+			t.Errorf("under %q", guard)
 		}
 	})
 }
@@ -798,8 +926,8 @@ func TestRememberAboveRebuild(t *testing.T) {
 	})
 }
 
-// TestRememberGetUpdate: Get and Update read and write as ever, and what Get read
-// guards the flow's other writes.
+// TestRememberGetUpdate: what Get read guards the flow's other writes; an Update reads and
+// writes as ever, and moves no guard.
 func TestRememberGetUpdate(t *testing.T) {
 	type doc struct{ N int }
 	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
@@ -809,14 +937,16 @@ func TestRememberGetUpdate(t *testing.T) {
 		if _, err := Get[doc](f.ctx, client, origin.URL+"/doc"); err != nil {
 			t.Fatal(err)
 		}
+		if guard := f.guardOf("PUT", "/doc", "X-Test: a"); guard != `"v3"` {
+			t.Errorf("after Get: under %q", guard)
+		}
 		origin.Put("/doc", "application/json", []byte(`{"N":1}`))
 		s, err := Update(f.ctx, client, origin.URL+"/doc", func(d *doc) error { d.N++; return nil })
 		if err != nil || s.Value.N != 2 || stateOf(origin) != `{"N":2}` {
 			t.Fatal(s, err, stateOf(origin))
 		}
-		f.call("PUT", "/doc")
-		if tag := sentTag(origin); tag != s.ETag {
-			t.Errorf("If-Match %q, Update got %s", tag, s.ETag)
+		if guard := f.guardOf("PUT", "/doc"); guard != `"v4"` { // of the flow's own write
+			t.Errorf("after Update: under %q", guard)
 		}
 		origin.Put("/doc", "application/json", []byte(`{"N":1}`))
 		origin.Inject(ifmatchtest.CompetingWriter(1, func(b []byte) []byte { return b }))
@@ -828,9 +958,9 @@ func TestRememberGetUpdate(t *testing.T) {
 	})
 }
 
-// TestRememberAndResource: a Resource writes for many callers, so it neither
-// uses nor changes what a caller's flow has seen. What the flow then writes over
-// it is refused.
+// TestRememberAndResource: a Resource writes for many callers, so it uses nothing that a
+// caller's flow has seen, and moves no guard of it. What the flow then writes over it is
+// refused.
 func TestRememberAndResource(t *testing.T) {
 	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
 		f := newFlow(t, origin, Stop)
@@ -846,10 +976,8 @@ func TestRememberAndResource(t *testing.T) {
 		if got := f.call("PUT", "/doc"); got.resp.StatusCode != 412 || stateOf(origin) != `{"n":4}` {
 			t.Errorf("%s: %s", got.summary(), stateOf(origin))
 		}
-		for _, r := range origin.Log()[len(origin.Log())-2:] { // the write, and a look at what refused it
-			if tag := r.Header.Get("If-Match"); r.Method == http.MethodPut && tag != `"v1"` {
-				t.Errorf("If-Match %s: %s", tag, requests(origin))
-			}
+		if tag := sentTag(origin); tag != `"v1"` {
+			t.Errorf("If-Match %s: %s", tag, requests(origin))
 		}
 	})
 }

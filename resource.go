@@ -126,6 +126,9 @@ func (r *Resource[T]) Update(ctx context.Context, edit func(*T) error) (Snapshot
 	got, how := r.queue.Do(ctx, edit)
 	switch how {
 	case commit.Answered:
+		if got.snapshot.Outcome.Effect != EffectNotApplied {
+			meetBeside(ctx, r.doc.target)
+		}
 		report(ctx, got.snapshot.Outcome)
 		return got.snapshot, got.err
 	case commit.Withdrawn:

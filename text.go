@@ -40,6 +40,9 @@ func (o Outcome) String() string {
 	if o.Overwrote {
 		more = append(more, "overwrote")
 	}
+	if o.Unguarded {
+		more = append(more, "unguarded")
+	}
 	if o.Replaced != nil {
 		more = append(more, "replaced")
 	}
@@ -124,6 +127,9 @@ func (o Outcome) LogValue() slog.Value {
 	}
 	if o.Overwrote {
 		attrs = append(attrs, slog.Bool("overwrote", true))
+	}
+	if o.Unguarded {
+		attrs = append(attrs, slog.Bool("unguarded", true))
 	}
 	if o.Replaced != nil {
 		attrs = append(attrs, slog.Bool("replaced", true))

@@ -72,7 +72,9 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
 	turn := d.lineUp(ctx)
 	defer turn.Leave()
-	return u.inRounds(turn.Within(ctx), kept)
+	ctx, end := besideFlow(turn.Within(ctx))
+	defer end()
+	return u.inRounds(ctx, kept)
 }
 
 // lineUp waits for the turn. The turn is zero where the lane is empty, and where the wait

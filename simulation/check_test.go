@@ -190,13 +190,13 @@ func membersOf(body []byte) map[string]json.RawMessage {
 // as many as the caller is told.
 func (h *history) checkRequests(r *running) {
 	writes := 0
-	for i, e := range r.sent {
+	for _, e := range r.sent {
 		if e.method == http.MethodGet || e.method == http.MethodHead {
 			continue
 		}
 		writes++
 		guarded := e.header.Get("If-None-Match") == "*" || strings.HasSuffix(e.header.Get("If-Match"), `"`)
-		if !guarded && (r.client.API != "unconditional" || writes == 1) && !h.neverMet(r, i) {
+		if !guarded && (r.client.API != "unconditional" || writes == 1) {
 			h.fail("unguarded", r, "write %d carries no precondition", writes)
 		}
 	}
@@ -220,16 +220,10 @@ func (h *history) checkRequests(r *running) {
 	}
 }
 
-// neverMet reports whether the flow of a write without a guard had seen no document
-// before it.
-func (h *history) neverMet(r *running, before int) bool {
-	return h.w.plan.Server.Tags == "none"
-}
-
 // checkCause: a cause is what really was.
 func (h *history) checkCause(r *running) {
 	s := h.w.plan.Server
-	others, existed, gone := false, false, false
+	others, existed, gone := h.changedSinceRead(r), false, false
 	for i, c := range h.w.server.commits {
 		if next := i + 1; c.at > r.ret || c.at < r.call && next < len(h.w.server.commits) && h.w.server.commits[next].at < r.call {
 			continue // neither within the call nor the last one before it
@@ -280,6 +274,12 @@ func (h *history) checkCause(r *running) {
 			h.fail("cause", r, "tags are strong")
 		}
 	}
+}
+
+// changedSinceRead reports whether somebody else wrote before an operation that is guarded by
+// an earlier read.
+func (h *history) changedSinceRead(r *running) bool {
+	return r.client.API == "remember" && slices.ContainsFunc(h.w.server.commits, func(c commit) bool { return c.by != r && c.at < r.call })
 }
 
 // checkTag: a validator goes to whoever has the state that it names.

@@ -323,26 +323,45 @@ func (c *cycle) remembered(ctx context.Context, in input) result {
 		}
 		f.last = body
 	} else if rng.IntN(4) == 0 {
-		c.glance(ctx, []string{http.MethodHead, http.MethodGet}[rng.IntN(2)])
+		c.glance(ctx, rng.IntN(4))
 	}
 	body, _, err := c.change(f.last, in)
 	if err != nil {
 		return result{Outcome: ifmatch.Outcome{Effect: ifmatch.EffectNotApplied}, err: err}
 	}
-	r := c.send(ctx, http.MethodPut, "", body)
+	method := http.MethodPut
+	if in.verb == "delete" {
+		method, body = http.MethodDelete, nil
+	}
+	r := c.send(ctx, method, "", body)
+	if errors.Is(r.err, ifmatch.ErrNotRemembered) {
+		r.sent = false
+	}
 	if r.Effect == ifmatch.EffectApplied {
 		f.last = body
 	}
 	return r
 }
 
-// glance looks at the document without reading its body.
-func (c *cycle) glance(ctx context.Context, method string) {
+// glance looks at the document without reading its body, or only the beginning of it, or lets
+// an Update see it that changes nothing.
+func (c *cycle) glance(ctx context.Context, how int) {
+	if how == 0 {
+		ifmatch.Update(ctx, c.p.http, documentURL, func(*map[string]any) error { return nil })
+		return
+	}
+	method := http.MethodGet
+	if how == 1 {
+		method = http.MethodHead
+	}
 	req, err := http.NewRequestWithContext(ctx, method, documentURL, nil)
 	if err != nil {
 		return
 	}
 	if resp, err := c.p.http.Do(req); err == nil {
+		if how == 2 {
+			io.ReadFull(resp.Body, make([]byte, 9))
+		}
 		resp.Body.Close()
 	}
 }

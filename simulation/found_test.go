@@ -103,3 +103,25 @@ func TestFoundOverwrote(t *testing.T) {
 		},
 	})
 }
+
+// TestFoundUnguarded: a flow of Remember whose read had a weak tag wrote without a guard.
+func TestFoundUnguarded(t *testing.T) {
+	holds(t, &plan{
+		Seed: 66, Object: mixed, Listed: true,
+		Server:  traits{Tags: "weak"},
+		Clients: []client{{API: "remember"}},
+		Actors:  []int{0},
+		Ops:     []op{{Verb: "add"}},
+	})
+}
+
+// TestFoundForgotten: a flow of Remember whose write was refused wrote the next one without a
+// guard, over what its flow hadn't read.
+func TestFoundForgotten(t *testing.T) {
+	holds(t, &plan{
+		Seed: 85, Object: mixed, Listed: true,
+		Clients: []client{{API: "merge"}, {}, {API: "remember"}, {}},
+		Actors:  []int{0, 1, 2},
+		Ops:     []op{{Actor: 2, ID: 2, Verb: "delete", Pause: 21}, {ID: 4, Verb: "add", Pause: 20}, {Actor: 2, ID: 6, Verb: "add"}},
+	})
+}

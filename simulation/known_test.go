@@ -38,23 +38,6 @@ var knowns = []known{
 		Actors:  []int{0},
 		Ops:     []op{{Verb: "swap"}},
 	}},
-	{"remember: a write goes out without a guard", func(_ *history, v violation) bool {
-		return v.kind == "unguarded" && v.of.client.API == "remember"
-	}, &plan{
-		Seed: 66, Object: mixed, Listed: true,
-		Server:  traits{Tags: "weak"},
-		Clients: []client{{API: "remember"}},
-		Actors:  []int{0},
-		Ops:     []op{{Verb: "add"}},
-	}},
-	{"remember: a write replaces what its flow hasn't read", func(_ *history, v violation) bool {
-		return v.kind == "lost" && v.of != nil && v.of.client.API == "remember"
-	}, &plan{
-		Seed: 85, Object: mixed, Listed: true,
-		Clients: []client{{API: "merge"}, {}, {API: "remember"}, {}},
-		Actors:  []int{0, 1, 2},
-		Ops:     []op{{Actor: 2, ID: 2, Verb: "delete", Pause: 21}, {ID: 4, Verb: "add", Pause: 20}, {Actor: 2, ID: 6, Verb: "add"}},
-	}},
 	{"outcome: a write that didn't go through has no Err", func(_ *history, v violation) bool {
 		return v.kind == "no error"
 	}, &plan{

@@ -124,7 +124,8 @@ func (d *day) one(ctx context.Context, name string, what int) {
 		c.do(ctx, input{item: name})
 	case 4:
 		ctx = ifmatch.Remember(ctx)
-		c.glance(ctx, http.MethodGet)
+		c.glance(ctx, 3)
+		c.fetch(ctx)
 		c.send(ctx, http.MethodPut, "", []byte(initial))
 	default:
 		d.upload(ctx)

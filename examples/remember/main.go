@@ -1,11 +1,12 @@
 // Remember guards the writes of code that knows nothing of entity-tags. The
 // context of one unit of work remembers the tags of what was read with it, and a
 // PUT made with it is sent under If-Match. What others wrote in between isn't
-// overwritten, and a new tag on the same content is no conflict.
+// overwritten, and what wasn't read to its end isn't written at all.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -34,7 +35,6 @@ func run(w io.Writer) error {
 	}{
 		{"nobody else writes", func(string) {}},
 		{"somebody else writes", func(path string) { srv.Put(path, "text/plain", []byte("theirs\n")) }},
-		{"the tag changes, the content doesn't", func(path string) { srv.Put(path, "text/plain", []byte("draft\n")) }},
 	} {
 		path := fmt.Sprint("/draft/", i)
 		srv.Put(path, "text/plain", []byte("draft\n"))
@@ -61,7 +61,32 @@ func run(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "    state %q\n", state)
 	}
+	srv.Put("/draft/9", "text/plain", []byte("draft\n"))
+	return unread(w, client, srv.URL+"/draft/9")
+}
+
+// unread looks only at the header of a draft, and wants to replace it then.
+func unread(w io.Writer, client *http.Client, url string) error {
+	ctx := ifmatch.Remember(context.Background())
+	if err := look(ctx, client, url); err != nil {
+		return err
+	}
+	err := save(ctx, client, url, "ours\n")
+	fmt.Fprintf(w, "only looked at: not sent: %v\n", errors.Is(err, ifmatch.ErrNotRemembered))
 	return nil
+}
+
+// look asks whether there is a draft.
+func look(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 // load is what an application has anyway. It sees no header field.

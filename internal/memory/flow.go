@@ -1,141 +1,110 @@
-// Package memory keeps what a flow of calls has seen: for each target the strong
-// tag of its newest state, and a digest of the body where somebody read it to its
-// end.
+// Package memory keeps what a flow of calls has seen: for each URL what guards a write
+// of it, or why nothing does.
 //
-// It reads the answers that it is shown. It sends nothing, and knows neither
-// policies nor how a write is guarded.
+// It reads the requests and the answers that it is shown, and decodes an answer that is
+// compressed although the flow asked for identity. It sends nothing, and knows neither
+// policies nor dialects.
 package memory
 
-import (
-	"cmp"
-	"crypto/sha256"
-	"net/http"
-	"strings"
-	"sync"
+import "sync"
 
-	"github.com/ifmatch-go/ifmatch/internal/hosts"
-	"github.com/ifmatch-go/ifmatch/internal/lane"
-)
+// maxTargets bounds the URLs that one flow remembers.
+const maxTargets = 4096
 
-// maxTargets bounds the targets that one flow remembers.
-const maxTargets = 256
-
-// Flow is what one flow of calls has seen. The zero value has seen nothing and is
-// ready to use. A Flow may be used concurrently, and must not be copied after its
-// first use.
+// Flow is what one flow of calls has seen. The zero value has seen nothing and is ready
+// to use. A Flow may be used concurrently, and must not be copied after its first use.
+//
+// What a flow knows of a URL becomes weaker at any time, but it becomes a guard only by
+// what the flow has seen whole. Where two events are about one URL the later one counts:
+// a read when it was asked for, a write when it was answered.
 type Flow struct {
 	mu       sync.Mutex
-	clock    uint64 // counts what happened to the flow
-	byTarget map[lane.Target]Seen
+	clock    uint64 // counts the events
+	byTarget map[target]entry
 }
 
-// Seen is the newest successful answer for one target. The zero Seen is none.
-type Seen struct {
-	Tag    string             // strong
-	digest *[sha256.Size]byte // of the body that came with it; nil: nobody read it to its end
-	at     uint64             // when it was asked for; of a write, when it was answered
+// entry is what a flow knows of one URL that it has met.
+type entry struct {
+	Known
+	at uint64 // of the event that it is from
 }
 
-// Whole reports whether the flow has seen all of the state that the tag names.
-func (s Seen) Whole() bool { return s.digest != nil }
-
-// SameBody reports whether a body is the one of the state that was seen whole.
-func (s Seen) SameBody(body []byte) bool {
-	return s.digest != nil && sha256.Sum256(body) == *s.digest
+// Known is what a flow knows of a URL. The zero Known is of a URL that the flow has never
+// met: a write of it goes out as it is.
+type Known struct {
+	Tag    string // of the state that the flow has seen whole, strong or weak; empty: none
+	Absent bool   // the flow has seen that nothing is there
+	Closed Reason // why nothing guards a write; empty: it has a guard, or was never met
 }
 
-// Visit begins a call, and returns what the flow knows of its target. A call
-// without a host, which can't be sent, has a zero Visit.
-func (f *Flow) Visit(req *http.Request) (Visit, Seen) {
-	if req.URL == nil || req.URL.Host == "" {
-		return Visit{}, Seen{}
+// Reason is why the flow has nothing that guards a write of a URL, and what helps.
+type Reason string
+
+const (
+	unread     Reason = "the flow hasn't read the state to its end: GET it, read the body to the end, and close it before the write"
+	unseen     Reason = "the flow hasn't seen the state, only its header or a part of it: GET it whole"
+	untagged   Reason = "the state that was read last has no ETag that can guard a write: a server without ETags needs a precondition in another place"
+	coded      Reason = "the state that was read last came compressed, and its tag guards no plain state: GET it with Accept-Encoding: identity"
+	elsewhere  Reason = "the answer is of another URL, which something below was redirected to: use that URL"
+	unanswered Reason = "the flow's last write was accepted, and its answer doesn't say what is stored now: GET it again"
+	patched    Reason = "the flow's last write changed a state that the flow hasn't seen since: GET it again"
+	aside      Reason = "an Update, or a policy, has read or written it, and the flow itself has not: GET it"
+	full       Reason = "the flow knows 4096 URLs, and remembers no more: begin a new flow with Remember"
+)
+
+// known returns what the flow knows of a target.
+func (f *Flow) known(of target) Known {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e, met := f.byTarget[of]
+	if !met && len(f.byTarget) >= maxTargets {
+		return Known{Closed: full}
 	}
-	v := Visit{flow: f, target: targetOf(req)}
+	return e.Known
+}
+
+// begin counts an event.
+func (f *Flow) begin() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.clock++
-	v.begun = f.clock
-	return v, f.byTarget[v.target]
+	return f.clock
 }
 
-// targetOf is what a request asks for, in one spelling.
-func targetOf(req *http.Request) lane.Target {
-	u := req.URL
-	host := strings.ToLower(hosts.WithPort(u))
-	if other := strings.ToLower(hosts.Of(req)); other != strings.ToLower(u.Host) {
-		host += " " + other // no host has a space
-	}
-	return lane.Target{
-		Scheme: strings.ToLower(u.Scheme),
-		Host:   host,
-		Path:   cmp.Or(u.Opaque, u.EscapedPath(), "/"),
-		Query:  u.RawQuery,
-	}
-}
-
-// note keeps the tag as the newest, unless something newer is kept. The tag of a
-// write is newer than all that was asked for before the write was answered.
-func (f *Flow) note(v Visit, tag string, written bool) {
+// note replaces what the flow knows of a target, unless that is from a later event.
+func (f *Flow) note(of target, at uint64, k Known) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := Seen{Tag: tag, at: v.begun}
-	if written {
-		f.clock++
-		now.at = f.clock
-	}
-	before, known := f.byTarget[v.target]
-	if known && before.at > now.at {
+	e, met := f.byTarget[of]
+	// A flow whose table is full takes every other URL for closed.
+	if !met && len(f.byTarget) >= maxTargets || met && e.at > at {
 		return
 	}
-	if before.Tag == tag {
-		now.digest = before.digest
-	}
 	if f.byTarget == nil {
-		f.byTarget = make(map[lane.Target]Seen)
+		f.byTarget = make(map[target]entry)
 	}
-	if !known && len(f.byTarget) >= maxTargets {
-		f.dropOldest()
-	}
-	f.byTarget[v.target] = now
+	f.byTarget[of] = entry{k, at}
 }
 
-func (f *Flow) dropOldest() {
-	var oldest lane.Target
-	least := f.clock + 1
-	for target, s := range f.byTarget {
-		if s.at < least {
-			oldest, least = target, s.at
+// meet notes why nothing guards a write of a target, where nothing does. A guard stays, and
+// what the flow sees whole counts more, also where it has asked for that before.
+func (f *Flow) meet(of target, why Reason) {
+	f.mu.Lock()
+	e := f.byTarget[of]
+	f.mu.Unlock()
+	if e.Tag == "" && !e.Absent {
+		f.note(of, e.at, Known{Closed: why})
+	}
+}
+
+// forget drops what the flow knows of a URL, whatever Host was named there.
+func (f *Flow) forget(of target) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for known := range f.byTarget {
+		unnamed := known
+		if unnamed.name = ""; unnamed == of {
+			delete(f.byTarget, known)
 		}
-	}
-	delete(f.byTarget, oldest)
-}
-
-// forget drops what is known of the target, but not what was asked for since the
-// call began, unless the call was a write that was accepted.
-func (f *Flow) forget(v Visit, accepted bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s, known := f.byTarget[v.target]; known && (accepted || s.at <= v.begun) {
-		delete(f.byTarget, v.target)
-	}
-}
-
-// forgetBody drops the digest: the flow has read something else since.
-func (f *Flow) forgetBody(v Visit) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s, known := f.byTarget[v.target]; known && s.at <= v.begun {
-		s.digest = nil
-		f.byTarget[v.target] = s
-	}
-}
-
-// noteBody keeps the digest of the whole body that came with the tag.
-func (f *Flow) noteBody(v Visit, tag string, digest [sha256.Size]byte) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s := f.byTarget[v.target]; s.Tag == tag {
-		s.digest = &digest
-		f.byTarget[v.target] = s
 	}
 }

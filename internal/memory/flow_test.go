@@ -2,125 +2,131 @@ package memory
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	neturl "net/url"
+	"strings"
 	"testing"
-
-	"github.com/ifmatch-go/ifmatch/internal/lane"
 )
 
-const url = "http://example.test/doc"
+const state = "theirs"
 
-func newRequest(t *testing.T, method, url string, fields ...string) *http.Request {
+// answer has a body of its own.
+func answer(status int, fields ...string) *http.Response {
+	return &http.Response{StatusCode: status, Header: header(fields...), Body: io.NopCloser(strings.NewReader(state)), ContentLength: int64(len(state))}
+}
+
+// ask shows a flow a read and its answer, and reads the body to its end.
+func ask(t *testing.T, f *Flow, req *http.Request, resp *http.Response) {
 	t.Helper()
-	req, err := http.NewRequest(method, url, nil)
+	r := f.Visit(req, false).Read(req)
+	r.Answered(resp, true)
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Error(err)
+	}
+	resp.Body.Close()
+}
+
+func (f *Flow) at(t *testing.T, url string) Known {
+	t.Helper()
+	return f.Visit(newRequest(t, http.MethodPut, url), false).Known()
+}
+
+// TestFull: a flow that knows as many URLs as it can takes every other one for closed,
+// and goes on with those that it knows.
+func TestFull(t *testing.T) {
+	f := new(Flow)
+	read := func(path, tag string) {
+		ask(t, f, newRequest(t, http.MethodGet, "http://example.test"+path), answer(200, "Etag", tag))
+	}
+	for i := range maxTargets {
+		read(fmt.Sprint("/", i), `"v1"`)
+	}
+	if known := f.at(t, "http://example.test/0"); known != (Known{Tag: `"v1"`}) {
+		t.Errorf("the first one: %+v", known)
+	}
+	read("/more", `"v1"`)
+	read("/0", `"v2"`)
+	for path, want := range map[string]Known{"/more": {Closed: full}, "/0": {Tag: `"v2"`}, "/4095": {Tag: `"v1"`}} {
+		if known := f.at(t, "http://example.test"+path); known != want {
+			t.Errorf("%s: %+v, want %+v", path, known, want)
+		}
+	}
+	gone, err := neturl.Parse("http://example.test./0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = header(fields...)
-	return req
-}
-
-// header makes a header of names and values in turn.
-func header(fields ...string) http.Header {
-	h := http.Header{}
-	for i := 0; i < len(fields); i += 2 {
-		h.Add(fields[i], fields[i+1])
-	}
-	return h
-}
-
-// TestTargetOf: one resource has one spelling, and two have two.
-func TestTargetOf(t *testing.T) {
-	at := func(url, host string) lane.Target {
-		req := newRequest(t, http.MethodGet, url)
-		req.Host = host
-		return targetOf(req)
-	}
-	same := [][2]string{
-		{"http://example.test/", "http://example.test"}, {"http://example.test/", "http://EXAMPLE.test:80/"},
-		{"https://example.test/a#b", "https://example.test:443/a"}, {"http://u:p@example.test/", "http://example.test/"},
-	}
-	for _, urls := range same {
-		if at(urls[0], "") != at(urls[1], "") {
-			t.Errorf("%q are different", urls)
+	f.Forget(gone)
+	for _, path := range []string{"/0", "/more"} {
+		if known := f.at(t, "http://example.test"+path); known != (Known{}) {
+			t.Errorf("%s, after Forget: %+v", path, known)
 		}
 	}
-	other := [][2]string{
-		{"http://example.test/", "https://example.test/"}, {"http://example.test/a", "http://example.test/A"},
-		{"http://example.test/a%2Fb", "http://example.test/a/b"}, {"http://example.test/?a", "http://example.test/"},
-		{"http://example.test:8080/", "http://example.test/"}, {"http://a.test/", "http://b.test/"},
-	}
-	for _, urls := range other {
-		if at(urls[0], "") == at(urls[1], "") {
-			t.Errorf("%q are the same", urls)
-		}
-	}
-	if at("http://example.test/", "b.test") == at("http://example.test/", "c.test") || at("http://example.test/", "Example.test") != at("http://example.test/", "") {
-		t.Error("Host")
+	if n := len(f.byTarget); n != maxTargets-1 {
+		t.Errorf("%d URLs", n)
 	}
 }
 
-// TestFlowIsBounded: the target that was asked for least recently goes.
-func TestFlowIsBounded(t *testing.T) {
+// TestForgetNames: a URL is forgotten whatever Host was named there.
+func TestForgetNames(t *testing.T) {
 	f := new(Flow)
-	see := func(path string) {
-		v, _ := f.Visit(newRequest(t, http.MethodHead, "http://example.test"+path))
-		f.note(v, `"v1"`, false)
-	}
-	see("/again")
-	see("/first")
-	for i := range maxTargets - 2 {
-		see(fmt.Sprint("/", i))
-	}
-	see("/again")
-	see("/more")
-	if n := len(f.byTarget); n != maxTargets {
-		t.Errorf("%d targets", n)
-	}
-	for path, want := range map[string]string{"/again": `"v1"`, "/first": "", "/0": `"v1"`, "/more": `"v1"`} {
-		if _, s := f.Visit(newRequest(t, http.MethodPut, "http://example.test"+path)); s.Tag != want {
-			t.Errorf("%s: %q, want %q", path, s.Tag, want)
-		}
+	req := newRequest(t, http.MethodGet, docURL)
+	req.Host = "other.test"
+	ask(t, f, req, answer(200, "Etag", `"v1"`))
+	f.Forget(req.URL)
+	if known := f.Visit(req, false).Known(); known != (Known{}) {
+		t.Errorf("%+v", known)
 	}
 }
 
-// TestNewest: what was asked for earlier doesn't replace what came of a later
-// call, and a failed write doesn't forget what was read since it began.
-func TestNewest(t *testing.T) {
+// TestLaterCounts: a read counts from when it was asked for, a write from when it was
+// answered, whenever a body ends.
+func TestLaterCounts(t *testing.T) {
 	f := new(Flow)
-	req := newRequest(t, http.MethodGet, url)
-	begin := func() Visit { v, _ := f.Visit(req); return v }
-	tag := func() string { _, s := f.Visit(req); return s.Tag }
-	write, early := begin(), begin()
-	f.note(write, `"own"`, true)
-	if f.note(early, `"old"`, false); tag() != `"own"` {
-		t.Errorf("a read that was asked for before the write was answered: %s", tag())
-	}
-	failed := begin()
-	late := begin()
-	f.note(late, `"new"`, false)
-	if f.forget(failed, false); tag() != `"new"` {
-		t.Errorf("a failed write forgot what was read since: %q", tag())
-	}
-	if f.forget(failed, true); tag() != "" {
-		t.Errorf("after an accepted write: %q", tag())
-	}
-	f.note(late, `"a"`, false)
-	if f.noteBody(late, `"b"`, [32]byte{}); f.byTarget[late.target].digest != nil {
-		t.Error("the digest of another tag's body")
-	}
-}
-
-// TestNoHost: a call that can't be sent is no visit.
-func TestNoHost(t *testing.T) {
-	for _, req := range []*http.Request{{}, {URL: newRequest(t, http.MethodGet, "/doc").URL}} {
-		f := new(Flow)
-		v, seen := f.Visit(req)
-		if v != (Visit{}) || seen != (Seen{}) {
-			t.Errorf("%v, %v", v, seen)
-		}
-		if v.Answered(req, answer(200, "Etag", `"v1"`), nil, 1); len(f.byTarget) != 0 {
-			t.Error("something was noted")
+	get, put := newRequest(t, http.MethodGet, docURL), newRequest(t, http.MethodPut, docURL)
+	want := func(tag, when string) {
+		t.Helper()
+		if known := f.at(t, docURL); known != (Known{Tag: tag}) {
+			t.Errorf("%s: %+v, want %s", when, known, tag)
 		}
 	}
+	early, late := f.Visit(get, false).Read(get), f.Visit(get, false).Read(get)
+	old, newer := answer(200, "Etag", `"old"`), answer(200, "Etag", `"new"`)
+	late.Answered(newer, true)
+	early.Answered(old, true)
+	first := f.Visit(get, false).Read(get)
+	unending := f.Visit(get, false).Read(get)
+	resp := answer(200, "Etag", `"first"`)
+	first.Answered(resp, true)
+	unending.Answered(answer(200, "Etag", `"unread"`), true)
+	io.Copy(io.Discard, resp.Body)
+	want(`"first"`, "a later read that nobody reads")
+	f.Forget(get.URL)
+	f.Visit(get, false).Read(get).Answered(answer(200), true) // untagged, so it counts
+	f.meet(ofRequest(get), unread)
+	io.Copy(io.Discard, old.Body)
+	if known := f.at(t, docURL); known.Tag != "" {
+		t.Errorf("a read that was asked for before one without a tag: %+v", known)
+	}
+	f.Forget(get.URL)
+	late.Answered(newer, true)
+	old = answer(200, "Etag", `"old"`)
+	early.Answered(old, true)
+	io.Copy(io.Discard, newer.Body)
+	want(`"new"`, "a read")
+	io.Copy(io.Discard, old.Body)
+	want(`"new"`, "a body of an earlier read ends later")
+	slow := f.Visit(get, false).Read(get)
+	f.Visit(put, false).Accepted(put, answer(204, "Etag", `"own"`), Wrote{true, true})
+	want(`"own"`, "the flow's own write")
+	before := answer(200, "Etag", `"new"`)
+	slow.Answered(before, true)
+	before.Body.Close()
+	want(`"own"`, "a read that was asked for before the write was answered")
+	f.Forget(get.URL)
+	again := f.Visit(get, false).Read(get)
+	after := answer(200, "Etag", `"v9"`)
+	again.Answered(after, true)
+	io.Copy(io.Discard, after.Body)
+	want(`"v9"`, "after Forget")
 }

@@ -1,128 +1,189 @@
 package memory
 
 import (
-	"crypto/sha256"
+	"context"
 	"net/http"
+	"net/url"
 
-	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
-	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// Visit is one call of a flow. The zero Visit is of no flow, and notes nothing.
+// Visit is one call of a flow.
 type Visit struct {
-	flow   *Flow
-	target lane.Target
-	begun  uint64
+	flow  *Flow
+	of    target
+	begun uint64
+	aside bool
 }
 
-// Guards reports whether a write with this method is guarded by what a flow has
-// seen.
-func Guards(method string) bool {
+// Visit begins a call. aside says that the flow itself doesn't see what the call reads and
+// writes: an Update does, or a policy. Such a call never becomes a guard.
+func (f *Flow) Visit(req *http.Request, aside bool) Visit {
+	return Visit{f, ofRequest(req), f.begin(), aside}
+}
+
+// Forget drops what the flow knows of a URL.
+func (f *Flow) Forget(u *url.URL) { f.forget(targetOf(u, "")) }
+
+// MeetAside notes that something else than the flow has written the URL.
+func (f *Flow) MeetAside(u *url.URL) { f.meet(targetOf(u, ""), aside) }
+
+// Known returns what the flow knows of the URL of the call.
+func (v Visit) Known() Known { return v.flow.known(v.of) }
+
+// Aside reports whether the flow itself doesn't see the call.
+func (v Visit) Aside() bool { return v.aside }
+
+// Reads reports whether a method reads the state of its URL.
+func Reads(method string) bool {
+	return method == "" || method == http.MethodGet || method == http.MethodHead
+}
+
+// Writes reports whether a method is one that a flow guards.
+func Writes(method string) bool {
 	return method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
 }
 
-// Answered notes what the answer to the call says, or the error in place of one. The
-// body of a read is replaced in resp by one that takes a digest as the caller reads it;
-// resp isn't copied, since http.Transport puts the trailers that weren't announced into
-// the response that it has. A body of more than limit bytes has no digest. The caller
-// closes the body as ever.
-func (v Visit) Answered(req *http.Request, resp *http.Response, err error, limit int64) {
+// Reading is a read of a flow, as it is sent.
+type Reading struct {
+	Request *http.Request
+
+	visit    Visit
+	cancel   context.CancelFunc // nil: the request is the caller's own
+	identity bool               // asks for identity where the caller left the coding to net/http
+}
+
+// Read returns the read to send: a copy, with a context of its own that can end the reading
+// of its body. A HEAD is sent as it is, and so is a read that the flow itself doesn't see.
+func (v Visit) Read(req *http.Request) Reading {
+	if v.aside || req.Method == http.MethodHead {
+		return Reading{Request: req, visit: v}
+	}
+	ctx, cancel := context.WithCancel(req.Context())
+	r := Reading{Request: req.WithContext(ctx), visit: v, cancel: cancel}
+	// A compressed representation has another tag (RFC 9110 §8.8.3.3), and net/http asks
+	// for gzip by itself.
+	if field.Lines(req.Header, "Accept-Encoding") == nil {
+		r.identity = true
+		r.Request.Header = field.Clone(req.Header)
+		field.Set(r.Request.Header, "Accept-Encoding", "identity")
+	}
+	return r
+}
+
+// Failed lets go of what the Reading holds, where there is no answer.
+func (r Reading) Failed() {
+	if r.cancel != nil {
+		r.cancel()
+	}
+}
+
+// Answered notes what the answer says, and sets a body that notes its end. decodes says
+// that http.Transport would have decoded it. resp isn't copied: http.Transport puts the
+// trailers that weren't announced into the response that it has. The caller closes the
+// body as ever.
+func (r Reading) Answered(resp *http.Response, decodes bool) {
+	v, req := r.visit, r.Request
+	if decodes && r.identity && field.Lines(req.Header, "Range") == nil {
+		decode(resp)
+	}
+	k := v.seen(req, resp)
 	switch {
-	case v.flow == nil:
-	case Guards(req.Method):
-		v.written(req, resp, err)
-	case err == nil && readsState(req):
-		v.read(req, resp, limit)
+	case k == Known{}:
+	case v.aside:
+		v.flow.meet(v.of, aside)
+	case k.Tag != "":
+		v.flow.meet(v.of, unread)
+	case k.Closed == unseen:
+		v.flow.meet(v.of, unseen)
+	default:
+		v.flow.note(v.of, v.begun, k)
+	}
+	if r.cancel != nil {
+		r.watch(resp, k)
 	}
 }
 
-// written notes what the answer to a write says.
-func (v Visit) written(req *http.Request, resp *http.Response, err error) {
+// seen is what the answer to a read shows, zero where it meets nothing. A tag counts once
+// the body was read to its end.
+func (v Visit) seen(req *http.Request, resp *http.Response) Known {
+	head, status := req.Method == http.MethodHead, resp.StatusCode
 	switch {
-	case err != nil || resp.StatusCode >= 400:
-		v.flow.forget(v, false)
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		// A redirect: the next hop is another URL's.
-	default:
-		if tag := storedTag(req, resp); tag != "" {
-			v.flow.note(v, tag, true)
-			return
-		}
-		v.flow.forget(v, true)
+	// HEAD may be answered so by a server that doesn't have it.
+	case isAbsent(status) && head && v.Known().Tag != "":
+		return Known{Closed: unseen}
+	case isAbsent(status):
+		return Known{Absent: true}
+	case status != http.StatusNotModified && (status < 200 || status > 299):
+		return Known{}
+	case head, status != http.StatusOK, field.Lines(req.Header, "Range") != nil:
+		return Known{Closed: unseen}
+	case diverted(req, resp):
+		return Known{Closed: elsewhere}
 	}
+	if why := unusable(resp); why != "" {
+		return Known{Closed: why}
+	}
+	return Known{Tag: etag.Of(resp.Header).ETag}
 }
 
-// storedTag returns the strong tag of what an accepted write has stored. It is
-// empty where the answer doesn't say.
-func storedTag(req *http.Request, resp *http.Response) string {
-	if req.Method == http.MethodDelete || doubt.OfStatus(resp.StatusCode) != doubt.Applied {
-		return ""
-	}
-	if !semantics.AboutTarget(req.URL, resp.Header) {
-		return ""
-	}
-	return strongTag(resp)
+func isAbsent(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusGone
 }
 
-// readsState reports whether the answer may be a whole state.
-func readsState(req *http.Request) bool {
-	switch req.Method {
-	case "", http.MethodGet, http.MethodHead:
-		return field.Lines(req.Header, "Range") == nil
-	}
-	return false
-}
-
-// read notes what the answer to a read says, and sets a body that takes the digest as it
-// is read.
-func (v Visit) read(req *http.Request, resp *http.Response, limit int64) {
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound, http.StatusGone:
-		v.flow.forget(v, false)
-		return
-	default:
-		return
-	}
-	head := req.Method == http.MethodHead
-	tag := strongTag(resp)
-	if tag == "" {
-		v.readUntagged(head, resp)
-		return
-	}
-	v.flow.note(v, tag, false)
-	if head || resp.Body == nil || resp.ContentLength > limit {
-		return
-	}
-	body := &digestedBody{ReadCloser: resp.Body, visit: v, tag: tag, sum: sha256.New(), limit: limit, length: resp.ContentLength}
-	if resp.ContentLength == 0 {
-		body.end() // nobody need read it
-		return
-	}
-	resp.Body = body
-}
-
-// readUntagged notes a state that came without a strong tag.
-func (v Visit) readUntagged(head bool, resp *http.Response) {
+// unusable is why the tag of an answer can't guard a write, empty where it can: a weak one
+// can with some APIs.
+func unusable(resp *http.Response) Reason {
 	switch {
-	case head: // some servers give none
-	case len(field.Lines(resp.Header, "Etag")) == 0:
-		v.flow.forget(v, false)
-	default:
-		v.flow.forgetBody(v)
+	case resp.Uncompressed || semantics.Coded(resp.Header):
+		return coded
+	case etag.Of(resp.Header).ETag == "":
+		return untagged
 	}
+	return ""
 }
 
-// strongTag returns the strong tag of an answer. The tag of a compressed
-// representation is none here: it can't guard what a refresh or a write without
-// that coding is about.
-func strongTag(resp *http.Response) string {
-	tag := etag.Of(resp.Header).ETag
-	if resp.Uncompressed || semantics.Coded(resp.Header) || etag.Weak(tag) {
-		return ""
+// diverted reports whether a base has followed a redirect by itself, and the answer is of
+// another URL.
+func diverted(req *http.Request, resp *http.Response) bool {
+	return resp.Request != nil && resp.Request.Response != req.Response
+}
+
+// Wrote says how a write of the flow was accepted.
+type Wrote struct {
+	Applied bool // the server has performed it, and not only taken it on
+	Own     bool // the body that was stored is the one that the caller sent
+}
+
+// Accepted notes that a write was accepted, of whatever unsafe method.
+func (v Visit) Accepted(req *http.Request, resp *http.Response, w Wrote) {
+	now := Known{Closed: unanswered}
+	switch {
+	case v.aside:
+		v.flow.meet(v.of, aside)
+		return
+	case diverted(req, resp):
+		now.Closed = elsewhere
+	// What was stored is a state that the flow hasn't seen. The guard stays, so that the
+	// flow's next write is refused rather than let through.
+	case !w.Own && req.Method == http.MethodPut:
+		v.flow.meet(v.of, unseen)
+		return
+	case req.Method == http.MethodDelete && resp.StatusCode/100 == 2 && resp.StatusCode != http.StatusAccepted:
+		now = Known{Absent: true}
+	case req.Method != http.MethodPut:
+		now.Closed = patched
+	case w.Applied && wholeBy(req, resp):
+		now = Known{Tag: etag.Of(resp.Header).ETag}
 	}
-	return tag
+	v.flow.note(v.of, v.flow.begin(), now)
+}
+
+// wholeBy reports whether the answer to an accepted PUT has the tag of the body that was
+// sent (RFC 9110 §9.3.4, §8.7).
+func wholeBy(req *http.Request, resp *http.Response) bool {
+	return field.Lines(req.Header, "Content-Range") == nil &&
+		semantics.AboutTarget(req.URL, resp.Header) && unusable(resp) == ""
 }
