@@ -9,6 +9,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
+	"github.com/ifmatch-go/ifmatch/internal/marks"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -34,6 +35,7 @@ type Transport struct {
 	settings *settings         // nil: defaults
 	budget   pace.Budget       // of repeats after failures, for all calls
 	lanes    lane.Lanes        // of writers that lost a race
+	marks    marks.Book        // what was seen of the marks in documents
 	rfc9110  guard.Dialect     // of requests for which no option has another; never changed
 }
 

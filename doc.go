@@ -98,8 +98,8 @@
 // its own policy, so [OnConflict] isn't for it; the limits of the client and of
 // WithOptions hold, with 16 attempts in place of 4.
 //
-// Embed [Marks] in the type, so that a lost answer is recognised as one's own
-// write. Without it, or [WithMarker], a lost answer ends with
+// Embed [Marks] in the type where the server keeps members that it doesn't know,
+// so that a lost answer is recognised as one's own write. Without it, or [WithMarker], a lost answer ends with
 // [ErrOutcomeUnknown], after a 5xx too, rather than with an edit applied twice.
 //
 // [NewResource] shares writes between the goroutines of a process. [MergeJSON]

@@ -85,6 +85,8 @@ type state[T any] struct {
 	header   http.Header     // of the answer
 	versions []guard.Version // where a dialect has places of its own; then ETag has them in one text
 
+	keepsMarks, dropsMarks bool // the document was seen to, when the state was read
+
 	// unversioned is why there are no versions, where the dialect wants some. A write
 	// of such a state fails with it, rather than go out without a guard.
 	unversioned error
@@ -183,7 +185,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, redact.URL(resp.Request.URL))
 	case absent && d.set.create:
 		drain.Briefly(resp)
-		return &state[T]{Document: edit.Document[T]{Absent: true}, header: resp.Header}, nil
+		return d.absent(resp.Header), nil
 	case resp.StatusCode != http.StatusOK:
 		return nil, statusError(req.Method, asked, resp)
 	}
@@ -196,7 +198,15 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, err
 	}
 	d.readVersions(s, dialect)
+	d.noteRead(s)
 	return s, nil
+}
+
+// absent is the state of a document that isn't there.
+func (d *document[T]) absent(h http.Header) *state[T] {
+	s := &state[T]{Document: edit.Document[T]{Absent: true}, header: h}
+	d.noteRead(s)
+	return s
 }
 
 // readRequest returns the request of a read, as the dialect and WithRefreshRequest

@@ -3,6 +3,7 @@ package ifmatch
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -183,12 +184,13 @@ func TestUpdateIgnoresOtherPolicies(t *testing.T) {
 	} {
 		for _, kind := range []string{"Update", "Resource"} {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+				withDocument(t, `{"n":0,"_ifmatch":["x"]}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
 					origin.Inject(ifmatchtest.Slow(0, roundTripTime),
 						ifmatchtest.CompetingWriter(rivals, func(current []byte) []byte {
 							var doc markedCounter
 							json.Unmarshal(current, &doc)
 							doc.N += 1000
+							doc.IDs = append(doc.IDs, fmt.Sprint("rival's at ", doc.N))
 							body, _ := json.Marshal(doc)
 							return body
 						}), ifmatchtest.LostAnswer(2).After(3), ifmatchtest.FailAfter(1, 502).After(3))

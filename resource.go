@@ -360,6 +360,7 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 	// The callers' snapshots have the value: the next edits get one of their own.
 	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
 		kept.versions, kept.unversioned = s.versions, s.unversioned
+		r.doc.recall(kept)
 		r.kept = kept
 	}
 }

@@ -604,7 +604,7 @@ type keptHistory struct {
 
 	// Then an update may end with an error, but not be lost or doubled.
 	stale   bool // reads may be
-	deleted bool // since the last update: the marks are gone too
+	deleted bool // the document is, or was and has no marks since
 
 	mu     sync.Mutex // guards what follows: rivals come on the server's goroutines
 	want   map[string]int
@@ -654,6 +654,8 @@ func (h *keptHistory) foreign(current []byte) []byte {
 	}
 	name := h.name("theirs")
 	addTo(name)(&doc)
+	doc.IDs = append(doc.IDs, name)
+	doc.IDs = doc.IDs[max(0, len(doc.IDs)-64):]
 	h.expect(name)
 	body, _ := json.Marshal(doc)
 	return body
@@ -742,7 +744,8 @@ func (h *keptHistory) updates(t *testing.T, n int) {
 			t.Errorf("%s: %v", name, errs[i])
 		}
 	}
-	h.deleted = false
+	body, _, _ := h.origin.State("/doc")
+	h.deleted = len(idsOf(t, body)) == 0
 	h.log = append(h.log, fmt.Sprint("updates ", names, errs))
 }
 
@@ -755,9 +758,11 @@ func TestKeptStateHistories(t *testing.T) {
 	}
 	acknowledged, unknown, requests := 0, 0, 0
 	for seed := range uint64(seeds) {
-		withDocument(t, `{"adds":{}, "theirs":null}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		withDocument(t, "", func(t *testing.T, origin *ifmatchtest.Server, url string) {
 			h := &keptHistory{Rand: rand.New(rand.NewPCG(seed, 4)), origin: origin, want: make(map[string]int), stale: seed%3 == 0}
-			h.r = NewResource[tally](clientOn(origin), url, CreateIfAbsent())
+			c := clientOn(origin)
+			seenToKeep(t, origin, c, url)
+			h.r = NewResource[tally](c, url, CreateIfAbsent())
 			for range steps {
 				h.step(t)
 				h.asWanted(t)

@@ -44,6 +44,9 @@ type submission[T any] struct {
 	afterRefusal func(context.Context, setback[T]) sequel[T]
 	marked       bool
 
+	id        string // of the mark in all drafts; empty: none
+	overState bool   // no draft of the Update was to create the document
+
 	// Set by the store.
 	sent   bool // something was, for this submission or one before
 	broken bool // no draft could be made of the state that refused this one
@@ -101,6 +104,7 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 		return Snapshot[T]{}, o, err
 	}
 	w.sent = true
+	d.noteSent(w)
 	resp, err := d.client.Do(req)
 	if err == nil {
 		defer resp.Body.Close()
@@ -119,7 +123,11 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 	case redirected(resp, req.Method):
 		return Snapshot[T]{}, o, errRedirected(req, resp, o)
 	}
-	return d.answered(req, resp, w.draft.Value, o)
+	s, o, err := d.answered(req, resp, w.draft.Value, o)
+	if err == nil {
+		d.noteAccepted(w, s.Validators)
+	}
+	return s, o, err
 }
 
 // policyOf returns the policy of a submission, which edits again at each refusal. It keeps
@@ -218,6 +226,7 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 		return sequel[T]{err: err}, Decision{}, err
 	}
 	d.readVersions(s, d.dialect(ctx))
+	d.noteRead(s)
 	// Edit again: this may run the caller's function, and takes as long as that takes.
 	next := w.afterRefusal(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})
 	switch {

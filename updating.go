@@ -38,6 +38,8 @@ type updater[T any] struct {
 	until    time.Time     // when that ends; zero before the first failure
 
 	last  submission[T] // zero before the first
+	guard string        // the strong tag of all writes so far; empty: they have no such tag, or several
+	made  bool          // a draft was to create the document
 	doubt error         // of a write that may have been applied, until one is accepted; nil: none
 	found *state[T]     // the state that was read and holds the mark; nil: not found
 	total Outcome       // of all rounds: what the caller is told
@@ -109,23 +111,21 @@ const maxRounds = 4
 //
 // A doubt outlives its round. A read that lacks the mark lets the Update go on, but it
 // may be older than the write in doubt; so only a write that is accepted, or the mark,
-// ends the doubt. A document that was there and is gone has taken its mark along, and
-// shows nothing.
+// ends the doubt.
 func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T], error) {
 	u.found = nil
-	there := false // was the document, when it was read last
 	for round := 1; ; round++ {
 		s, err := u.current(ctx, kept)
 		if err != nil {
 			return u.breakOff(ctx, err)
 		}
-		switch u.sight(s, s.Absent && there).Next() {
+		switch u.sight(s).Next() {
 		case rounds.Applied:
 			return u.applied(s), nil
 		case rounds.Unknown:
 			return u.fail(ctx, u.doubt)
 		}
-		kept, there = nil, !s.Absent
+		kept = nil
 		draft, err := u.make(s, u.doubt != nil)
 		if err != nil {
 			return u.breakOff(ctx, err)
@@ -181,11 +181,14 @@ func (u *updater[T]) readInTime(ctx context.Context) (*state[T], error) {
 // sight is what the state at the beginning of a round shows of the writes before. Where
 // nothing was sent, there is no mark to look for. A write may have been sent before the
 // first round, too, where inRounds is called again.
-func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
+func (u *updater[T]) sight(s *state[T]) rounds.Sight {
 	if !u.last.sent {
 		return rounds.Sight{}
 	}
-	return rounds.Sight{Sent: true, InDoubt: u.doubt != nil, Mark: u.mark.In(&s.Document), Gone: gone}
+	return rounds.Sight{
+		Sent: true, InDoubt: u.doubt != nil, Mark: u.mark.In(&s.Document), Keeps: s.keepsMarks,
+		Same: u.guard != "" && u.guard == strongTag(s.Validators),
+	}
 }
 
 // submit writes a draft, and at each refusal the draft that follows. It adds what that took
@@ -193,8 +196,10 @@ func (u *updater[T]) sight(s *state[T], gone bool) rounds.Sight {
 // submission that fails.
 func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[T]) (Snapshot[T], error) {
 	u.found = nil
+	u.made = u.made || s.Absent
+	u.noteGuard(s, !u.last.sent)
 	u.last = submission[T]{
-		on: s, draft: draft, afterRefusal: u.afterRefusal, marked: u.mark.Kept(),
+		on: s, draft: draft, afterRefusal: u.afterRefusal, marked: u.mark.Kept(), id: u.mark.ID(), overState: !u.made,
 		attempts: u.attempts, elapsed: u.elapsed, sent: u.last.sent,
 	}
 	begun := time.Now()
@@ -214,6 +219,15 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	return snapshot, err
 }
 
+// noteGuard takes note of what guards the write of a draft that was made from a state.
+func (u *updater[T]) noteGuard(s *state[T], first bool) {
+	tag := strongTag(s.Validators)
+	if !first && tag != u.guard {
+		tag = ""
+	}
+	u.guard = tag
+}
+
 // afterRefusal looks for the mark in the state that refused a draft, and edits that
 // state. It looks also where no answer was lost: something on the way may have sent the
 // draft twice, and the refusal is then the answer to the second one.
@@ -222,7 +236,7 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 		return sequel[T]{err: u.refusedElsewhere(r)}
 	}
 	inDoubt := r.inDoubt || u.doubt != nil
-	seen := rounds.Sight{Sent: true, InDoubt: inDoubt, Mark: u.mark.In(&r.state.Document), Stale: r.stale}
+	seen := rounds.Sight{Sent: true, InDoubt: inDoubt, Mark: u.mark.In(&r.state.Document), Keeps: r.state.keepsMarks, Stale: r.stale}
 	switch seen.Next() {
 	case rounds.Applied:
 		u.found = r.state
@@ -245,6 +259,7 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 	case rounds.Unknown:
 		return sequel[T]{}
 	}
+	u.noteGuard(r.state, false)
 	return sequel[T]{draft: draft}
 }
 

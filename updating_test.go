@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/marks"
 )
 
 type cancelKey struct{}
@@ -22,9 +23,11 @@ type fakeStore struct {
 	stale  string // what the next read returns instead
 	script []treatment
 	format edit.Format[markedCounter]
+	seen   marks.Record
 	log    []string
 }
 
+// state is a read of this text. Its tag is the text.
 func (f *fakeStore) state(text string) *state[markedCounter] {
 	if text == "" {
 		return &state[markedCounter]{Document: edit.Document[markedCounter]{Absent: true}}
@@ -33,7 +36,10 @@ func (f *fakeStore) state(text string) *state[markedCounter] {
 	if err != nil {
 		panic(err)
 	}
-	return &state[markedCounter]{Document: read}
+	s := &state[markedCounter]{Validators: Validators{ETag: text}, Document: read}
+	f.seen.Read(s.Value.IDs, false)
+	s.know(f.seen, marks.Key{List: true})
+	return s
 }
 
 func (f *fakeStore) read(context.Context) (*state[markedCounter], error) {
@@ -50,6 +56,9 @@ func (f *fakeStore) read(context.Context) (*state[markedCounter], error) {
 
 func (f *fakeStore) write(ctx context.Context, w *submission[markedCounter]) (Snapshot[markedCounter], Outcome, error) {
 	w.sent = true
+	if w.overState {
+		f.seen.Sent(w.id)
+	}
 	var o Outcome
 	for {
 		o.Attempts++
@@ -237,14 +246,20 @@ func everyRounds() map[string]roundsOf {
 			log: "read lost read", n: 7, err: ErrOutcomeUnknown, effect: EffectUnknown},
 		"10: lost, and deleted": {text: doc, script: []treatment{lostLate.with(func(t *treatment) { t.rival = "gone" })},
 			log: "read lost read", err: ErrOutcomeUnknown, effect: EffectUnknown},
-		"10: a lost create":     {script: []treatment{lost}, log: "read lost read accepted", n: 1, effect: EffectApplied},
-		"10: a create, applied": {script: []treatment{lostLate}, log: "read lost read", n: 1, effect: EffectApplied, cause: CauseOwnEarlierWrite},
+		"10: a lost create, which may have been deleted": {script: []treatment{lost}, log: "read lost read", err: ErrOutcomeUnknown, effect: EffectUnknown},
+		"10: a create, applied":                          {script: []treatment{lostLate}, log: "read lost read", n: 1, effect: EffectApplied, cause: CauseOwnEarlierWrite},
 		"10: lost, then refused and found there": {text: doc, stale: doc, script: []treatment{lostLate, {answer: "refused"}},
 			log: "read lost read refused", n: 2, effect: EffectApplied, cause: CauseOwnEarlierWrite},
 		"10: refused and found": {text: doc, script: []treatment{{answer: "refused", stored: true}},
 			log: "read refused", n: 2, effect: EffectApplied, cause: CauseOwnEarlierWrite},
 		"10: refused in doubt, and absent": {text: doc, script: []treatment{refused.with(func(t *treatment) { t.inDoubt, t.rival = true, `{"n":3,"_ifmatch":["x","r"]}` })},
 			log: "read refused accepted", n: 4, effect: EffectApplied, cause: CauseChanged},
+		"10: refused in doubt, and the mark may have been dropped": {text: doc, script: []treatment{refused.with(func(t *treatment) { t.inDoubt, t.rival = true, `{"n":2,"_ifmatch":["x"]}` })},
+			log: "read refused read", n: 2, err: ErrOutcomeUnknown, effect: EffectUnknown, cause: CauseChanged},
+		"10: refused in doubt, and the document had no marks": {text: `{"n":1}`, script: []treatment{refused.with(func(t *treatment) { t.inDoubt, t.rival = true, `{"n":3,"_ifmatch":["r"]}` })},
+			log: "read refused read", n: 3, err: ErrOutcomeUnknown, effect: EffectUnknown, cause: CauseChanged},
+		"10: lost, and the mark may have been dropped": {text: doc, script: []treatment{lost.with(func(t *treatment) { t.rival = `{"n":2,"_ifmatch":["x"]}` })},
+			log: "read lost read", n: 2, err: ErrOutcomeUnknown, effect: EffectUnknown},
 		"10: refused in doubt, in a stale read": {text: doc, script: []treatment{{answer: "refused", inDoubt: true, stale: doc}},
 			log: "read refused read accepted", n: 2, effect: EffectApplied},
 		"10: refused for good, and performed": {text: doc, attempts: 1, script: []treatment{{answer: "refused", stored: true, stale: doc}},

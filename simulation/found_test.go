@@ -125,3 +125,20 @@ func TestFoundForgotten(t *testing.T) {
 		Ops:     []op{{Actor: 2, ID: 2, Verb: "delete", Pause: 21}, {ID: 4, Verb: "add", Pause: 20}, {Actor: 2, ID: 6, Verb: "add"}},
 	})
 }
+
+// TestFoundPruned: on a server that drops the mark, a lost answer made the edit be applied
+// twice.
+func TestFoundPruned(t *testing.T) {
+	for _, server := range []traits{{Prunes: true}, {PrunesNew: true}} {
+		for _, api := range []string{"update", "resource"} {
+			holds(t, &plan{
+				Seed: 19, Object: counter, Listed: true,
+				Server:  server,
+				Clients: []client{{API: api, Marks: true}},
+				Actors:  []int{0},
+				Ops:     []op{{ID: 2, Verb: "add"}},
+				Faults:  []fault{{Who: "R0.0", Nth: 2, Kind: after5xx}, {Who: "a.2", Nth: 2, Kind: after5xx}},
+			})
+		}
+	}
+}

@@ -19,17 +19,6 @@ type known struct {
 
 // knowns is the list.
 var knowns = []known{
-	{"marks: an edit is applied twice where the server drops its mark", func(h *history, v violation) bool {
-		prunes := h.w.plan.Server.Prunes || h.w.plan.Server.PrunesNew
-		return prunes && (v.kind == "doubled" || v.kind == "stored" || v.kind == "order" || v.kind == "cause") && h.someMarks()
-	}, &plan{
-		Seed: 19, Object: counter, Listed: true,
-		Server:  traits{Prunes: true},
-		Clients: []client{{API: "resource", Marks: true}},
-		Actors:  []int{0},
-		Ops:     []op{{ID: 2, Verb: "add"}},
-		Faults:  []fault{{Who: "R0.0", Nth: 2, Kind: after5xx}},
-	}},
 	{"json: what belongs to an element goes to another", func(_ *history, v violation) bool {
 		return v.kind == "member" && strings.Contains(v.text, "row of")
 	}, &plan{
@@ -56,15 +45,6 @@ var knowns = []known{
 		Actors:  []int{0, 1, 2, 3},
 		Ops:     []op{{Actor: 1, ID: 1, Verb: "delete", Pause: 6}, {Actor: 3, ID: 8, Verb: "add", Pause: 19}, {Actor: 2, ID: 10, Verb: "add"}},
 	}},
-}
-
-func (h *history) someMarks() bool {
-	for _, c := range h.w.plan.Clients {
-		if c.Marks {
-			return true
-		}
-	}
-	return false
 }
 
 // knownAs returns the name of the known fault that explains a violation; empty: none.

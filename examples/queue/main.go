@@ -72,8 +72,10 @@ func main() {
 func run(w io.Writer) error {
 	srv := ifmatchtest.NewServer()
 	defer srv.Close()
+	// The id is there from the first, so that the first lost answer can be told from a write
+	// that never arrived.
 	srv.Put("/queue", "application/json",
-		[]byte(`{"jobs":[{"name":"a","size":1},{"name":"b","size":2},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"}]}`))
+		[]byte(`{"_ifmatch":["first"],"jobs":[{"name":"a","size":1},{"name":"b","size":2},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"}]}`))
 	srv.Inject(ifmatchtest.LostAnswer(2)) // two jobs are taken, and nobody is told
 
 	var (

@@ -12,7 +12,7 @@ type Sighting int
 const (
 	Unknown Sighting = iota // it can't be told
 	Found                   // the write was applied
-	Absent                  // the write was not applied
+	Absent                  // it wasn't, where the document was seen to keep marks
 )
 
 // maxIDs is how many ids a document keeps.
@@ -30,6 +30,22 @@ type Marker[T any] struct {
 	Find func(doc *T, id string) Sighting
 }
 
+// Holds reports whether documents of type T hold marks.
+func (m *Marker[T]) Holds() bool { return m.IDs != nil || m.Put != nil }
+
+// Read returns the list of ids in a document that was read; nil where there is none.
+// lacks says that the id is surely not in it. An empty id isn't looked for.
+func (m *Marker[T]) Read(doc *T, id string) (ids []string, lacks bool) {
+	if m.IDs == nil {
+		return nil, id != "" && m.Find(doc, id) == Absent
+	}
+	list := m.IDs(doc)
+	if list == nil {
+		return nil, false
+	}
+	return *list, id != "" && !slices.Contains(*list, id)
+}
+
 // Mark is the id of one Update's write. It stays the same over all attempts. The
 // zero Mark is of a T whose documents hold none: it is never found, and never
 // absent.
@@ -37,11 +53,12 @@ type Mark[T any] struct {
 	id     string
 	marker Marker[T]
 	before []string // the last ids in the document that was read before the write
+	cut    bool     // there were more
 }
 
 // NewMark returns a mark with a new id.
 func NewMark[T any](marker Marker[T]) *Mark[T] {
-	if marker.IDs == nil && marker.Put == nil {
+	if !marker.Holds() {
 		return new(Mark[T])
 	}
 	return &Mark[T]{id: NewID(), marker: marker}
@@ -57,11 +74,14 @@ func NewID() string {
 // Kept reports whether documents of type T hold the mark.
 func (m *Mark[T]) Kept() bool { return m.id != "" }
 
-// In looks for the mark in a document that was read. In one that isn't there it is
-// Absent.
+// ID returns the id, empty where documents of type T hold none.
+func (m *Mark[T]) ID() string { return m.id }
+
+// In looks for the mark in a document that was read. One that isn't there tells
+// nothing: it may have taken the mark along.
 func (m *Mark[T]) In(d *Document[T]) Sighting {
-	if m.Kept() && d.Absent {
-		return Absent
+	if d.Absent {
+		return Unknown
 	}
 	return m.find(&d.Value)
 }
@@ -71,16 +91,16 @@ func (m *Mark[T]) see(doc *T) {
 	if m.marker.IDs == nil {
 		return
 	}
-	m.before = nil
+	m.before, m.cut = nil, false
 	if ids := m.marker.IDs(doc); ids != nil {
-		m.before = last(*ids) // as many as the server likes
+		m.before, m.cut = last(*ids), len(*ids) > maxIDs // as many as the server likes
 	}
 }
 
 // put marks a document that is about to be written.
 func (m *Mark[T]) put(doc *T) {
 	switch {
-	case m.marker.IDs == nil && m.marker.Put == nil:
+	case !m.marker.Holds():
 	case m.marker.IDs == nil:
 		m.marker.Put(doc, m.id)
 	default:
@@ -93,12 +113,12 @@ func (m *Mark[T]) put(doc *T) {
 // find looks for the mark in a document.
 func (m *Mark[T]) find(doc *T) Sighting {
 	switch {
-	case m.marker.IDs == nil && m.marker.Find == nil:
+	case !m.marker.Holds():
 	case m.marker.IDs == nil:
 		return m.marker.Find(doc, m.id)
 	default:
 		if ids := m.marker.IDs(doc); ids != nil {
-			return look(*ids, m.id, m.before)
+			return m.look(*ids)
 		}
 	}
 	return Unknown
@@ -116,16 +136,48 @@ func with(ids []string, id string) []string {
 // last returns a copy of as many ids as a document keeps.
 func last(ids []string) []string { return slices.Clone(ids[max(0, len(ids)-maxIDs):]) }
 
-// look looks for an id among those of a document. before are the ids that were
-// there before the write.
-func look(ids []string, id string, before []string) Sighting {
+// look looks for the id among those of a document. It is surely absent only where the
+// list is the one from before the write, and has not lost what came after that.
+func (m *Mark[T]) look(ids []string) Sighting {
+	there := make(map[string]bool, len(m.before)) // the ids from before, and whether they are in the list
+	for _, id := range m.before {
+		there[id] = false
+	}
+	left := 0
+	for _, id := range ids {
+		if id == m.id {
+			return Found
+		}
+		if seen, before := there[id]; before && !seen {
+			there[id] = true
+			left++
+		}
+	}
 	switch {
-	case slices.Contains(ids, id):
-		return Found
-	case len(before) == 0 && len(ids) < maxIDs:
-		return Absent // there was none, and the list isn't full
-	case slices.ContainsFunc(ids, func(there string) bool { return slices.Contains(before, there) }):
+	case left == 0:
+		return Unknown // it is another list, or has turned over
+	case left == len(there) && len(ids) < maxIDs:
+		return Absent // nothing was pushed out
+	case len(ids) >= maxIDs && slices.IsSorted(ids):
+		return Unknown // ids are random: the server sorts them, and a write pushed out any
+	case m.inOrder(ids, there):
 		return Absent // what is older is still there
 	}
-	return Unknown // the id may have been there, and dropped since
+	return Unknown // the id may have been pushed out: a server may have another order
+}
+
+// inOrder reports whether a list is what pushing out the oldest makes of the ids from
+// before: the last of them, as they were, and then newer ones. there has those that are
+// in the list.
+func (m *Mark[T]) inOrder(ids []string, there map[string]bool) bool {
+	rest := slices.Compact(slices.Clone(m.before))
+	for len(rest) > 0 && !there[rest[0]] {
+		rest = rest[1:] // pushed out
+	}
+	// Of a longer list only the last ids were noted, and older ones may come first.
+	for m.cut && len(ids) > 0 && !there[ids[0]] {
+		ids = ids[1:]
+	}
+	return len(ids) >= len(rest) && slices.Equal(ids[:len(rest)], rest) &&
+		!slices.ContainsFunc(ids[len(rest):], func(id string) bool { return there[id] })
 }

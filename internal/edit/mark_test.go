@@ -21,21 +21,35 @@ func numbered(prefix string, n int) []string {
 // TestLook: what a list of ids says of a write (rule 10).
 func TestLook(t *testing.T) {
 	full := numbered("o", maxIDs)
+	reversed := slices.Clone(full)
+	slices.Reverse(reversed)
+	sorted := slices.Sorted(slices.Values(full))
 	for name, row := range map[string]struct {
 		ids, before []string
 		want        Sighting
 	}{
 		"10: it is there": {[]string{"x", "me"}, []string{"x"}, Found},
 		"10: it is there, and all from before are gone":     {append(full[1:], "me"), []string{"x"}, Found},
-		"10: there was no list, and there is none":          {nil, nil, Absent},
-		"10: there was no list, and others began one":       {full[1:], nil, Absent},
+		"10: it is there, in another order":                 {[]string{"me", "x"}, []string{"x"}, Found},
+		"10: there was no list, and there is none":          {nil, nil, Unknown},
+		"10: there was no list, and others began one":       {full[1:], nil, Unknown},
 		"10: there was no list, and others filled it":       {full, nil, Unknown},
 		"10: one from before is still there":                {[]string{"x", "y"}, []string{"x"}, Absent},
-		"10: one from before is still there, in a full one": {append(full[1:], "x"), []string{"w", "x"}, Absent},
+		"10: one from before is still there, in a full one": {append([]string{"x"}, full[1:]...), []string{"w", "x"}, Absent},
 		"10: all from before are gone":                      {[]string{"y"}, []string{"x"}, Unknown},
 		"10: the list was wiped":                            {nil, []string{"x"}, Unknown},
+		"10: the list is full, and one was pushed out":      {append(full[1:maxIDs:maxIDs], "r"), full, Absent},
+		"10: nothing was pushed out, in another order":      {[]string{"r", "y", "x"}, []string{"x", "y"}, Absent},
+		"10: full, in another order":                        {append([]string{"r"}, full[1:]...), full, Unknown},
+		"10: full, and nothing from before is missing":      {append([]string{"r"}, full[1:]...), full[1:], Unknown},
+		"10: full, and turned round":                        {append([]string{"r"}, reversed[1:]...), full, Unknown},
+		"10: full, and sorted":                              {append(sorted[1:maxIDs:maxIDs], "r"), sorted, Unknown},
+		"10: one from before was pushed out of the middle":  {[]string{"x", "z", "r"}, []string{"x", "y", "z"}, Unknown},
+		"10: the newest from before was pushed out":         {[]string{"x", "y", "r"}, []string{"x", "y", "z"}, Unknown},
+		"10: a short list that pushes out the oldest":       {[]string{"y", "z", "r"}, []string{"x", "y", "z"}, Absent},
 	} {
-		if got := look(row.ids, "me", row.before); got != row.want {
+		m := Mark[listed]{id: "me", before: row.before}
+		if got := m.look(row.ids); got != row.want {
 			t.Errorf("%s: %v, want %v", name, got, row.want)
 		}
 	}
@@ -104,7 +118,7 @@ func TestMarkOfFunctions(t *testing.T) {
 	if got := NewMark(inField).In(&doc); got != Absent {
 		t.Errorf("another: %v", got)
 	}
-	if got := m.In(&Document[labelled]{Absent: true, Value: doc.Value}); got != Absent {
+	if got := m.In(&Document[labelled]{Absent: true, Value: doc.Value}); got != Unknown {
 		t.Errorf("of a document that isn't there: %v", got)
 	}
 }

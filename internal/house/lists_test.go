@@ -8,6 +8,7 @@ var floors = []string{
 	"internal/commit",
 	"internal/edit",
 	"internal/memory",
+	"internal/marks",
 	"internal/refresh",
 	"internal/guard",
 	"internal/doubt",

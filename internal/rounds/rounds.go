@@ -28,8 +28,9 @@ type Sight struct {
 	Sent    bool          // a write of this Update was sent before the read
 	InDoubt bool          // and may have been applied
 	Mark    edit.Sighting // of those writes, in the state
+	Keeps   bool          // the document was seen to keep marks
 	Stale   bool          // the state has the validator that was refused
-	Gone    bool          // the document isn't there, and was there before
+	Same    bool          // the state has the tag that guarded each write of this Update
 }
 
 // Next returns Applied, Edit or Unknown.
@@ -43,12 +44,12 @@ func (s Sight) Next() Step {
 		return Edit // each write before was refused, so it wasn't performed (RFC 9110 §13.1.1)
 	case s.Stale:
 		return Unknown // the read is older than the write, or the refusal lies
-	case s.Gone:
-		return Unknown // the mark went with the document
-	case s.Mark == edit.Absent:
+	case s.Same:
+		return Edit // the next write has the guard of those in doubt: one of them is applied at most
+	case s.Mark == edit.Absent && s.Keeps:
 		return Edit // the write that is in doubt wasn't applied
 	}
-	return Unknown
+	return Unknown // a server may drop the mark
 }
 
 // AfterEdit returns Write, Same or Unknown. same says that the edit changes nothing,

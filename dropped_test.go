@@ -1,0 +1,170 @@
+package ifmatch
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+)
+
+// keeper is what a server makes of the ids in a document that it is sent. old are those
+// that it has; nil where the write creates the document.
+type keeper func(old *[]string, sent []string) []string
+
+// isNew tells the ids that are new in a document.
+func isNew(old *[]string) func(id string) bool {
+	return func(id string) bool { return old == nil || !slices.Contains(*old, id) }
+}
+
+// keepers are servers that treat the ids of marks in ways of their own.
+var keepers = map[string]keeper{
+	"drops all":        func(*[]string, []string) []string { return nil },
+	"drops new ones":   func(old *[]string, sent []string) []string { return slices.DeleteFunc(sent, isNew(old)) },
+	"drops the newest": func(_ *[]string, sent []string) []string { return sent[:max(0, len(sent)-1)] },
+	"drops new ones once it is created": func(old *[]string, sent []string) []string {
+		if old == nil {
+			return sent
+		}
+		return slices.DeleteFunc(sent, isNew(old))
+	},
+	"keeps the list as it was created": func(old *[]string, sent []string) []string {
+		if old == nil {
+			return sent
+		}
+		return *old
+	},
+	"sorts": func(_ *[]string, sent []string) []string { return slices.Sorted(slices.Values(sent)) },
+	"newest first": func(old *[]string, sent []string) []string {
+		fresh := slices.DeleteFunc(slices.Clone(sent), func(id string) bool { return !isNew(old)(id) })
+		return append(fresh, slices.DeleteFunc(sent, isNew(old))...)
+	},
+}
+
+// filtered is a server above a keeper. The next write that would be accepted is performed,
+// and its answer is lost as lose says.
+type filtered struct {
+	base   http.RoundTripper
+	origin *ifmatchtest.Server
+	keep   keeper
+	lose   string // cut, 500, 502; empty: nothing is lost
+	after  func() // runs then; nil: nothing does
+}
+
+func (k *filtered) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPut {
+		return k.base.RoundTrip(r)
+	}
+	var sent map[string]json.RawMessage
+	if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+		return nil, err
+	}
+	r.Body.Close()
+	body, _, exists := k.origin.State("/doc")
+	var was, ids Marks
+	json.Unmarshal(body, &was)
+	json.Unmarshal(sent["_ifmatch"], &ids.IDs)
+	delete(sent, "_ifmatch")
+	old := &was.IDs
+	if !exists {
+		old = nil
+	}
+	if kept := k.keep(old, ids.IDs); len(kept) > 0 {
+		sent["_ifmatch"], _ = json.Marshal(kept)
+	}
+	made, _ := json.Marshal(sent)
+	again := r.Clone(r.Context())
+	again.Body, again.ContentLength, again.GetBody = io.NopCloser(bytes.NewReader(made)), int64(len(made)), nil
+	resp, err := k.base.RoundTrip(again)
+	if err != nil || resp.StatusCode >= 300 || k.lose == "" {
+		return resp, err
+	}
+	lose := k.lose
+	k.lose = ""
+	if k.after != nil {
+		k.after()
+	}
+	resp.Body.Close()
+	switch lose {
+	case "500":
+		return replyTo(r, 500, ""), nil
+	case "502":
+		return replyTo(r, 502, ""), nil
+	}
+	return nil, errors.New("connection reset")
+}
+
+// TestNothingDoubled: whatever a server does with marks, no edit is applied twice after a
+// lost answer, and what was acknowledged is there (rule 10).
+func TestNothingDoubled(t *testing.T) {
+	for name, keep := range keepers {
+		t.Run(name, func(t *testing.T) {
+			for _, lose := range []string{"cut", "500", "502"}[:long(3, 1)] {
+				for before := range 3 {
+					for _, rival := range []bool{false, true} {
+						for _, kind := range []string{"Update", "Resource"} {
+							for _, doc := range []string{`{"adds":{}}`, `{"adds":{},"_ifmatch":["w","x"]}`, ""} {
+								withDocument(t, doc, doubling{keep, lose, before, rival, kind}.run)
+							}
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// doubling is some updates of one client, the last of which loses its answer.
+type doubling struct {
+	keep   keeper
+	lose   string
+	before int  // updates before that
+	rival  bool // another one writes right after it
+	kind   string
+}
+
+func (d doubling) run(t *testing.T, origin *ifmatchtest.Server, url string) {
+	k := &filtered{base: origin.Client().Transport, origin: origin, keep: d.keep}
+	c := &http.Client{Transport: NewTransport(k, Stop)}
+	r := NewResource[tally](c, url, CreateIfAbsent())
+	update := func(name string) (err error) {
+		if d.kind == "Resource" {
+			_, err = r.Update(t.Context(), addTo(name))
+		} else {
+			_, err = Update(t.Context(), c, url, addTo(name), CreateIfAbsent())
+		}
+		return err
+	}
+	want := map[string]int{}
+	for i := range d.before {
+		if err := update(fmt.Sprint("before", i)); err != nil {
+			t.Error(err)
+		}
+		want[fmt.Sprint("before", i)] = 1
+	}
+	k.lose = d.lose
+	if d.rival {
+		k.after = func() {
+			if _, err := Update(t.Context(), &http.Client{Transport: k}, url, addTo("rival"), CreateIfAbsent()); err != nil {
+				t.Error(err)
+			}
+		}
+		want["rival"] = 1
+	}
+	err := update("mine")
+	if err != nil && !errors.Is(err, ErrOutcomeUnknown) {
+		t.Error(err)
+	}
+	want["mine"] = 1 // it was performed
+	var got tally
+	body, _, _ := origin.State("/doc")
+	if json.Unmarshal(body, &got); !maps.Equal(got.Adds, want) {
+		t.Errorf("%+v: %v, %v, want %v: %s", d, err, got.Adds, want, requests(origin))
+	}
+}

@@ -1,0 +1,193 @@
+package ifmatch
+
+import (
+	"fmt"
+
+	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/lane"
+	"github.com/ifmatch-go/ifmatch/internal/marks"
+)
+
+// Mark says whether a document holds the id of a write: it is what the find of WithMarker
+// returns. The zero value, and any other than the three, is MarkUnknown.
+type Mark int
+
+const (
+	MarkUnknown Mark = iota // it can't be told
+	MarkFound               // the write was applied
+	MarkAbsent              // the write was not applied: the id would still be there
+)
+
+var markNames = [...]string{"unknown", "found", "absent"}
+
+// String returns the word of the mark, such as "found".
+func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
+
+// Marks lets an Update recognise its own write after a lost answer, in documents whose
+// server keeps the member _ifmatch: embed it in T. It is of no use where a server drops
+// the members that its own type doesn't have, as most typed APIs do, or refuses them.
+//
+// The member is an array of strings with the ids of the last 64 writes, the newest last.
+// After a refusal or a lost answer the state is read and the id of the write is looked
+// for. Found, the write was applied. Absent, it was not, if two things are known. The
+// document was seen to keep marks: an id that went out over a document that was there was
+// read back, or the list gained one between two reads with this Transport. And the list
+// still holds an id from before the write. Otherwise it can't be told: on a new document,
+// where 64 others came after the write, where somebody wiped the ids or another order was
+// made of them, where the document isn't there. After a lost answer Update then ends with
+// ErrOutcomeUnknown. A refusal is believed: the write was not performed (RFC 9110
+// §13.1.1), unless a proxy performed it twice.
+//
+// What was seen is kept in the Transport for the 256 documents that were used last. A
+// server that was seen to keep marks, and drops one later, can make an edit be applied
+// twice: that can't be seen.
+//
+// The zero value is ready to use. All writers of a document should use it, or at
+// least leave the member as it is.
+type Marks struct {
+	IDs []string `json:"_ifmatch,omitempty"`
+}
+
+// marks is promoted to the T that embeds Marks, and so shows that it does.
+func (m *Marks) marks() *Marks { return m }
+
+// marked is a T, or a *T, that embeds Marks. Nobody outside can implement it otherwise.
+type marked interface{ marks() *Marks }
+
+// marksOf returns the Marks in a document, nil where a pointer on the way to them
+// is nil.
+func marksOf[T any](doc *T) (m *Marks) {
+	defer func() { recover() }() // promotion through a nil pointer panics
+	if embeds, ok := any(doc).(marked); ok {
+		return embeds.marks()
+	}
+	if embeds, ok := any(*doc).(marked); ok {
+		return embeds.marks()
+	}
+	return nil
+}
+
+// markList returns the list of the Marks in a document, nil where it has none.
+func markList[T any](doc *T) *[]string {
+	if m := marksOf(doc); m != nil {
+		return &m.IDs
+	}
+	return nil
+}
+
+// marker is what WithMarker was given. Its T is checked once the T of the document is
+// known.
+type marker[T any] struct {
+	put  func(doc *T, id string)
+	find func(doc *T, id string) Mark
+}
+
+// WithMarker makes every Update exact, as Marks does, for a T that can't embed
+// Marks: put stores the id of a write in the document, and find tells whether a
+// document has it. find returns MarkAbsent only where the id would still be there, which is
+// your word that the server keeps what put stores: where it doesn't, an edit may be applied
+// twice. find returns MarkUnknown where the id may have been written over. Where the Update has another T, or
+// a function is nil, each Get and Update returns an error. Both functions may be called
+// concurrently for different documents, and may change no other than theirs.
+//
+// By default an Update is exact where T embeds Marks. Otherwise it returns
+// ErrOutcomeUnknown where an answer was lost and the repeat wasn't accepted.
+func WithMarker[T any](put func(doc *T, id string), find func(doc *T, id string) Mark) UpdateOption {
+	m := &marker[T]{put, find}
+	return updateFunc(func(s *updateSettings) { s.marker = m })
+}
+
+// markerOf returns how documents of type T hold marks. custom is the *marker[T] of
+// WithMarker, nil without it.
+func markerOf[T any](custom any) (edit.Marker[T], error) {
+	if custom != nil {
+		m, ok := custom.(*marker[T])
+		if !ok || m.put == nil || m.find == nil {
+			return edit.Marker[T]{}, fmt.Errorf("ifmatch: WithMarker: %T doesn't fit a document of %T, or a function is nil", custom, *new(T))
+		}
+		return edit.Marker[T]{Put: m.put, Find: m.look}, nil
+	}
+	_, embeds := any(new(T)).(marked)
+	_, pointerEmbeds := any(*new(T)).(marked)
+	if embeds || pointerEmbeds {
+		return edit.Marker[T]{IDs: markList[T]}, nil
+	}
+	return edit.Marker[T]{}, nil
+}
+
+// look calls find. A value that isn't a Mark is Unknown.
+func (m *marker[T]) look(doc *T, id string) edit.Sighting {
+	switch m.find(doc, id) {
+	case MarkFound:
+		return edit.Found
+	case MarkAbsent:
+		return edit.Absent
+	}
+	return edit.Unknown
+}
+
+// book is where the Transport keeps what was seen of the document's marks, and under which
+// key. There is none where T has no marks, and where the client was given another
+// Transport since.
+func (d *document[T]) book() (*marks.Book, marks.Key) {
+	t, ours := d.client.Transport.(*Transport)
+	if !ours || !d.marker.Holds() {
+		return nil, marks.Key{}
+	}
+	return &t.marks, marks.Key{Target: lane.TargetOf(d.target, ""), List: d.marker.IDs != nil}
+}
+
+// noteRead takes note of the marks in a state that was read, and tells the state what is
+// known of the document by then.
+func (d *document[T]) noteRead(s *state[T]) {
+	book, key := d.book()
+	if book == nil {
+		return
+	}
+	if s.Absent {
+		book.Note(key, (*marks.Record).Missed)
+		return
+	}
+	known := book.Of(key)
+	awaited := known.Awaited(strongTag(s.Validators))
+	ids, lacks := d.marker.Read(&s.Value, awaited)
+	s.know(book.Note(key, func(r *marks.Record) { r.Read(ids, lacks) }), key)
+}
+
+// know sets what is known of the document's marks. Of marks that aren't in a list, it is
+// for the find of WithMarker to say absent only where they are kept.
+func (s *state[T]) know(r marks.Record, key marks.Key) {
+	s.dropsMarks = r.Drops()
+	s.keepsMarks = r.Keeps() || !key.List && !r.Drops()
+}
+
+// recall tells a state that was kept what is known of the document by now.
+func (d *document[T]) recall(s *state[T]) {
+	if book, key := d.book(); book != nil {
+		s.know(book.Of(key), key)
+	}
+}
+
+// noteSent takes note of the mark of a write that goes out.
+func (d *document[T]) noteSent(w *submission[T]) {
+	if book, key := d.book(); book != nil && w.overState {
+		book.Note(key, func(r *marks.Record) { r.Sent(w.id) })
+	}
+}
+
+// noteAccepted takes note of the mark of a write that was accepted, and of what the answer
+// says that the state has now.
+func (d *document[T]) noteAccepted(w *submission[T], v Validators) {
+	if book, key := d.book(); book != nil {
+		book.Note(key, func(r *marks.Record) { r.Accepted(w.id, strongTag(v)) })
+	}
+}
+
+// strongTag is the tag of one state and no other; empty: there is none.
+func strongTag(v Validators) string {
+	if etag.Weak(v.ETag) {
+		return ""
+	}
+	return v.ETag
+}
