@@ -300,7 +300,7 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 		return err
 	}
 	last.Method, last.asked = req.Method, redact.URL(req.URL)
-	last.elsewhere = *c.refreshRequest != nil && last.asked != redact.URL(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
+	last.elsewhere = *c.refreshRequest != nil && !refresh.SameResource(req.URL, guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
 	c.traceRefreshing(req.Method, last.asked)
 	resp, err := c.exchange(req)
 	if err != nil {

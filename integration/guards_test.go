@@ -82,7 +82,7 @@ func deleted(t *testing.T, s server, p staleWrite) {
 		}
 		want = append(want, "GET 404")
 	default: // Stop looks at nothing
-		cause = ifmatch.CauseChanged
+		cause = ifmatch.CauseUnexamined
 	}
 	if o.Effect != effect || o.Cause != cause {
 		t.Errorf("got %v, %v (%v); want %v, %v", o.Effect, o.Cause, o.Err, effect, cause)

@@ -43,7 +43,7 @@ func TestGCS(t *testing.T) {
 		o.write(ifmatch.Resend, "POST", stale, storeMine, nil).want(t, "POST 412, GET 404", ifmatch.EffectNotApplied, ifmatch.CauseGone)
 		o.write(ifmatch.Resend, "POST", create, storeFirst, nil).want(t, "POST 200", ifmatch.EffectApplied, ifmatch.CauseNone)
 		o.write(ifmatch.Resend, "POST", create, storeMine, nil).want(t, "POST 412", ifmatch.EffectNotApplied, ifmatch.CauseExists)
-		o.write(ifmatch.Stop, "POST", stale, storeMine, nil).want(t, "POST 412", ifmatch.EffectNotApplied, ifmatch.CauseChanged)
+		o.write(ifmatch.Stop, "POST", stale, storeMine, nil).want(t, "POST 412", ifmatch.EffectNotApplied, ifmatch.CauseUnexamined)
 		o.content(storeFirst)
 		o.write(ifmatch.Resend, "POST", stale, storeMine, nil).want(t, "POST 412, GET 200, POST 200", ifmatch.EffectApplied, ifmatch.CauseChanged)
 		o.content(storeMine)

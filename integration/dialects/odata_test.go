@@ -176,7 +176,7 @@ func TestODataWrites(t *testing.T) {
 		stock     int
 		exchanges []string
 	}{
-		"Stop":                 {ifmatch.Stop, docHeader("If-Match", old), false, 412, ifmatch.CauseChanged, 1, []string{"PATCH 412"}},
+		"Stop":                 {ifmatch.Stop, docHeader("If-Match", old), false, 412, ifmatch.CauseUnexamined, 1, []string{"PATCH 412"}},
 		"Resend":               {ifmatch.Resend, docHeader("If-Match", old), false, 200, ifmatch.CauseChanged, 5, []string{"PATCH 412", "HEAD 405", "GET 200", "PATCH 200"}},
 		"Rebuild":              {double, docHeader("If-Match", old), false, 200, ifmatch.CauseChanged, 2, []string{"PATCH 412", "GET 200", "PATCH 200"}},
 		"428, Stop":            {ifmatch.Stop, docJSON, false, 428, ifmatch.CausePreconditionRequired, 1, []string{"PATCH 428"}},

@@ -205,11 +205,11 @@ func (s *store) stale(ok int, get string) {
 		tag := s.set(storeFirst)
 		s.set(storeTheirs)
 		sent := s.write(test.policy, "PUT", s.url, storeMine, storeMatch(tag))
-		effect := ifmatch.EffectApplied
+		effect, cause := ifmatch.EffectApplied, ifmatch.CauseChanged
 		if test.policy == ifmatch.Policy(ifmatch.Stop) {
-			effect = ifmatch.EffectNotApplied
+			effect, cause = ifmatch.EffectNotApplied, ifmatch.CauseUnexamined
 		}
-		sent.want(s.t, test.exchanges, effect, ifmatch.CauseChanged)
+		sent.want(s.t, test.exchanges, effect, cause)
 		s.has(test.left[1 : len(test.left)-1])
 	}
 }

@@ -111,7 +111,11 @@ func TestTable(t *testing.T) {
 			var outcome ifmatch.Outcome
 			_, err := tablePut(ifmatch.WithOutcome(t.Context(), &outcome), client, c.name, 2, stale)
 			network.expect(t, c.sent)
-			ended(t, outcome, c.effect, ifmatch.CauseChanged)
+			cause := ifmatch.CauseChanged
+			if c.refused {
+				cause = ifmatch.CauseWeakValidator // of RFC 9110's rules: no dialect is set
+			}
+			ended(t, outcome, c.effect, cause)
 			var refusal *azcore.ResponseError
 			if !c.refused && err != nil {
 				t.Error(err)

@@ -155,10 +155,10 @@ func TestS3(t *testing.T) {
 		cause  ifmatch.Cause
 		status int // of the SDK's error; 0: none
 	}{
-		{"stop", ifmatch.Stop, 0, "PUT 412", "theirs", ifmatch.EffectNotApplied, ifmatch.CauseChanged, 412},
+		{"stop", ifmatch.Stop, 0, "PUT 412", "theirs", ifmatch.EffectNotApplied, ifmatch.CauseUnexamined, 412},
 		{"resend", ifmatch.Resend, 0, "PUT 412, HEAD 200, PUT 200", "ours", ifmatch.EffectApplied, ifmatch.CauseChanged, 0},
 		{"rebuild", appendOurs, 0, "PUT 412, GET 200, PUT 200", "theirs and ours", ifmatch.EffectApplied, ifmatch.CauseChanged, 0},
-		{"one 503", ifmatch.Resend, 1, "PUT 503, PUT 412, GET 200, PUT 200", "ours", ifmatch.EffectApplied, ifmatch.CauseChanged, 0},
+		{"one 503", ifmatch.Resend, 1, "PUT 503, PUT 412, GET 200, PUT 200", "ours", ifmatch.EffectApplied, ifmatch.CauseUnattributed, 0},
 		// three repeats, by ifmatch; the SDK makes none on top
 		{"down", ifmatch.Resend, 99, "PUT 503, PUT 503, PUT 503, PUT 503", "theirs", ifmatch.EffectUnknown, ifmatch.CauseNone, 503},
 	} {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
@@ -127,4 +129,19 @@ func FromCache(h, earlier http.Header) bool {
 	made, ok := etag.Date(h)
 	then, both := etag.Date(earlier)
 	return ok && both && made.Before(then)
+}
+
+// SameResource reports whether a refresh asks for the resource that is written: at its
+// path, and with all that its query has. More in the query gets past a cache.
+func SameResource(asked, written *url.URL) bool {
+	if asked.EscapedPath() != written.EscapedPath() || asked.Opaque != written.Opaque {
+		return false
+	}
+	more := asked.Query()
+	for name, values := range written.Query() {
+		if !slices.Equal(more[name], values) {
+			return false
+		}
+	}
+	return true
 }

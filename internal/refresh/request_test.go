@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -148,5 +149,24 @@ func TestFromCache(t *testing.T) {
 	}
 	if FromCache(header([]string{"Date: " + at0}), http.Header{}) {
 		t.Error("older than an answer without a Date")
+	}
+}
+
+// TestSameResource: a query may have more in it, and nothing else may differ.
+func TestSameResource(t *testing.T) {
+	for _, test := range []struct {
+		asked, written string
+		want           bool
+	}{
+		{"http://a.test/doc", "http://a.test/doc", true}, {"http://a.test/doc?t=1", "http://a.test/doc", true},
+		{"http://a.test/doc?t=1&id=5", "http://a.test/doc?id=5", true}, {"http://a.test/doc?id=6", "http://a.test/doc?id=5", false},
+		{"http://a.test/doc?id=5&id=6", "http://a.test/doc?id=5", false}, {"http://a.test/doc", "http://a.test/doc?id=5", false},
+		{"http://a.test/other", "http://a.test/doc", false}, {"http://a.test/a%2Fb", "http://a.test/a/b", false}, {"a:b", "a:c", false},
+	} {
+		asked, _ := url.Parse(test.asked)
+		written, _ := url.Parse(test.written)
+		if got := SameResource(asked, written); got != test.want {
+			t.Errorf("%s for %s: %v", test.asked, test.written, got)
+		}
 	}
 }
