@@ -59,15 +59,16 @@ type call struct {
 // again, a copy of sent is changed into what the next write is, and the call becomes
 // that once the write can go out.
 type sent struct {
-	write     *http.Request // at first the caller's own, or a copy of it
-	guard     guard.Guard   // of write
-	payload   replay.Body   // of write
-	basis     basis
-	sameAgain bool            // write is what was refused before, since the refresh gave the same validator
-	expects   bool            // Expect: 100-continue on it is ours
-	replaced  bool            // the payload isn't the caller's body
-	writeID   string          // in dialect.WriteIDField of each write; empty: none
-	watch     *evidence.Watch // what was seen of its sending; nil: nobody looked
+	write      *http.Request // at first the caller's own, or a copy of it
+	guard      guard.Guard   // of write
+	payload    replay.Body   // of write
+	basis      basis
+	sameAgain  bool            // write is what was refused before, since the refresh gave the same validator
+	expects    bool            // Expect: 100-continue on it is ours
+	replaced   bool            // the payload isn't the caller's body
+	otherMedia bool            // the refresh before it selected a representation of another media type, by its Accept
+	writeID    string          // in dialect.WriteIDField of each write; empty: none
+	watch      *evidence.Watch // what was seen of its sending; nil: nobody looked
 }
 
 // basis says what a write was made from. It decides what a success means: whether a

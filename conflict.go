@@ -301,6 +301,7 @@ func (c *call) derive(next *http.Request, conflict *Conflict) (become sent, made
 	d := conflict.decision
 	become = c.sent
 	become.sameAgain = conflict.refresh.Unchanged && d.kind != decideUnconditional
+	become.otherMedia = otherMedia(c.sent.write.Header, conflict.refresh.header)
 	switch {
 	case d.kind == decideUnconditional:
 		guard.Drop(next.Header)
@@ -349,7 +350,7 @@ func (c *call) newConflict() *Conflict {
 		Ambiguous: c.doubt.open(),
 		call:      c,
 	}
-	conflict.before = c.readBefore()
+	conflict.known = c.knownBefore()
 	if last := c.refused.conflict; last != nil {
 		conflict.refresh.Unstable = last.refresh.Unstable
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/excerpt"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
@@ -267,7 +268,8 @@ func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
 // the body to a bound, for the error; the caller closes it.
 func statusError(method, url string, resp *http.Response) error {
 	body := drain.Briefly(resp)
-	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
+	said := redact.Said(excerpt.Of(resp.Header, body), resp.Request)
+	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, said: said}
 }
 
 // redirected reports whether http.Client followed a redirect before it got this answer to

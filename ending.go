@@ -182,6 +182,9 @@ func (c *call) endUntouched(resp *http.Response, effect Effect, why error) *http
 	if first := c.doubt.first; first != nil && first.resp != resp && effect == EffectUnknown {
 		why = c.firstError()
 	}
+	if why == nil && !semantics.Safe(c.sent.write.Method) && (resp.StatusCode < 200 || resp.StatusCode > 299) {
+		why = c.statusError(resp, nil, effect)
+	}
 	c.told.end(effect, CauseNone, why)
 	if below := recordOf(resp); below != nil {
 		c.told.adopt(below.outcome)
@@ -238,7 +241,7 @@ func (c *call) endFailedBelow(err, why error) (*http.Response, error) {
 // http.Transport puts those that weren't announced into the response that it has: so the
 // caller gets that one, and no copy.
 func (c *call) endRefused(e ending) (*http.Response, error) {
-	c.conclude(c.refusedEffect(), Cause(e.cause), e.err)
+	c.conclude(c.refusedEffect(), Cause(e.cause), c.refusedFor(Cause(e.cause), e.err))
 	resp := c.refused.resp
 	// The call is over. A read of the caller's body that hangs in base must not outlast
 	// it.
@@ -266,7 +269,7 @@ func (c *call) endFailed(e ending) (*http.Response, error) {
 	if c.doubt.first != nil {
 		e.err = fmt.Errorf("%w: %w", e.err, c.firstError())
 	}
-	c.conclude(c.refusedEffect(), Cause(e.cause), e.err)
+	c.conclude(c.refusedEffect(), Cause(e.cause), c.refusedFor(Cause(e.cause), e.err))
 	return nil, &ConflictError{
 		Method: c.sent.write.Method, URL: redact.URL(c.sent.write.URL), StatusCode: c.refused.resp.StatusCode,
 		Header: c.refused.resp.Header, Body: c.refused.kept.Data, Outcome: c.told.outcome, Err: e.err,
@@ -331,6 +334,10 @@ func (c *call) endUnknown(why error) (*http.Response, error) {
 	}
 	err := c.firstError()
 	reason := err
+	if c.refused.count > 0 {
+		err = &refusedInDoubtError{err, cause}
+		reason = err
+	}
 	if why != nil {
 		reason = fmt.Errorf("%w (%w)", err, why)
 	}

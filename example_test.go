@@ -225,7 +225,7 @@ func ExampleWithOutcome() {
 		resp.Body.Close()
 	}
 	fmt.Println(outcome.Exchanges)
-	fmt.Printf("effect: %v, error: %v\n", outcome.Effect, outcome.Err)
+	fmt.Printf("effect: %v, error: %v\n", outcome.Effect, errors.Unwrap(outcome.Err)) // Err itself tells more
 	// Output:
 	// [PUT 412 GET 200]
 	// effect: not applied, error: can't merge this

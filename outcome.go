@@ -31,47 +31,6 @@ var effectNames = [...]string{"unknown", "not applied", "applied"}
 // String returns the words of the effect, such as "not applied".
 func (e Effect) String() string { return nameOf(effectNames[:], int(e), "Effect") }
 
-// Cause is why a write was refused, as best known, or what kept it from being
-// sent again. It says what was seen, and CauseUnattributed where nothing explains the
-// refusal. A call that went through in the end keeps the cause of its last refusal.
-type Cause int
-
-const (
-	CauseNone                     Cause = iota // nothing was refused
-	CauseUnexamined                            // refused, and nobody looked why
-	CauseChanged                               // a read showed another state than the one that was named
-	CauseFalseConflict                         // the state was the one the caller had read
-	CauseOwnEarlierWrite                       // an earlier attempt of this call had been applied
-	CauseExists                                // a write that only creates met what is there
-	CauseGone                                  // the resource isn't there any more
-	CauseStaleDate                             // the server refuses even its own Last-Modified
-	CauseWeakValidator                         // the tag is weak, and If-Match compares strongly
-	CauseCodedValidator                        // the tag belongs to a compressed representation
-	CauseStaleCache                            // the refresh keeps giving the refused tag, from a cache
-	CauseSelfContradiction                     // the server refuses what its own reads show to be true
-	CauseUnstableValidator                     // the tag differs from read to read of the same bytes
-	CausePreconditionRequired                  // the server demands a precondition (428)
-	CauseConflictingPreconditions              // several preconditions, and no telling which one failed
-	CauseLocked                                // a lock or lease, not a validator
-	CauseTokenExpired                          // the version token is too old to be looked up
-	CauseSignedAbove                           // the request was signed before it reached the Transport
-	CauseRefreshDenied                         // the refresh was answered with 401, 403 or 407
-	CauseRefreshFailed                         // the refresh gave no usable answer
-	CauseNoValidator                           // the refresh carried no validator that can guard the write
-	CauseNotReplayable                         // the write can't be sent again
-	CauseUnattributed                          // a 412 that no known precondition explains
-)
-
-var causeNames = [...]string{
-	"none", "unexamined", "changed", "false conflict", "own earlier write", "exists", "gone", "stale date", "weak validator",
-	"coded validator", "stale cache", "self-contradiction", "unstable validator", "precondition required",
-	"conflicting preconditions", "locked", "token expired",
-	"signed above", "refresh denied", "refresh failed", "no validator", "not replayable", "unattributed",
-}
-
-// String returns the words of the cause, such as "stale cache".
-func (c Cause) String() string { return nameOf(causeNames[:], int(c), "Cause") }
-
 // nameOf returns the name of a constant, or its kind and number where it has none.
 func nameOf(names []string, i int, kind string) string {
 	if i < 0 || i >= len(names) {
@@ -361,6 +320,9 @@ type ConflictError struct {
 
 // Error names the write, the refusal and the reason.
 func (e *ConflictError) Error() string {
+	if text := refusedText(&e.Outcome); text != "" {
+		return text
+	}
 	text := fmt.Sprintf("ifmatch: %s %q: refused with %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
 	if e.Err == nil {
 		return text
@@ -390,9 +352,14 @@ type StatusError struct {
 	StatusCode int
 	Header     http.Header
 	Body       []byte // at most 64 KiB; nil where it was left to the caller
+	said       string // by the server in Body, without secrets of the request
 }
 
 // Error names the request and the status.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("ifmatch: %s %q: %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
+	text := fmt.Sprintf("ifmatch: %s %q: %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
+	if e.said != "" {
+		text += "; the server says " + strconv.Quote(e.said)
+	}
+	return text
 }

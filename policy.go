@@ -195,7 +195,7 @@ type Conflict struct {
 	// other ends the call with its outcome unknown.
 	Ambiguous bool
 
-	before        refresh.Digest // of the state that was read before the refused write; zero: none was
+	known         *refresh.Known // from before; nil: nothing
 	ended         bool           // Resolve has returned
 	compared, own bool           // of holdsOwn
 

@@ -43,12 +43,11 @@ type learnt struct {
 	versions []guard.Version // for the places of a dialect; Fresh.ETag has them in one text
 	header   http.Header     // of the last answer
 	state    *Representation
-	end      ending         // how the call ends, where nothing could be learnt; and the cause that the answers show
-	digest   refresh.Digest // of the last body that was read; zero: none was
-	started  bool           // the wait before the first request has begun
-	resend   bool           // the decision is Resend
-	cached   bool           // the last answer shows that it may come from a cache
-	twin     bool           // the fresh tag names the refused state, without W/ or coding
+	end      ending // how the call ends, where nothing could be learnt; and the cause that the answers show
+	started  bool   // the wait before the first request has begun
+	resend   bool   // the decision is Resend
+	cached   bool   // the last answer shows that it may come from a cache
+	twin     bool   // the fresh tag names the refused state, without W/ or coding
 }
 
 // forget makes room for a smaller answer after one that was too large: HEAD may still
@@ -118,7 +117,6 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 		r.versions = last.versions
 		r.cached = refresh.FromCache(last.Header, c.call.refused.resp.Header)
 		r.twin = step.Reason == refresh.Weak || step.Reason == refresh.Coded
-		r.digest = last.Digest
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}
@@ -135,34 +133,27 @@ func (c *Conflict) facts(needState bool) refresh.Facts {
 		Refused: g.Tags, RefusedDate: g.Date, Versions: g.Versions != nil,
 		Write: c.call.sent.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
-		Before:         c.before, Earlier: c.call.refusedTags(),
+		Known:          c.known,
 	}
 }
 
-// readBefore is of the state that was read before the refused write, after an earlier
-// refusal or by the Update whose write it is; zero: none was.
-func (c *call) readBefore() (none refresh.Digest) {
+// knownBefore is what the call knows of the document: the state that was read before the
+// refused write, after an earlier refusal or by the Update whose write it is, and the tags
+// that were refused. It is nil where that is nothing.
+func (c *call) knownBefore() *refresh.Known {
 	if last := c.refused.conflict; last != nil {
-		return last.refresh.digest
+		known := &refresh.Known{Before: last.refresh.Read()}
+		for _, e := range c.told.outcome.Exchanges {
+			if !semantics.Safe(e.Method) && e.Sent.ETag != "" && c.dialect.RefusesWith(e.StatusCode) {
+				known.Earlier = append(known.Earlier, e.Sent.ETag)
+			}
+		}
+		return known
 	}
 	if p, ok := c.policy.(interface{ readBefore() []byte }); ok {
-		return refresh.DigestOf(p.readBefore())
+		return &refresh.Known{Before: refresh.DigestOf(p.readBefore())}
 	}
-	return none
-}
-
-// refusedTags are the tags under which writes were refused, the last one included.
-func (c *call) refusedTags() []string {
-	if c.refused.count < 2 {
-		return nil
-	}
-	var tags []string
-	for _, e := range c.told.outcome.Exchanges {
-		if !semantics.Safe(e.Method) && e.Sent.ETag != "" && c.dialect.RefusesWith(e.StatusCode) {
-			tags = append(tags, e.Sent.ETag)
-		}
-	}
-	return tags
+	return nil
 }
 
 // waitToAsk waits as a step demands, before the next request. last is the header of the

@@ -78,7 +78,7 @@ func (c *call) whyStop(g *guard.Guard) ending {
 	switch {
 	// With another precondition the signature would be wrong.
 	case scheme != "":
-		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport", scheme))
+		return because(CauseSignedAbove, fmt.Errorf("ifmatch: %s shows that the request was signed above the Transport, so nothing in it can be rewritten", scheme))
 	// The caller's tag named a state of the first origin. The state here is another
 	// document's, and a fresh tag of it would let the write replace that. Update has an
 	// answer of its own: it looks for its mark.

@@ -14,10 +14,6 @@ import (
 // It never fails.
 func (e Effect) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// MarshalText gives the words of String, so that a Cause can be a JSON value or a label.
-// It never fails.
-func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
 // MarshalText gives the word of String. It never fails.
 func (m Mark) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
@@ -83,7 +79,7 @@ func (o Outcome) table() string {
 	}
 	w.Flush()
 	if o.Cause != CauseNone {
-		b.WriteString("  " + o.Cause.String() + ": " + o.Cause.meaning() + "\n")
+		b.WriteString("  " + o.Cause.explanation() + "\n")
 	}
 	return b.String()
 }
@@ -138,38 +134,4 @@ func (o Outcome) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("err", oneLine(redact.Brief(o.Err).Error())))
 	}
 	return slog.GroupValue(attrs...)
-}
-
-// meanings say of each cause what was seen, and what helps.
-var meanings = [...]string{
-	CauseUnexamined:               "the precondition was refused, and nobody looked why; read the state, and compare its ETag with the one that was sent",
-	CauseChanged:                  "a read showed another state than the one that was named; read it again, and make the change on what is there now",
-	CauseFalseConflict:            "the state was the one that the caller had read; nothing is to be done",
-	CauseOwnEarlierWrite:          "an earlier attempt of this call had been applied, and its answer was lost; nothing is to be done",
-	CauseExists:                   "a write that only creates met what is there; read it, and update it under its tag",
-	CauseGone:                     "the resource isn't there any more; create it with If-None-Match: *, if that is meant",
-	CauseStaleDate:                "the server refuses its own Last-Modified; use ETags, or ask the server's owner",
-	CauseWeakValidator:            "the tag is weak, and If-Match compares strongly (RFC 9110 §13.1.1); the server has to give strong tags",
-	CauseCodedValidator:           "the tag belongs to a compressed representation; GET with Accept-Encoding: identity, and use that tag",
-	CauseStaleCache:               "the refresh keeps giving the refused tag, and its answer came from a cache; let reads pass it, or see WithRefreshRequest",
-	CauseSelfContradiction:        "the server refuses what its own reads show to be true; ask its owner, or look for two servers that differ",
-	CauseUnstableValidator:        "two reads of the same bytes have different tags; the server has to give one tag to one state (RFC 9110 §8.8.3)",
-	CausePreconditionRequired:     "the server demands a precondition (RFC 6585 §3); GET, and send If-Match with the ETag",
-	CauseConflictingPreconditions: "the write has several preconditions, and nobody can tell which one failed; send one",
-	CauseLocked:                   "a lock or a lease refused the write; unlock it, or send its token",
-	CauseTokenExpired:             "the version is too old for the server to look it up; read again",
-	CauseSignedAbove:              "the request was signed before it reached the Transport; put the signer below, as base of NewTransport",
-	CauseRefreshDenied:            "the refresh was answered with 401, 403 or 407; the credentials must allow reading too",
-	CauseRefreshFailed:            "the refresh gave no usable answer; Outcome.Err says why",
-	CauseNoValidator:              "the refresh carried no validator that can guard the write; the server has to send an ETag",
-	CauseNotReplayable:            "the write can't be sent again; set GetBody, or let a policy give a new Idempotency-Key",
-	CauseUnattributed:             "no known precondition explains the refusal; the body of the answer may say more",
-}
-
-// meaning is what was seen, and what helps.
-func (c Cause) meaning() string {
-	if c <= CauseNone || int(c) >= len(meanings) {
-		return "nothing is known of it"
-	}
-	return meanings[c]
 }

@@ -25,15 +25,19 @@ func TestMarshalText(t *testing.T) {
 	}
 }
 
-// TestEveryCauseHasAMeaning: each cause has a name, and says what helps.
-func TestEveryCauseHasAMeaning(t *testing.T) {
-	if len(meanings) != len(causeNames) {
-		t.Errorf("%d meanings for %d causes", len(meanings), len(causeNames))
-	}
-	for c := CauseNone + 1; int(c) < len(causeNames); c++ {
-		if !strings.Contains(c.meaning(), "; ") {
-			t.Errorf("%v: %q", c, c.meaning())
+// TestEveryCauseIsExplained: each cause has a name, a code of its own, and says what was
+// seen and what helps.
+func TestEveryCauseIsExplained(t *testing.T) {
+	codes := map[string]bool{}
+	for c := CauseNone + 1; int(c) < len(causes); c++ {
+		a := c.about()
+		if a.name == "" || a.seen == "" || a.cure == "" || a.code != fmt.Sprintf("IFM%03d", int(c)) || codes[a.code] {
+			t.Errorf("%d: %+v", int(c), a)
 		}
+		codes[a.code] = true
+	}
+	if CauseNone.Code() != "" || Cause(99).Code() != "" {
+		t.Error("a code without a cause")
 	}
 }
 
@@ -67,7 +71,7 @@ func TestOutcomeText(t *testing.T) {
   HEAD 200    http://example.test/doc  sent -                              received "v2"  waited 1.5ms  took 1ms
   PUT failed  http://example.test/doc  sent Sat, 01 Jan 2000 00:00:00 GMT  received -     waited 0s     took 0s
               cut off
-  changed: a read showed another state than the one that was named; read it again, and make the change on what is there now
+  changed: a read showed another state than the one that was named; read it again, and make the change on what is there now [IFM002]
 `},
 	} {
 		if diff := cmp.Diff(row.want, fmt.Sprintf(row.verb, row.outcome)); diff != "" {

@@ -177,7 +177,8 @@ func (c *call) traceRefused(g *guard.Guard, status int) {
 			t.Refused(RefusedInfo{c.req.Context(), c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, Validators(g.Sent())})
 		}
 	}
-	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status))
+	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status),
+		slog.String("sent", sentText(g, c.sent.write.Header)), slog.String("policy", policyName(c.policy)))
 }
 
 // traceRefreshing tells of a refresh that is about to be sent. url is redacted already.
@@ -230,11 +231,22 @@ func (c *call) logDone() {
 		slog.Int("requests", len(c.told.outcome.Exchanges)),
 		slog.Duration("waited", c.told.outcome.Waited),
 	}
-	if err := c.told.outcome.Err; err != nil && c.told.outcome.Cause != CauseExists {
-		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", append(attrs, slog.String("err", c.logged(err)))...)
-		return
+	var refused *refusedError
+	err := c.told.outcome.Err
+	if errors.As(err, &refused) {
+		attrs, err = append(attrs, refused.attrs()...), refused.why
 	}
-	c.log(slog.LevelInfo, "ifmatch: "+met+" resolved", attrs...)
+	if err != nil {
+		attrs = append(attrs, slog.String("err", c.logged(err)))
+	}
+	switch {
+	case c.told.outcome.Err != nil && c.told.outcome.Cause != CauseExists:
+		c.log(slog.LevelWarn, "ifmatch: "+met+" not resolved", attrs...)
+	case c.told.outcome.Overwrote:
+		c.log(slog.LevelInfo, "ifmatch: "+met+" resolved: a state that the caller had not seen was replaced", attrs...)
+	default:
+		c.log(slog.LevelInfo, "ifmatch: "+met+" resolved", attrs...)
+	}
 }
 
 // logged is the text of an error as it may be logged. What a URL of the call keeps secret

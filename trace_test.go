@@ -193,7 +193,8 @@ func TestLogOfFailures(t *testing.T) {
 		long := errors.New(strings.Repeat("long ", 1000))
 		fails := PolicyFunc(func(context.Context, *Conflict) (Decision, error) { return Decision{}, long })
 		send(t, origin, fails, http.MethodPut, []string{stale}, logger)
-		if text := log.String(); !strings.Contains(text, "conflict not resolved") || !strings.Contains(text, "err=\"long long") || len(text) > 1000 {
+		if text := log.String(); !strings.Contains(text, "conflict not resolved") || !strings.Contains(text, "err=\"long long") || len(text) > 1200 ||
+			!strings.Contains(text, `sent="If-Match: \"v1\"" policy=PolicyFunc server="precondition failed" cure="read`) || !strings.Contains(text, "code=IFM001") {
 			t.Errorf("%d bytes: %.300s", len(text), text)
 		}
 	})

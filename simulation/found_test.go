@@ -55,6 +55,18 @@ func TestFoundValidator(t *testing.T) {
 	}
 }
 
+// TestFoundNoErr: a write that failed with a 5xx at once, or was answered with an error,
+// had no Err in its Outcome.
+func TestFoundNoErr(t *testing.T) {
+	holds(t, &plan{
+		Seed: 41, Object: mixed, Listed: true,
+		Clients: []client{{API: "unconditional"}},
+		Actors:  []int{0},
+		Ops:     []op{{ID: 4, Verb: "add"}},
+		Faults:  []fault{{Who: "a.4", Nth: 2, Kind: before5xx}},
+	})
+}
+
 // TestFoundUnexamined: a refusal that nobody looked into was told to be another's change,
 // and one that a second node had caused to be a cache's.
 func TestFoundUnexamined(t *testing.T) {

@@ -27,15 +27,6 @@ var knowns = []known{
 		Actors:  []int{0},
 		Ops:     []op{{Verb: "swap"}},
 	}},
-	{"outcome: a write that didn't go through has no Err", func(_ *history, v violation) bool {
-		return v.kind == "no error"
-	}, &plan{
-		Seed: 41, Object: mixed, Listed: true,
-		Clients: []client{{API: "remember"}},
-		Actors:  []int{0},
-		Ops:     []op{{ID: 4, Verb: "add"}},
-		Faults:  []fault{{Who: "a.4", Nth: 2, Kind: before5xx}},
-	}},
 	{"causes: it exists, and there is only the marker of a deleted document", func(h *history, v violation) bool {
 		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseExists && h.w.plan.Server.Markers
 	}, &plan{

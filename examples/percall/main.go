@@ -58,7 +58,7 @@ func run(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "%-23s attempts: %d, %v", call.name+":", outcome.Attempts, outcome.Effect)
 		if outcome.Err != nil {
-			fmt.Fprintf(w, " (%v)", outcome.Err)
+			fmt.Fprintf(w, " (%v, %s)", outcome.Cause, outcome.Cause.Code())
 		}
 		fmt.Fprintln(w)
 	}

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-const want = `the client's own:       attempts: 1, not applied (ifmatch: the precondition was refused)
-Resend:                 attempts: 4, not applied (ifmatch: attempts are used up)
+const want = `the client's own:       attempts: 1, not applied (unexamined, IFM001)
+Resend:                 attempts: 4, not applied (changed, IFM002)
 Resend, 8 attempts:     attempts: 6, applied
 the bundle:             attempts: 6, applied
-the bundle, 2 attempts: attempts: 2, not applied (ifmatch: attempts are used up)
+the bundle, 2 attempts: attempts: 2, not applied (changed, IFM002)
 `
 
 func TestRun(t *testing.T) {

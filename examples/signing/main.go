@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -88,7 +89,7 @@ func run(w io.Writer) error {
 		if outcome, ok := ifmatch.OutcomeOf(resp); ok {
 			fmt.Fprintf(w, "  %v, %v, %v\n", outcome.Exchanges, outcome.Effect, outcome.Cause)
 			if outcome.Cause == ifmatch.CauseSignedAbove {
-				fmt.Fprintf(w, "  %v\n", outcome.Err)
+				fmt.Fprintf(w, "  %v [%s]\n", errors.Unwrap(outcome.Err), outcome.Cause.Code())
 			}
 		}
 	}

@@ -10,7 +10,7 @@ signer below: 204
   [PUT 412 HEAD 200 PUT 204], applied, changed
 signer above: 412
   [PUT 412], not applied, signed above
-  ifmatch: the Authorization scheme HMAC-SHA256 shows that the request was signed above the Transport, so nothing in it can be rewritten: put the signer below, as base of NewTransport
+  ifmatch: the Authorization scheme HMAC-SHA256 shows that the request was signed above the Transport, so nothing in it can be rewritten [IFM017]
 `
 
 func TestRun(t *testing.T) {

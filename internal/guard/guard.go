@@ -35,10 +35,10 @@ const (
 type Guard struct {
 	Kind   Kind
 	Reason Reason   // of Foreign: why such a write is refused
+	Quoted bool     // of Exists: the star is in quotes
 	Tags   []string // of Tags
 	Date   string   // of Date; of Tags where one stands beside
 	Field  string   // of Foreign: the field that is left alone
-	Quoted bool     // of Exists: the star is in quotes
 
 	// Versions are in places of a dialect. Then Tags has them in one text, and it
 	// isn't an entity-tag. Nil: the precondition is as in RFC 9110.

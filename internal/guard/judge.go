@@ -22,8 +22,8 @@ const (
 var (
 	errRequired    = errors.New("ifmatch: the server demands another precondition than the one that was sent")
 	errExists      = errors.New("ifmatch: create only: the resource exists")
-	errStar        = errors.New("ifmatch: If-Match: * was refused: there may be no current representation; read to see")
-	errQuotedStar  = errors.New(`ifmatch: If-Match: "*" was refused: the star is in quotes, so that it is a tag; send If-Match: *`)
+	errStar        = errors.New("ifmatch: there may be no current representation")
+	errQuotedStar  = errors.New("ifmatch: the star is in quotes, so that it is a tag")
 	errConflicting = errors.New("ifmatch: several preconditions: can't tell which one failed; send one")
 	errNone        = errors.New("ifmatch: refused without a precondition")
 )

@@ -21,6 +21,7 @@ var floors = []string{
 	"internal/pace",
 	"internal/hosts",
 	"internal/semantics",
+	"internal/excerpt",
 	"internal/redact",
 	"internal/etag",
 	"internal/field",

@@ -35,10 +35,8 @@ type Facts struct {
 	// LastWriterWins says that the write may replace a state that has the same
 	// date as the one that was read.
 	LastWriterWins bool
-	// Before is of the state that was read before the refused write; zero: none was.
-	Before Digest
-	// Earlier are the tags under which writes of this call were refused before.
-	Earlier []string
+	// Known is what the call knows from before; nil: nothing.
+	Known *Known
 	// AttemptsLeft are the writes that may still end in a refusal. A race that is
 	// lost while settling costs one of them.
 	AttemptsLeft int

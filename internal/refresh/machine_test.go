@@ -36,11 +36,19 @@ func (f Facts) with(changes ...func(*Facts)) Facts {
 func needState(f *Facts) { f.NeedState = true }
 func versions(f *Facts)  { f.Versions = true }
 func weakTags(f *Facts)  { f.WeakTags = true }
+
+// known is what the facts say that is known; they get one where they have none.
+func (f *Facts) known() *Known {
+	if f.Known == nil {
+		f.Known = new(Known)
+	}
+	return f.Known
+}
 func before(body string) func(*Facts) {
-	return func(f *Facts) { f.Before = DigestOf([]byte(body)) }
+	return func(f *Facts) { f.known().Before = DigestOf([]byte(body)) }
 }
 func earlier(tags ...string) func(*Facts) {
-	return func(f *Facts) { f.Earlier = tags }
+	return func(f *Facts) { f.known().Earlier = tags }
 }
 func lastWriterWins(f *Facts) { f.LastWriterWins = true }
 func oneLeft(f *Facts)        { f.AttemptsLeft = 1 }

@@ -13,11 +13,37 @@ import (
 // that saves the same bytes again.
 const mostUnstable = 2
 
-// Digest tells bodies apart. The zero Digest is of none that was read.
-type Digest [sha256.Size]byte
+// Digest tells bodies apart. The zero Digest is of none that was read. It is half of a
+// SHA-256: a call that waits has several.
+type Digest [sha256.Size / 2]byte
 
 // DigestOf is the Digest of a body.
-func DigestOf(body []byte) Digest { return sha256.Sum256(body) }
+func DigestOf(body []byte) Digest {
+	sum := sha256.Sum256(body)
+	return Digest(sum[:])
+}
+
+// Known is what a call knows of a document before a refresh.
+type Known struct {
+	Before  Digest   // of the state that was read before the refused write; zero: none was
+	Earlier []string // tags under which writes of the call were refused
+}
+
+// before is of the state that was read before the refused write; zero: none was.
+func (f *Facts) before() Digest {
+	if f.Known == nil {
+		return Digest{}
+	}
+	return f.Known.Before
+}
+
+// Read is the Digest of the body that the last usable answer had; zero: none was read.
+func (m *Machine) Read() Digest {
+	if m.last == nil {
+		return Digest{}
+	}
+	return m.last.digest
+}
 
 // read is what one read gave, as far as the next one is compared with it.
 type read struct {
@@ -54,7 +80,7 @@ func (m *Machine) compare(f *Facts, a *Answer, step Step) Step {
 	// The read before was by HEAD, so there is nothing to compare with yet. Other bytes than
 	// before the refused write are no suspicion any more.
 	case before != nil && before.digest == (Digest{}) && now.digest != (Digest{}):
-		again = m.Compares() && (f.Before == Digest{} || f.Before == now.digest)
+		again = m.Compares() && (f.before() == Digest{} || f.before() == now.digest)
 	default:
 		again = step.Do == Done && m.suspects(f, a)
 	}
@@ -73,8 +99,8 @@ func (m *Machine) suspects(f *Facts, a *Answer) bool {
 	switch {
 	case m.Compares() || a.Validators.ETag == "" || slices.Contains(f.Refused, a.Validators.ETag):
 		return false
-	case a.Digest != (Digest{}) && f.Before != (Digest{}):
-		return a.Digest == f.Before && twinReason(f.Refused, a.Validators.ETag) == None
+	case a.Digest != (Digest{}) && f.before() != (Digest{}):
+		return a.Digest == f.before() && twinReason(f.Refused, a.Validators.ETag) == None
 	}
-	return slices.Contains(f.Earlier, a.Validators.ETag)
+	return f.Known != nil && slices.Contains(f.Known.Earlier, a.Validators.ETag)
 }

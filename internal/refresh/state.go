@@ -163,7 +163,7 @@ func other(f *Facts, a *Answer) Step {
 	switch {
 	case len(f.Refused) == 0 && f.RefusedDate == "":
 		return Step{Do: Done}
-	case f.Before != (Digest{}) && a.Digest == f.Before:
+	case f.before() != (Digest{}) && a.Digest == f.before():
 		return Step{Do: Done, Reason: SameBytes}
 	}
 	return Step{Do: Done, Reason: Other}

@@ -1,0 +1,215 @@
+package ifmatch
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/excerpt"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// refusedError is why a call ended with a refusal, as Outcome.Err: what was sent and
+// refused, why nothing followed, and what helps. It matches whatever why matches. Its text
+// is put together only where somebody reads it.
+type refusedError struct {
+	method, url string
+	status      int
+	sent        string // the precondition
+	current     string // the tag that a read showed last; empty: not known
+	policy      string
+	cause       Cause
+	cure        string // one that fits better than the one of the cause; empty: none
+	said        string // by the server; empty: nothing, or nobody read it
+	why         error
+}
+
+// Error ends with the code of the cause, by which docs/why-412.md tells more.
+func (e *refusedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "ifmatch: %s %q: refused with %d %s: sent %s", e.method, e.url, e.status, http.StatusText(e.status), e.sent)
+	if e.current != "" {
+		b.WriteString(", current is " + e.current)
+	}
+	b.WriteString(", policy " + e.policy)
+	// That it was refused stands there already.
+	if e.why != nil && e.why != ErrConflict {
+		b.WriteString(": " + strings.TrimPrefix(e.why.Error(), "ifmatch: "))
+	}
+	if cure := e.helps(); cure != "" {
+		b.WriteString("; " + cure)
+	}
+	if e.said != "" {
+		b.WriteString("; the server says " + strconv.Quote(e.said))
+	}
+	if code := e.cause.Code(); code != "" {
+		b.WriteString(" [" + code + "]")
+	}
+	return b.String()
+}
+
+// Unwrap returns why nothing followed the refusal.
+func (e *refusedError) Unwrap() error { return e.why }
+
+// Timeout reports whether nothing followed since the time was up.
+func (e *refusedError) Timeout() bool { return semantics.IsTimeout(e.why) }
+
+// attrs are what a log says of the refusal beside why. What was sent, what a server says
+// and what helps are bounded.
+func (e *refusedError) attrs() []slog.Attr {
+	attrs := []slog.Attr{slog.String("sent", e.sent), slog.String("policy", e.policy)}
+	if e.current != "" {
+		attrs = append(attrs, slog.String("current", e.current))
+	}
+	if e.said != "" {
+		attrs = append(attrs, slog.String("server", e.said))
+	}
+	return append(attrs, slog.String("cure", e.helps()), slog.String("code", e.cause.Code()))
+}
+
+// helps is the cure that fits best.
+func (e *refusedError) helps() string {
+	if e.cure != "" {
+		return e.cure
+	}
+	return e.cause.about().cure
+}
+
+// refusedFor is why the call ends with its last refusal.
+func (c *call) refusedFor(cause Cause, why error) error {
+	write := c.sent.write
+	e := &refusedError{
+		method: write.Method, url: redact.URL(write.URL), status: c.refused.resp.StatusCode,
+		sent: sentText(&c.sent.guard, write.Header), current: c.currentText(), policy: policyName(c.policy),
+		cause: cause, cure: c.cureFor(cause), why: why,
+	}
+	if c.refused.kept != nil {
+		e.said = redact.Said(excerpt.Of(c.refused.resp.Header, c.refused.kept.Data), write)
+	}
+	return e
+}
+
+// sentText is the precondition of a write as it was sent. A condition that isn't
+// understood has its field named only: lock tokens are in such fields.
+func sentText(g *guard.Guard, h http.Header) string {
+	switch {
+	case g.Versions != nil && len(g.Tags) == 0:
+		return "no version"
+	case g.Versions != nil:
+		return "version " + oneLine(strings.Join(g.Tags, ", "))
+	case g.Kind == guard.Foreign && g.Field != "If-Match":
+		return g.Field
+	}
+	var all []string
+	for _, name := range semantics.Preconditions {
+		if lines := field.Lines(h, name); lines != nil {
+			all = append(all, name+": "+strings.Join(lines, ", "))
+		}
+	}
+	if all == nil {
+		return "no precondition"
+	}
+	return oneLine(strings.Join(all, ", "))
+}
+
+// currentText is the validator that a read showed after the refusal, or before it where
+// the write was sent again unchanged; empty where there was no such read.
+func (c *call) currentText() string {
+	if conflict := c.refused.conflict; conflict != nil && conflict.refresh.Known {
+		return oneLine(validatorsOrNone(Validators(conflict.refresh.Fresh)))
+	}
+	if !c.sent.sameAgain {
+		return ""
+	}
+	for _, e := range slices.Backward(c.told.outcome.Exchanges) {
+		if semantics.Safe(e.Method) && e.StatusCode == http.StatusOK && e.Received.ETag != "" {
+			return oneLine(e.Received.ETag)
+		}
+	}
+	return ""
+}
+
+// cureFor is what helps in the case at hand, where that is more than the cause tells.
+func (c *call) cureFor(cause Cause) string {
+	h := c.sent.write.Header
+	switch g := &c.sent.guard; {
+	case g.Kind == guard.Foreign && g.Field == "If-Match":
+		return "quotes are missing, or a quote too many is there: send If-Match: \"v1\""
+	case g.Kind == guard.Exists && g.Quoted:
+		return "send If-Match: * without the quotes"
+	case g.Kind == guard.Exists && cause == CauseUnexamined:
+		return "read, to see whether there is anything"
+	case cause == CauseUnattributed && c.doubt.first != nil:
+		return lostCure
+	// A tag was read under the write's own Accept, and refused all the same.
+	case c.sent.otherMedia:
+		return fmt.Sprintf("the refresh carried Accept: %s of the write and got another media type than the write sends, so its tag is of another representation: leave Accept out, or change it in WithRefreshRequest", oneLine(h.Get("Accept")))
+	}
+	return ""
+}
+
+// otherMedia reports whether a write's own Accept made its refresh select a representation
+// of another media type than the write's.
+func otherMedia(write, read http.Header) bool {
+	sent, got := mediaType(write), mediaType(read)
+	return field.Lines(write, "Accept") != nil && got != "" && sent != "" && got != sent
+}
+
+// mediaType is the media type of a header, without parameters.
+func mediaType(h http.Header) string {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}
+
+const lostCure = "your write may be in: read and compare, or use Marks or WithWriteID"
+
+// policyName is the name of a policy in texts. A caller's own has the name of its type: its
+// text may hold anything.
+func policyName(p Policy) string {
+	if p == nil {
+		return Stop.String()
+	}
+	if named, ok := p.(interface{ name() string }); ok {
+		return named.name()
+	}
+	return fmt.Sprintf("%T", p)
+}
+
+func (p BuiltinPolicy) name() string { return p.String() }
+func (PolicyFunc) name() string      { return "PolicyFunc" }
+func (rebuild) name() string         { return "Rebuild" }
+func (*mergeJSON) name() string      { return "MergeJSON" }
+func (*updatePolicy) name() string   { return "of Update" }
+
+// refusedText is the text of the refusal that a *ConflictError is about; empty where
+// something else became of the call.
+func refusedText(o *Outcome) string {
+	var refused *refusedError
+	if errors.As(o.Err, &refused) {
+		return refused.Error()
+	}
+	return ""
+}
+
+// refusedInDoubtError is the error of a write whose answer was lost and whose repeat was
+// refused. The refusal may be due to the write itself.
+type refusedInDoubtError struct {
+	lost  error // matches ErrOutcomeUnknown
+	cause Cause
+}
+
+func (e *refusedInDoubtError) Error() string {
+	return fmt.Sprintf("%v: the answer was lost and the repeat refused; %s [%s]", e.lost, lostCure, e.cause.Code())
+}
+
+func (e *refusedInDoubtError) Unwrap() error { return e.lost }
+
+// Timeout reports whether the answer was lost to a timeout.
+func (e *refusedInDoubtError) Timeout() bool { return semantics.IsTimeout(e.lost) }
