@@ -92,7 +92,7 @@ func (b basis) seen() bool { return b == ofCaller || b == ofTwin }
 // newCall returns the call of a request, and sends nothing. The settings of the
 // Transport are shared, so that a call without its own costs no copy.
 func (t *Transport) newCall(base http.RoundTripper, req *http.Request) *call {
-	s, audience := scopeOf(req.Context()), listening(req.Context(), req)
+	s, audience := t.scopeOf(req.Context()), listening(req.Context(), req)
 	if audience != nil {
 		req = audience.watched()
 	}

@@ -59,6 +59,11 @@ func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Tr
 	var s settings
 	OnConflict(onConflict).apply(&s)
 	Options(opts).apply(&s)
+	if pins := s.pinned; pins != nil {
+		tokens, cost := s.budgetTokens, s.budgetCost
+		s = pins.over(s)
+		s.pinned, s.budgetTokens, s.budgetCost = pins, tokens, cost
+	}
 	s = s.over(defaults())
 	return &Transport{
 		base: base, settings: &s,
@@ -78,7 +83,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	s := scopeOf(req.Context())
+	s := t.scopeOf(req.Context())
 	d := t.dialectFor(req, s)
 	if err := unsendable(req, d); err != nil {
 		return nil, endUnsent(err, req)

@@ -51,6 +51,7 @@
 //
 // So a client that many packages share, such as [http.DefaultClient], can stop at
 // each refusal, and the one write that may replace what it hasn't seen says so.
+// No context overrides what [Pinned] pins.
 //
 // # Policies
 //

@@ -132,7 +132,11 @@ func (d *document[T]) effective(ctx context.Context) settings {
 		set = set.over(s.settings)
 	}
 	if t, ours := d.client.Transport.(*Transport); ours {
-		return set.over(*t.effective())
+		all := t.effective()
+		if all.pinned != nil {
+			set = set.without(all.pinned)
+		}
+		return set.over(*all)
 	}
 	return set.over(defaults()) // the client was given another Transport since
 }

@@ -79,6 +79,8 @@ type settings struct {
 	dialects                 []*hosts.Table[*guard.Dialect] // the first that has the host counts
 	traces                   []*Trace                       // all of them are called, in this order
 	logger                   *slog.Logger
+	pinned                   *settings // of the constructors only; nil: nothing is
+	discarded                []string  // names of the options of a call that don't count, since they are pinned
 }
 
 // over returns s with everything that is unset taken from base. Traces and dialects add
@@ -322,7 +324,8 @@ func (s *scope) copy() *scope {
 // options of the Transport, and over the options that ctx already has. They hold for
 // each Transport of this package on the way of a call. Get and Update use them too,
 // except the policy; the writes of a Resource don't, since they have no caller's
-// context. WithRetryBudget does nothing here.
+// context. What a Transport has Pinned they don't override. WithRetryBudget and Pinned do
+// nothing here.
 func WithOptions(ctx context.Context, opts ...Option) context.Context {
 	s := scopeOf(ctx).copy()
 	Options(opts).apply(&s.settings)

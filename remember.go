@@ -177,7 +177,7 @@ func (t *Transport) guardInFlow(write *http.Request, visit memory.Visit, d *guar
 	g, known := d.Of(write), visit.Known()
 	own := t.goesAsIs(write, &g, d)
 	done = true
-	why := known.Closed
+	why := unguardable(known, d)
 	switch {
 	// A Transport above has put the guard on it, and doesn't know of the dialect.
 	case own && visit.Aside() && d.Misplaces(&g) && isGuard(known, &g):
@@ -186,13 +186,6 @@ func (t *Transport) guardInFlow(write *http.Request, visit memory.Visit, d *guar
 		return false, nil
 	case known == memory.Known{}:
 		return true, nil
-	case why != "":
-	case d.OwnPlaces():
-		why = "its API doesn't look at If-Match: give the write a version in its place"
-	case known.Absent && d.NoCreate:
-		why = "nothing was there, and its API has no write that only creates: GET it again"
-	case etag.Weak(known.Tag) && !d.WeakTags:
-		why = "the state that was read last has a weak ETag, which guards no write: GET it again, or use a dialect with WeakTags"
 	}
 	if why != "" {
 		return false, &unsentError{fmt.Errorf("ifmatch: %s %q: %w: %s; or give the write a precondition of its own, or call Forget",
@@ -205,6 +198,21 @@ func (t *Transport) guardInFlow(write *http.Request, visit memory.Visit, d *guar
 		field.Set(write.Header, "If-Match", known.Tag)
 	}
 	return false, nil
+}
+
+// unguardable is why what a flow knows can't guard a write, and what helps; empty where it can.
+func unguardable(known memory.Known, d *guard.Dialect) memory.Reason {
+	switch {
+	case known.Closed != "":
+		return known.Closed
+	case d.OwnPlaces():
+		return "its API doesn't look at If-Match: give the write a version in its place"
+	case known.Absent && d.NoCreate:
+		return "nothing was there, and its API has no write that only creates: GET it again"
+	case etag.Weak(known.Tag) && !d.WeakTags:
+		return "the state that was read last has a weak ETag, which guards no write: GET it again, or use a dialect with WeakTags"
+	}
+	return ""
 }
 
 // isGuard reports whether a precondition is the one that a flow would give.

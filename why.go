@@ -25,6 +25,7 @@ type refusedError struct {
 	sent        string // the precondition
 	current     string // the tag that a read showed last; empty: not known
 	policy      string
+	discarded   []string // names of the context's options that don't count, since they are pinned
 	cause       Cause
 	cure        string // one that fits better than the one of the cause; empty: none
 	said        string // by the server; empty: nothing, or nobody read it
@@ -39,6 +40,9 @@ func (e *refusedError) Error() string {
 		b.WriteString(", current is " + e.current)
 	}
 	b.WriteString(", policy " + e.policy)
+	if e.discarded != nil {
+		b.WriteString(" (the context's " + strings.Join(e.discarded, ", ") + " doesn't count: the Transport was made with Pinned)")
+	}
 	// That it was refused stands there already.
 	if e.why != nil && e.why != ErrConflict {
 		b.WriteString(": " + strings.TrimPrefix(e.why.Error(), "ifmatch: "))
@@ -71,6 +75,9 @@ func (e *refusedError) attrs() []slog.Attr {
 	if e.said != "" {
 		attrs = append(attrs, slog.String("server", e.said))
 	}
+	if e.discarded != nil {
+		attrs = append(attrs, slog.Any("discarded", e.discarded))
+	}
 	return append(attrs, slog.String("cure", e.helps()), slog.String("code", e.cause.Code()))
 }
 
@@ -87,7 +94,7 @@ func (c *call) refusedFor(cause Cause, why error) error {
 	write := c.sent.write
 	e := &refusedError{
 		method: write.Method, url: redact.URL(write.URL), status: c.refused.resp.StatusCode,
-		sent: sentText(&c.sent.guard, write.Header), current: c.currentText(), policy: policyName(c.policy),
+		sent: sentText(&c.sent.guard, write.Header), current: c.currentText(), policy: policyName(c.policy), discarded: c.discarded,
 		cause: cause, cure: c.cureFor(cause), why: why,
 	}
 	if c.refused.kept != nil {
