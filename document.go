@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,10 +151,11 @@ func (d *document[T]) dialect(ctx context.Context) *guard.Dialect {
 // methodAndType returns the method and the media type of a write. A merge patch needs a
 // document to change, so an absent one is sent whole.
 func (d *document[T]) methodAndType(dialect *guard.Dialect, absent bool) (method, contentType string) {
+	method, contentType = http.MethodPut, d.set.codec.ContentType()
 	if d.set.patch && !absent {
-		return http.MethodPatch, dialect.PatchType()
+		method, contentType = http.MethodPatch, dialect.PatchType()
 	}
-	return http.MethodPut, d.set.codec.ContentType()
+	return method, cmp.Or(d.set.header.Get("Content-Type"), contentType)
 }
 
 // sample is a write as far as a dialect looks at it to know where its version is. It is
@@ -222,6 +224,7 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Accept", d.set.codec.ContentType()) // each write has the same
+	d.set.setOn(req, false)
 	refresh.PastCaches(req.Header)
 	// What is at the URL of the refresh isn't what a write would replace.
 	if dialect.HidesState(d.sample(dialect, false)) {

@@ -104,7 +104,7 @@ func (r *Resource[T]) unusable() error {
 //
 // The write uses the options of the Resource. It uses no caller's context, neither its
 // options nor its deadline: one caller who gives up must not cancel the writes of
-// others. All callers that share a write get the Outcome of that write. For an edit
+// others. WithContextValues gives it values. All callers that share a write get the Outcome of that write. For an edit
 // that was left out, its Effect and Err are the edit's own. With an error, only the
 // Outcome of the Snapshot is set.
 //
@@ -194,7 +194,7 @@ type batch[T any] struct {
 // newBatch returns a batch that has sent nothing.
 func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
 	b := &batch[T]{Resource: r, edits: edits}
-	b.updater = r.doc.updater(context.Background(), edit.NewMark(r.doc.marker), b.draft)
+	b.updater = r.doc.updater(r.doc.set.background(), edit.NewMark(r.doc.marker), b.draft)
 	return b
 }
 
@@ -202,7 +202,7 @@ func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T]
 // was written, each with its own error, then the others. The write has a context of its own,
 // which ends once no caller waits.
 func (b *batch[T]) commit() {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(b.doc.set.background())
 	defer cancel()
 	stop := b.edits.Watch(cancel)
 	defer stop()

@@ -169,6 +169,7 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", d.set.codec.ContentType()) // refreshes must select what was read
+	d.set.setOn(req, true)
 	switch {
 	case versions != nil:
 		guard.Put(req, versions)

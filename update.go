@@ -130,9 +130,12 @@ type updateSettings struct {
 	settings
 	create    bool
 	patch     bool
-	codec     Codec         // jsonCodec or copyingCodec
-	marker    any           // a *marker[T], where the options don't know T; nil: none
-	editLimit time.Duration // of a Resource
+	codec     Codec           // jsonCodec or copyingCodec
+	marker    any             // a *marker[T], where the options don't know T; nil: none
+	editLimit time.Duration   // of a Resource
+	header    http.Header     // of WithHeader; one value each
+	values    context.Context // of WithContextValues; nil: none
+	invalid   error           // of an option; nil: none is
 }
 
 // The defaults of Update and Resource. An Update never overwrites blindly, so it may try
@@ -146,6 +149,9 @@ const (
 func newUpdateSettings(opts []UpdateOption) (updateSettings, error) {
 	s := updateSettings{codec: jsonCodec{}, editLimit: defaultEditLimit}
 	UpdateOptions(opts).applyUpdate(&s)
+	if s.invalid != nil {
+		return s, s.invalid
+	}
 	if s.policy != nil {
 		return s, errors.New("ifmatch: OnConflict is not for Get, Update and NewResource: they bring their own policy")
 	}

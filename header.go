@@ -1,0 +1,69 @@
+package ifmatch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
+)
+
+// WithHeader sets a header field on each request of Get, Update and Resource, in place of
+// what it would be otherwise: a tenant, say, or a media type. A Content-Type, Prefer, a
+// Content-Language and an object's metadata are for writes, and reads have none of them.
+//
+// Where two set the same field the later one counts, and an empty value takes back what was
+// set before. What guards a write, or describes or frames its body, is set by Update itself:
+// such a field is an error of every Get and Update, and so is one that makes a stored answer
+// come back, or a cache answer.
+//
+// By default Accept and the Content-Type of a write are the codec's.
+func WithHeader(key, value string) UpdateOption {
+	key = http.CanonicalHeaderKey(key)
+	return updateFunc(func(s *updateSettings) {
+		switch {
+		case !refresh.Carries(key) && !onWritesOnly(key) || key == "Host" || key == "Connection":
+			s.invalid = fmt.Errorf("ifmatch: WithHeader: %q is set by Update itself", key)
+		case value == "":
+			delete(s.header, key)
+		case s.header == nil:
+			s.header = http.Header{key: {value}}
+		default:
+			s.header[key] = []string{value}
+		}
+	})
+}
+
+// onWritesOnly reports whether a field is no field of a refresh, and may be set on a write.
+func onWritesOnly(key string) bool {
+	return key == "Content-Type" || key == "Content-Language" || key == "Prefer" || strings.Contains(key, "-Meta-")
+}
+
+// setOn puts the fields of WithHeader on a request.
+func (s *updateSettings) setOn(req *http.Request, write bool) {
+	for key, values := range s.header {
+		if write || refresh.Carries(key) {
+			field.Set(req.Header, key, values[0])
+		}
+	}
+}
+
+// WithContextValues gives the writes of a Resource the values of a context, such as a
+// tenant or a span that a RoundTripper below looks for: a write of many callers has the
+// context of none. Deadline and cancellation of ctx don't count, and options that it has count
+// as they do for an Update. Get and the function Update have a context, and ignore this one.
+//
+// By default, and when ctx is nil, the writes have no values.
+func WithContextValues(ctx context.Context) UpdateOption {
+	return updateFunc(func(s *updateSettings) { s.values = ctx })
+}
+
+// background is the context of what a Resource does for nobody alone.
+func (s *updateSettings) background() context.Context {
+	if s.values == nil {
+		return context.Background()
+	}
+	return context.WithoutCancel(s.values)
+}
