@@ -25,9 +25,9 @@ import (
 // The zero Transport uses http.DefaultTransport as found at each use, and the
 // policy Stop. Most callers use NewClient or NewTransport. A Transport keeps the
 // contract of http.RoundTripper: the request isn't modified, its body is closed,
-// and the error is nil whenever there is a response. When it gives up it returns
-// the last refusal with its body readable, up to 64 KiB unless Stop left it
-// untouched; OutcomeOf tells the rest.
+// and the error is nil whenever there is a response; WithRefusalError alone deviates
+// from it. When it gives up it returns the last refusal with its body readable, up to
+// 64 KiB unless Stop left it untouched; OutcomeOf tells the rest.
 //
 // A Transport is safe for concurrent use and must not be copied after first use.
 type Transport struct {
@@ -205,6 +205,17 @@ func (c *call) finish(resp *http.Response, err error, how ending) (*http.Respons
 		c.noteAside(resp)
 		how.err = nil
 	}
+	answer, failure := c.endAs(last, resp, err, how)
+	if failure == nil {
+		if failure = c.errorFor(answer, last); failure != nil {
+			answer = nil
+		}
+	}
+	return answer, failure
+}
+
+// endAs ends the call in one of the ways there are.
+func (c *call) endAs(last endingKind, resp *http.Response, err error, how ending) (*http.Response, error) {
 	switch last {
 	case endRefused:
 		return c.endRefused(how)

@@ -24,6 +24,13 @@
 //	}
 //	req.Header.Set("If-Match", etag)
 //	resp, err := client.Do(req)
+//	if err != nil {
+//		return err
+//	}
+//	defer resp.Body.Close()
+//	if resp.StatusCode/100 != 2 {
+//		return errors.New(resp.Status)
+//	}
 //
 // [Resend] sends the same body again under the fresh tag. Its price: the last
 // writer wins, and what somebody else wrote in between is replaced unseen. Where
@@ -34,7 +41,8 @@
 //	}))
 //
 // The response answers the last write that was sent. When the client gives up, the
-// response is the 412 itself with its body readable, and the error is nil.
+// response is the 412 itself with its body readable, and the error is nil: so look at
+// the status. With [WithRefusalError] it is a [*ConflictError] in place of a response.
 //
 // Read the tag with Accept-Encoding: identity. net/http asks for gzip on a GET
 // where nothing is set, and the tag of a compressed representation matches no

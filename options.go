@@ -74,6 +74,7 @@ type settings struct {
 	budgetTokens, budgetCost int // of the constructors only
 	expectContinue           *int64
 	uniqueBody               bool
+	refusalErrors            bool                           // of WithRefusalError
 	ownRead                  bool                           // a read that Get, Update or Resource make: repeated like a refresh
 	writeIDs                 bool                           // of WithWriteID
 	dialects                 []*hosts.Table[*guard.Dialect] // the first that has the host counts
@@ -118,6 +119,7 @@ func (s settings) over(base settings) settings {
 		s.expectContinue = base.expectContinue
 	}
 	s.uniqueBody = s.uniqueBody || base.uniqueBody
+	s.refusalErrors = s.refusalErrors || base.refusalErrors
 	s.writeIDs = s.writeIDs || base.writeIDs
 	if len(base.dialects) > 0 {
 		s.dialects = append(s.dialects[:len(s.dialects):len(s.dialects)], base.dialects...)

@@ -305,7 +305,8 @@ var (
 
 // ConflictError is the error of a write that was refused and couldn't go on
 // for a reason of the caller's side: the policy failed, or the context ended
-// while waiting. For Get, Update and Resource it is the error of every write that
+// while waiting. With WithRefusalError it is the error of each refusal that a call ends
+// with. For Get, Update and Resource it is the error of every write that
 // ends with a refusal. It matches ErrConflict and whatever Err matches. Nothing is
 // left to be closed: Body holds what was read of the refusal.
 type ConflictError struct {

@@ -42,7 +42,7 @@ func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect) plan 
 	if s != nil {
 		set.call = &s.settings
 	}
-	p := plan{observed: set.observes(req, s)}
+	p := plan{observed: set.observes(req, s) || set.refusalErrors() && !semantics.Safe(req.Method)}
 	hasBody := req.Body != nil && req.Body != http.NoBody
 	// A body is copied only where the write may go out twice: the copy takes room.
 	if hasBody && req.GetBody == nil {
@@ -103,6 +103,11 @@ func (l layers) expectContinue() int64 {
 // writeIDs reports whether WithWriteID was given on either layer: it can't be taken back.
 func (l layers) writeIDs() bool {
 	return l.call != nil && l.call.writeIDs || l.transport != nil && l.transport.writeIDs
+}
+
+// refusalErrors reports whether WithRefusalError was given on either layer.
+func (l layers) refusalErrors() bool {
+	return l.call != nil && l.call.refusalErrors || l.transport != nil && l.transport.refusalErrors
 }
 
 // policy is the policy of the call, never nil.
