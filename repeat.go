@@ -40,8 +40,8 @@ func WithTransientRetry(check retryablehttp.CheckRetry) Option {
 }
 
 // WithoutRepeats turns off the repeats after failures that aren't refusals: of
-// guarded writes, of refreshes, and of the reads of Get, Update and Resource. It is
-// for those who repeat by themselves. A WithTransientRetry after it turns them on
+// guarded writes, of refreshes, of the reads of Get, Update and Resource, and of an
+// Update that goes on after a lost answer. It is for those who repeat by themselves. A WithTransientRetry after it turns them on
 // again.
 func WithoutRepeats() Option {
 	return optionFunc(func(s *settings) { s.repeats = &repeats{none: true} })

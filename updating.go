@@ -33,16 +33,20 @@ type updater[T any] struct {
 	// have been written.
 	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
+	pace   roundPace
+	waited time.Duration // since the last submission
+
 	attempts int           // what is left of WithMaxAttempts
 	elapsed  time.Duration // what is left of WithMaxElapsed
 	until    time.Time     // when that ends; zero before the first failure
 
-	last  submission[T] // zero before the first
-	guard string        // the strong tag of all writes so far; empty: they have no such tag, or several
-	made  bool          // a draft was to create the document
-	doubt error         // of a write that may have been applied, until one is accepted; nil: none
-	found *state[T]     // the state that was read and holds the mark; nil: not found
-	total Outcome       // of all rounds: what the caller is told
+	last   submission[T] // zero before the first
+	guard  string        // the strong tag of all writes so far; empty: they have no such tag, or several
+	made   bool          // a draft was to create the document
+	denied bool          // a read found nothing, after a refusal that said that the document exists
+	doubt  error         // of a write that may have been applied, until one is accepted; nil: none
+	found  *state[T]     // the state that was read and holds the mark; nil: not found
+	total  Outcome       // of all rounds: what the caller is told
 }
 
 // update runs one Update for its caller, and tells the outcome on every path, also where
@@ -63,7 +67,7 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 	set, of := d.effective(ctx), traits{update: true}
 	return &updater[T]{
 		store: d, name: d.name, create: d.set.create, mark: mark, make: make,
-		attempts: set.attempts(of), elapsed: set.elapsed(of),
+		attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
 	}
 }
 
@@ -140,7 +144,8 @@ func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T],
 		if err == nil {
 			return snapshot, nil
 		}
-		switch u.failure(ctx, err, round).Next() {
+		step, err := u.follow(ctx, err, round)
+		switch step {
 		case rounds.Fail:
 			return u.fail(ctx, err)
 		case rounds.Look:
@@ -162,7 +167,9 @@ func (u *updater[T]) current(ctx context.Context, kept *state[T]) (*state[T], er
 	if kept != nil {
 		return kept, nil
 	}
-	return u.readInTime(ctx)
+	s, err := u.readInTime(ctx)
+	u.denied = u.denied || err == nil && s.Absent && u.total.Cause == CauseExists
+	return s, err
 }
 
 // readInTime reads the document. It ends after WithMaxElapsed, or half a minute where that
@@ -207,16 +214,31 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	if err != nil && u.until.IsZero() {
 		u.until = begun.Add(u.elapsed)
 	}
+	u.addWaited(&o)
+	conflict := (*ConflictError)(nil)
+	errors.As(err, &conflict)
+	if conflict != nil && o.Cause == CauseExists && u.denied {
+		o.Cause, o.Err = CauseSelfContradiction, fmt.Errorf("%w, says the server; a read found none", o.Err)
+		conflict.Err = o.Err
+	}
 	u.attempts -= o.Attempts
 	o.Exchanges = append(u.total.Exchanges, o.Exchanges...)
 	o.Attempts += u.total.Attempts
 	o.Waited += u.total.Waited
 	u.total, snapshot.Outcome = o, o
 	// The error was made by the last call, and knows that call alone.
-	if conflict := (*ConflictError)(nil); errors.As(err, &conflict) {
+	if conflict != nil {
 		conflict.Outcome = o
 	}
 	return snapshot, err
+}
+
+// addWaited tells of the wait before a submission where it was: before its first request.
+func (u *updater[T]) addWaited(o *Outcome) {
+	if len(o.Exchanges) > 0 {
+		o.Exchanges[0].Wait += u.waited
+	}
+	u.waited = 0
 }
 
 // noteGuard takes note of what guards the write of a draft that was made from a state.
@@ -286,7 +308,7 @@ func (u *updater[T]) failure(ctx context.Context, err error, round int) rounds.F
 		InDoubt:   u.doubt != nil,
 		Lost:      errors.Is(err, ErrOutcomeUnknown),
 		Refused:   errors.Is(err, ErrConflict),
-		Exists:    u.last.on.Absent && u.create && u.total.Cause == CauseExists,
+		Exists:    u.last.on.Absent && u.create && (u.total.Cause == CauseExists || u.total.Cause == CauseSelfContradiction),
 	}
 }
 

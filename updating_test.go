@@ -235,7 +235,7 @@ func everyRounds() map[string]roundsOf {
 		"2: somebody else creates it": {script: []treatment{exists}, log: "read exists read accepted", n: 41, effect: EffectApplied},
 		"2: … and deletes it again":   {script: []treatment{createdAndDeleted}, log: "read exists read accepted", n: 1, effect: EffectApplied},
 		"2: … each time": {script: []treatment{createdAndDeleted, createdAndDeleted, createdAndDeleted}, attempts: 3,
-			log: "read exists read exists read exists read", err: ErrConflict, effect: EffectNotApplied, cause: CauseExists},
+			log: "read exists read exists read exists read", err: ErrConflict, effect: EffectNotApplied, cause: CauseSelfContradiction},
 		"2: … and nobody may look again": {script: []treatment{exists.with(func(t *treatment) { t.cancel = true })},
 			log: "read exists", n: 40, err: ErrConflict, effect: EffectNotApplied, cause: CauseExists},
 

@@ -250,7 +250,7 @@ func (h *history) checkCause(r *running) {
 			h.fail("cause", r, "a state has one tag")
 		}
 	case ifmatch.CauseSelfContradiction:
-		if !h.w.plan.forgets() && s.Tags != "none" && !r.met(readLags, after412, resentFirst, resentLast, resentBelow, late) {
+		if !h.w.plan.forgets() && s.Tags != "none" && !s.Markers && !r.met(readLags, after412, resentFirst, resentLast, resentBelow, late) {
 			h.fail("cause", r, "the server contradicts itself nowhere")
 		}
 	case ifmatch.CauseOwnEarlierWrite:

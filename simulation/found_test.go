@@ -154,3 +154,15 @@ func TestFoundPruned(t *testing.T) {
 		}
 	}
 }
+
+// TestFoundDeleteMarker: an Update that creates met the marker of a deleted document again and
+// again, and told that the document exists, which no read had found.
+func TestFoundDeleteMarker(t *testing.T) {
+	holds(t, &plan{
+		Seed: 14538, Object: mixed, Listed: true,
+		Server:  traits{Markers: true, Absent: true},
+		Clients: []client{{}, {API: "rebuild"}, {API: "resource"}, {API: "update"}},
+		Actors:  []int{0, 1, 2, 3},
+		Ops:     []op{{Actor: 1, ID: 1, Verb: "delete", Pause: 6}, {Actor: 3, ID: 8, Verb: "add", Pause: 19}, {Actor: 2, ID: 10, Verb: "add"}},
+	})
+}

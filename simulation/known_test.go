@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/ifmatch-go/ifmatch"
 )
 
 // known is a fault of the library that is still there. The list only shrinks: a mended
@@ -26,15 +24,6 @@ var knowns = []known{
 		Clients: []client{{API: "update"}},
 		Actors:  []int{0},
 		Ops:     []op{{Verb: "swap"}},
-	}},
-	{"causes: it exists, and there is only the marker of a deleted document", func(h *history, v violation) bool {
-		return v.kind == "cause" && v.of.told.Cause == ifmatch.CauseExists && h.w.plan.Server.Markers
-	}, &plan{
-		Seed: 14538, Object: mixed, Listed: true,
-		Server:  traits{Markers: true, Absent: true},
-		Clients: []client{{}, {API: "rebuild"}, {API: "resource"}, {API: "update"}},
-		Actors:  []int{0, 1, 2, 3},
-		Ops:     []op{{Actor: 1, ID: 1, Verb: "delete", Pause: 6}, {Actor: 3, ID: 8, Verb: "add", Pause: 19}, {Actor: 2, ID: 10, Verb: "add"}},
 	}},
 }
 
