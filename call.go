@@ -4,18 +4,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/evidence"
-	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
-	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
-	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -51,7 +47,7 @@ type call struct {
 	doubt   doubts  // doubt.go: what may have been applied
 	failed  failed  // repeat.go: the last failure that was followed by a repeat
 	spent   spent   // backoff.go: what is spent of the limits
-	turn    turn    // call.go: the turn in a lane
+	turn    turn    // turn.go: the turn in a lane
 	told    told    // outcome.go: what is told
 }
 
@@ -286,108 +282,3 @@ func (c *call) drop(resp *http.Response) {
 // closeAnswer closes the body of an answer to a write. On HTTP/2 that waits for the
 // write's own body. Where that is a copy and hangs, it is closed when the time is up.
 func (c *call) closeAnswer(body io.Closer) { c.sent.payload.CloseAnswer(body, c.awaitDone) }
-
-// turn is what a call has of the lane of its target. The zero turn holds up nobody.
-type turn struct {
-	lane.Turn           // zero until the call has lost a race and entered the lane
-	underHandedTag bool // the write that is sent next carries a tag that was handed over
-	handedTries    int  // writes under such a tag that were refused; they are no attempts
-}
-
-// enterLane waits for the call's turn at its target, unless it has one: from the first
-// lost race to its end, a call keeps the turn. The ending ends only where the wait was
-// cut off, by the limits or a context.
-func (c *call) enterLane() ending {
-	if c.turn.Turn != (lane.Turn{}) {
-		return ending{}
-	}
-	// A version in the query differs from write to write; the document is the same.
-	target := lane.TargetOf(guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions), c.sent.write.Host)
-	// The error says less than the ending that it comes from.
-	var end ending
-	c.turn.Turn, _ = c.transport.lanes.Enter(c.req.Context(), target, func(wake <-chan struct{}, d time.Duration) error {
-		end = c.await(wake, d)
-		return end.err
-	})
-	return end
-}
-
-// takeHandedTag returns the tag that the writer before got for its write, where this one
-// may try it before it asks; otherwise it returns the empty string. The tag is offered
-// once: after a refusal it is known to be old.
-func (c *call) takeHandedTag(g *guard.Guard, needState bool) string {
-	// The call has to look whether its own write is in the state. The tag stays for the
-	// next writer.
-	if c.doubt.first != nil {
-		return ""
-	}
-	handed := c.turn.Handed()
-	// A tag brings no state along.
-	if needState || !c.mayTry(handed, g) {
-		return ""
-	}
-	c.turn.underHandedTag = true
-	return handed.Tag
-}
-
-// mayTry reports whether the tag that was handed over is one that this call's own refresh
-// might have given. A wrong tag costs one more refusal, and nothing else.
-func (c *call) mayTry(handed lane.Handed, g *guard.Guard) bool {
-	// There is none, or it was refused just now.
-	if handed.Tag == "" || g.Names(handed.Tag) {
-		return false
-	}
-	// The next write needs more than a tag, or a version that is none.
-	if g.Kind != guard.Tags || g.Versions != nil || g.Date != "" {
-		return false
-	}
-	// Under another policy the state matters too. A refresh that the caller changes may
-	// ask another URL, and one with other credentials may get another representation.
-	return c.traits.lastWriterWins && *c.refreshRequest == nil && sameRefresh(handed.Write, c.sent.write)
-}
-
-// sameRefresh reports whether the refreshes of two writes to one target would carry the
-// same credentials and fields, and so get the same answer. It changes neither write:
-// a may belong to a call that has ended.
-func sameRefresh(a, b *http.Request) bool {
-	if u, v := a.URL.User, b.URL.User; u != v && (u == nil || v == nil || *u != *v) {
-		return false
-	}
-	for name, values := range a.Header {
-		if refresh.Carries(http.CanonicalHeaderKey(name)) && !slices.Equal(values, field.Lines(b.Header, name)) {
-			return false
-		}
-	}
-	for name := range b.Header {
-		if refresh.Carries(http.CanonicalHeaderKey(name)) && field.Lines(a.Header, name) == nil {
-			return false
-		}
-	}
-	return true
-}
-
-// countHandedTry takes note of a refusal: under a tag that was handed over it costs no
-// attempt.
-func (c *call) countHandedTry() {
-	if c.turn.underHandedTag {
-		c.turn.underHandedTag = false
-		c.turn.handedTries++
-	}
-}
-
-// handOver leaves the tag in the answer to an accepted PUT to the next writer in the
-// lane: the tag is of what is now stored (RFC 9110 §9.3.4). Without such a tag it leaves
-// nothing, also of what this call was handed itself: that is old now.
-func (c *call) handOver(resp *http.Response) {
-	if c.turn.Turn == (lane.Turn{}) {
-		return
-	}
-	var handed lane.Handed
-	// A weak tag guards nothing, a Content-Location may be of another resource, and the
-	// version of a dialect may be in another place of the answer.
-	v := etag.Of(resp.Header)
-	if c.sent.guard.Versions == nil && c.sent.write.Method == http.MethodPut && v.ETag != "" && !etag.Weak(v.ETag) && resp.Header.Get("Content-Location") == "" {
-		handed = lane.Handed{Tag: v.ETag, Write: c.sent.write}
-	}
-	c.turn.HandOver(handed)
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -92,6 +93,77 @@ func TestHandedTagNeedsEqualCredentials(t *testing.T) {
 			t.Errorf("%d refreshes for two languages", refreshed)
 		}
 	})
+}
+
+// TestSameReader: what one writer was told holds for another one with the same credentials
+// that selects the same representation.
+func TestSameReader(t *testing.T) {
+	for name, test := range map[string]struct {
+		a, b []string
+		user string // of b's URL
+		want bool
+	}{
+		"the same":           {[]string{"Authorization: a", "X-Tenant: b"}, []string{"X-Tenant: b", "Authorization: a"}, "", true},
+		"Authorization":      {[]string{"Authorization: a"}, []string{"Authorization: b"}, "", false},
+		"none":               {[]string{"Authorization: a"}, nil, "", false},
+		"more":               {nil, []string{"Authorization: a"}, "", false},
+		"Cookie":             {[]string{"Cookie: a=b"}, []string{"Cookie: a=c"}, "", false},
+		"a tenant":           {[]string{"X-Tenant: a"}, []string{"X-Tenant: b"}, "", false},
+		"an API key":         {[]string{"X-Api-Key: a"}, nil, "", false},
+		"Accept":             {[]string{"Accept: a/b"}, []string{"Accept: a/c"}, "", false},
+		"Accept-Language":    {[]string{"Accept-Language: de"}, nil, "", false},
+		"Accept-Encoding":    {[]string{"Accept-Encoding: gzip"}, []string{"Accept-Encoding: identity"}, "", false},
+		"net/http's own":     {[]string{"Accept-Encoding: gzip"}, nil, "", false},
+		"two lines":          {[]string{"Accept: a/b", "Accept: a/c"}, []string{"Accept: a/b"}, "", false},
+		"another spelling":   {[]string{"accept: a/b"}, []string{"Accept: a/b"}, "", true},
+		"a user":             {nil, nil, "u:p", false},
+		"preconditions":      {[]string{"If-Match: a"}, []string{"If-Match: b"}, "", true},
+		"what describes":     {[]string{"Content-Type: a/b"}, []string{"Content-Type: a/c"}, "", true},
+		"a key of the write": {[]string{"Idempotency-Key: a"}, []string{"Idempotency-Key: b"}, "", true},
+	} {
+		write := func(fields []string, user string) *http.Request {
+			req := mustPut(t)
+			req.Header = http.Header{}
+			for _, f := range fields {
+				key, value, _ := strings.Cut(f, ": ")
+				req.Header[key] = append(req.Header[key], value)
+			}
+			if name, password, ok := strings.Cut(user, ":"); ok {
+				req.URL.User = url.UserPassword(name, password)
+			}
+			return req
+		}
+		a, b := write(test.a, ""), write(test.b, test.user)
+		if sameReader(a, b) != test.want || sameReader(b, a) != test.want {
+			t.Errorf("%s: %v", name, !test.want)
+		}
+	}
+}
+
+// TestHandsOver: which tag of an answer is left to the next writer.
+func TestHandsOver(t *testing.T) {
+	for name, test := range map[string]struct {
+		method string
+		fields []string
+		want   string
+	}{
+		"PUT":        {"PUT", []string{"ETag", `"v1"`}, `"v1"`},
+		"PATCH":      {"PATCH", []string{"ETag", `"v1"`}, ""},
+		"no tag":     {"PUT", nil, ""},
+		"weak":       {"PUT", []string{"ETag", `W/"v1"`}, ""},
+		"elsewhere":  {"PUT", []string{"ETag", `"v1"`, "Content-Location", "/doc"}, ""},
+		"compressed": {"PUT", []string{"ETag", `"v1-gzip"`, "Content-Encoding", "gzip"}, ""},
+		"decoded":    {"PUT", []string{"ETag", `"v1-gzip"`}, ""},
+	} {
+		req := mustPut(t)
+		req.Method = test.method
+		resp := responseTo(req, 200, "", test.fields...)
+		resp.Uncompressed = name == "decoded"
+		c := new(Transport).newCall(nil, req)
+		if got := c.handsOver(resp); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
 }
 
 // TestStrangersDontQueue: two sites of one server, and two URLs that differ in Opaque

@@ -10,7 +10,7 @@ import (
 // A part is named by its field in call and by its type.
 var owners = []struct{ field, typ, file string }{
 	{"sent", "sent", "call.go"},
-	{"turn", "turn", "call.go"},
+	{"turn", "turn", "turn.go"},
 	{"refused", "refusal", "conflict.go"},
 	{"doubt", "doubts", "doubt.go"},
 	{"failed", "failed", "repeat.go"},

@@ -18,7 +18,8 @@ type Turn struct {
 }
 
 // Handed is what an accepted write leaves to the next writer in its lane. The zero
-// Handed is nothing.
+// Handed is nothing. It holds for a writer with the same credentials that selects the same
+// representation; whoever takes it sees that by the Write.
 type Handed struct {
 	Tag   string        // of what is stored now
 	Write *http.Request // the write that was accepted; only to be read
