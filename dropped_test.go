@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
@@ -143,10 +144,12 @@ func (d doubling) run(t *testing.T, origin *ifmatchtest.Server, url string) {
 	}
 	want := map[string]int{}
 	for i := range d.before {
-		if err := update(fmt.Sprint("before", i)); err != nil {
+		switch err := update(fmt.Sprint("before", i)); {
+		case err == nil:
+			want[fmt.Sprint("before", i)] = 1
+		case !errors.Is(err, errDropsMarks):
 			t.Error(err)
 		}
-		want[fmt.Sprint("before", i)] = 1
 	}
 	k.lose = d.lose
 	if d.rival {
@@ -158,13 +161,97 @@ func (d doubling) run(t *testing.T, origin *ifmatchtest.Server, url string) {
 		want["rival"] = 1
 	}
 	err := update("mine")
-	if err != nil && !errors.Is(err, ErrOutcomeUnknown) {
+	switch {
+	case errors.Is(err, errDropsMarks) && !errors.Is(err, ErrOutcomeUnknown):
+		delete(want, "rival") // nothing was sent
+	case err == nil, errors.Is(err, ErrOutcomeUnknown):
+		want["mine"] = 1 // it was performed
+	default:
 		t.Error(err)
 	}
-	want["mine"] = 1 // it was performed
 	var got tally
 	body, _, _ := origin.State("/doc")
 	if json.Unmarshal(body, &got); !maps.Equal(got.Adds, want) {
 		t.Errorf("%+v: %v, %v, want %v: %s", d, err, got.Adds, want, requests(origin))
+	}
+}
+
+// TestDropsMarks: a document that was seen to drop marks is written no more with marks, and
+// the error says what to do (rule 10).
+func TestDropsMarks(t *testing.T) {
+	for _, kind := range []string{"Update", "Resource"} {
+		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			origin.Inject(ifmatchtest.DropUnknown(noted{}))
+			c := clientOn(origin)
+			update := func(c *http.Client, edit func(*markedCounter) error, opts ...UpdateOption) error {
+				if kind == "Update" {
+					_, err := Update(t.Context(), c, url, edit, opts...)
+					return err
+				}
+				_, err := NewResource[markedCounter](c, url, opts...).Update(t.Context(), edit)
+				return err
+			}
+			if err := update(c, addMarked); err != nil {
+				t.Fatalf("%s: a write that was accepted: %v", kind, err)
+			}
+			origin.ResetLog()
+			err := update(c, addMarked)
+			if err == nil || !strings.Contains(err.Error(), "WithMarker") || errors.Is(err, ErrOutcomeUnknown) || writesOf(origin) != 0 {
+				t.Errorf("%s: %v: %s", kind, err, requests(origin))
+			}
+			for name, err := range map[string]error{
+				"no change":         update(c, func(*markedCounter) error { return nil }),
+				"another Transport": update(clientOn(origin), addMarked),
+				"another marker":    update(c, addMarked, noting[markedCounter](func(m *markedCounter) *[]string { return &m.IDs }, true)),
+			} {
+				if err != nil {
+					t.Errorf("%s, %s: %v", kind, name, err)
+				}
+			}
+			if _, err := Update(t.Context(), c, url, addOne); err != nil {
+				t.Errorf("%s, without marks: %v", kind, err)
+			}
+			// Somebody mended the server.
+			for _, doc := range []string{`{"n":1,"_ifmatch":["x"]}`, `{"n":1,"_ifmatch":["x","y"]}`} {
+				origin.Put("/doc", "application/json", []byte(doc))
+				if _, err := Get[markedCounter](t.Context(), c, url); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := update(c, addMarked); err != nil {
+				t.Errorf("%s, after the list has gained an id: %v", kind, err)
+			}
+		})
+	}
+}
+
+// noting is a WithMarker whose ids are in a list. It finds an id that was put there, or tells
+// that it is absent where sure is set.
+func noting[T any](list func(*T) *[]string, sure bool) UpdateOption {
+	return WithMarker(func(doc *T, id string) { *list(doc) = append(*list(doc), id) }, func(doc *T, id string) Mark {
+		switch {
+		case slices.Contains(*list(doc), id):
+			return MarkFound
+		case sure:
+			return MarkAbsent
+		}
+		return MarkUnknown
+	})
+}
+
+// TestDropsOtherMarks: the same for WithMarker, whose find may not be able to tell.
+func TestDropsOtherMarks(t *testing.T) {
+	for _, sure := range []bool{true, false} {
+		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			origin.Inject(ifmatchtest.DropUnknown(noted{}))
+			marker := noting(func(m *markedCounter) *[]string { return &m.IDs }, sure)
+			c := clientOn(origin)
+			if _, err := Update(t.Context(), c, url, addMarked, marker); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Update(t.Context(), c, url, addMarked, marker); errors.Is(err, errDropsMarks) != sure || err != nil && !sure {
+				t.Errorf("sure %v: %v", sure, err)
+			}
+		})
 	}
 }

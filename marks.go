@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
@@ -38,6 +39,10 @@ func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
 // made of them, where the document isn't there. After a lost answer Update then ends with
 // ErrOutcomeUnknown. A refusal is believed: the write was not performed (RFC 9110
 // §13.1.1), unless a proxy performed it twice.
+//
+// An Update of a document that was seen to drop a mark reads, and is an error before it
+// writes: the state that an accepted write has made, by its strong tag, was read without the
+// id. A later read whose list has gained an id lifts that.
 //
 // What was seen is kept in the Transport for the 256 documents that were used last. A
 // server that was seen to keep marks, and drops one later, can make an edit be applied
@@ -87,7 +92,8 @@ type marker[T any] struct {
 // Marks: put stores the id of a write in the document, and find tells whether a
 // document has it. find returns MarkAbsent only where the id would still be there, which is
 // your word that the server keeps what put stores: where it doesn't, an edit may be applied
-// twice. find returns MarkUnknown where the id may have been written over. Where the Update has another T, or
+// twice. find returns MarkUnknown where the id may have been written over. As with Marks, an
+// Update of a document that was seen to drop a mark is an error before it writes. Where the Update has another T, or
 // a function is nil, each Get and Update returns an error. Both functions may be called
 // concurrently for different documents, and may change no other than theirs.
 //
@@ -126,6 +132,11 @@ func (m *marker[T]) look(doc *T, id string) edit.Sighting {
 	}
 	return edit.Unknown
 }
+
+// errDropsMarks says what to do about a server that drops marks.
+var errDropsMarks = errors.New("the server drops marks: it accepted a write, and the state that the write made lacks the mark. " +
+	"Nothing was sent now. Use WithMarker with a member that the server keeps, let its documents have the member, " +
+	"or do without Marks and WithMarker: a lost answer then ends with ErrOutcomeUnknown")
 
 // book is where the Transport keeps what was seen of the document's marks, and under which
 // key. There is none where T has no marks, and where the client was given another

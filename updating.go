@@ -130,11 +130,11 @@ func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T],
 			return u.fail(ctx, u.doubt)
 		}
 		kept = nil
-		draft, err := u.make(s, u.doubt != nil)
+		draft, step, err := u.edit(s, u.doubt != nil)
 		if err != nil {
 			return u.breakOff(ctx, err)
 		}
-		switch rounds.AfterEdit(draft.Same, u.doubt != nil) {
+		switch step {
 		case rounds.Same:
 			return u.unchanged(s), nil
 		case rounds.Unknown:
@@ -144,7 +144,7 @@ func (u *updater[T]) inRounds(ctx context.Context, kept *state[T]) (Snapshot[T],
 		if err == nil {
 			return snapshot, nil
 		}
-		step, err := u.follow(ctx, err, round)
+		step, err = u.follow(ctx, err, round)
 		switch step {
 		case rounds.Fail:
 			return u.fail(ctx, err)
@@ -233,6 +233,22 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	return snapshot, err
 }
 
+// edit makes a draft of a state, and returns whether it is to be written. A write to a
+// document that drops marks fails before it is sent: after a lost answer nobody could tell
+// what became of it, although the caller wants to know. Where the edit changes nothing, there
+// is nothing to mark.
+func (u *updater[T]) edit(s *state[T], inDoubt bool) (*edit.Draft[T], rounds.Step, error) {
+	draft, err := u.make(s, inDoubt)
+	if err != nil {
+		return nil, rounds.Fail, err
+	}
+	step := rounds.AfterEdit(draft.Same, inDoubt)
+	if step == rounds.Write && s.dropsMarks && u.mark.Kept() {
+		return nil, rounds.Fail, fmt.Errorf("ifmatch: update %q: %w", u.name, errDropsMarks)
+	}
+	return draft, step, nil
+}
+
 // addWaited tells of the wait before a submission where it was: before its first request.
 func (u *updater[T]) addWaited(o *Outcome) {
 	if len(o.Exchanges) > 0 {
@@ -266,7 +282,7 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 	case rounds.Unknown:
 		return sequel[T]{}
 	}
-	draft, err := u.make(r.state, inDoubt)
+	draft, step, err := u.edit(r.state, inDoubt)
 	// The edit may have taken long, and nobody waits for the write any more.
 	if err == nil && ctx.Err() != nil {
 		err = endOf(ctx)
@@ -274,7 +290,7 @@ func (u *updater[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
 	if err != nil {
 		return sequel[T]{err: err}
 	}
-	switch rounds.AfterEdit(draft.Same, inDoubt) {
+	switch step {
 	// The state is as the edit wants it already: nothing is written.
 	case rounds.Same:
 		return sequel[T]{end: r.state}
