@@ -958,6 +958,22 @@ func TestRememberGetUpdate(t *testing.T) {
 	})
 }
 
+// TestRememberInResource: what a Resource reads with the values of a flow's context isn't what
+// the flow has seen.
+func TestRememberInResource(t *testing.T) {
+	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		f := newFlow(t, origin, Stop)
+		r := NewResource[counter](&http.Client{Transport: f.rt}, url, WithContextValues(f.ctx))
+		f.call("GET", "/doc")
+		if _, err := r.Update(t.Context(), addOne); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.guardOf("PUT", "/doc"); got != `"v1"` {
+			t.Errorf("under %q", got)
+		}
+	})
+}
+
 // TestRememberAndResource: a Resource writes for many callers, so it uses nothing that a
 // caller's flow has seen, and moves no guard of it. What the flow then writes over it is
 // refused.

@@ -202,7 +202,10 @@ func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T]
 // was written, each with its own error, then the others. The write has a context of its own,
 // which ends once no caller waits.
 func (b *batch[T]) commit() {
-	ctx, cancel := context.WithCancel(b.doc.set.background())
+	// The values may be of a flow, which sees nothing of what a Resource reads and writes.
+	ctx, end := besideFlow(b.doc.set.background())
+	defer end()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := b.edits.Watch(cancel)
 	defer stop()

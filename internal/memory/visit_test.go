@@ -40,11 +40,7 @@ func TestSeen(t *testing.T) {
 		{"changed by a proxy", "GET", nil, func() *http.Response { return answer(203, "Etag", tag) }, stays(unseen)},
 		{"no content", "GET", nil, func() *http.Response { return answer(204, "Etag", tag) }, stays(unseen)},
 		{"not modified", "GET", nil, func() *http.Response { return answer(304, "Etag", tag) }, stays(unseen)},
-		{"followed below", "GET", nil, func() *http.Response {
-			resp := answer(200, "Etag", tag)
-			resp.Request = &http.Request{Response: answer(302)}
-			return resp
-		}, closed(elsewhere)},
+		{"followed below", "GET", nil, func() *http.Response { return followed(200, "Etag", tag) }, closed(elsewhere)},
 		{"not found", "GET", nil, func() *http.Response { return answer(404) }, absent},
 		{"gone", "GET", nil, func() *http.Response { return answer(410, "Etag", tag) }, absent},
 		{"no HEAD", "HEAD", nil, func() *http.Response { return answer(404) }, knowns{{Absent: true}, {Tag: `"v1"`}, {Absent: true}, {Absent: true}}},
@@ -64,6 +60,13 @@ func TestSeen(t *testing.T) {
 			}
 		}
 	}
+}
+
+// followed is an answer after a redirect that a base followed by itself.
+func followed(status int, fields ...string) *http.Response {
+	resp := answer(status, fields...)
+	resp.Request = &http.Request{Response: answer(302)}
+	return resp
 }
 
 // TestAccepted: what a flow that had never met a URL, or had read "v1" of it, knows after a
@@ -96,6 +99,8 @@ func TestAccepted(t *testing.T) {
 		{"deleted, of many", "DELETE", nil, answer(207), Wrote{false, true}, Known{Absent: true}, Known{}},
 		{"to be deleted", "DELETE", nil, answer(202), Wrote{false, true}, Known{Closed: patched}, Known{}},
 		{"deleted, and redirected", "DELETE", nil, answer(303), Wrote{false, true}, Known{Closed: patched}, Known{}},
+		{"followed below", "PUT", nil, followed(200, "Etag", tag), own, Known{Closed: elsewhere}, Known{}},
+		{"deleted elsewhere", "DELETE", nil, followed(204), own, Known{Closed: elsewhere}, Known{}},
 		{"POST", "POST", nil, answer(201, "Etag", tag), own, Known{Closed: patched}, Known{}},
 		{"MOVE", "MOVE", nil, answer(201, "Etag", tag), own, Known{Closed: patched}, Known{}},
 	} {
