@@ -125,7 +125,9 @@ func (c *call) decision(resp *http.Response) (Decision, ending) {
 	if !end.ends() {
 		end = c.whyStop(g)
 	}
-	if !end.ends() {
+	// A mark has to be looked for now: until the call's turn comes, the writers before it may
+	// have turned the list of marks over.
+	if !end.ends() && !(c.doubt.first != nil && c.traits.tellsOwnWrites) {
 		end = c.enterLane()
 	}
 	c.refused.conflict = c.newConflict()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
@@ -622,6 +623,33 @@ func TestMarkerOfANilPointer(t *testing.T) {
 		}, m, CreateIfAbsent())
 		if !errors.Is(err, ErrConflict) {
 			t.Error(err)
+		}
+	})
+}
+
+// TestMarkBeforeTheLane: in a crowd that turns the list of marks over, a call whose answer was
+// lost looks for its mark before it waits for its turn (rule 10).
+func TestMarkBeforeTheLane(t *testing.T) {
+	writers := long(200, 90)
+	withDocument(t, "", func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		c := clientOn(origin)
+		seenToKeep(t, origin, c, url)
+		origin.Inject(ifmatchtest.Slow(0, roundTripTime), ifmatchtest.LostAnswer(20).On(http.MethodPut).After(5))
+		var all sync.WaitGroup
+		var unknown atomic.Int64
+		for range writers {
+			all.Go(func() {
+				if _, err := Update(t.Context(), c, url, addMarked); errors.Is(err, ErrOutcomeUnknown) {
+					unknown.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		t.Logf("%d of %d unknown, %d writes", unknown.Load(), writers, writesOf(origin))
+		if unknown.Load() > 0 {
+			t.Errorf("%d of %d unknown", unknown.Load(), writers)
 		}
 	})
 }
