@@ -104,7 +104,8 @@ func (r *Resource[T]) unusable() error {
 //
 // The write uses the options of the Resource. It uses no caller's context, neither its
 // options nor its deadline: one caller who gives up must not cancel the writes of
-// others. WithContextValues gives it values. All callers that share a write get the Outcome of that write. For an edit
+// others. Each read before a write, the first included, ends after WithMaxElapsed, or half a
+// minute where that is longer; the error then matches ErrElapsed. WithContextValues gives it values. All callers that share a write get the Outcome of that write. For an edit
 // that was left out, its Effect and Err are the edit's own. With an error, only the
 // Outcome of the Snapshot is set.
 //
@@ -195,6 +196,7 @@ type batch[T any] struct {
 func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
 	b := &batch[T]{Resource: r, edits: edits}
 	b.updater = r.doc.updater(r.doc.set.background(), edit.NewMark(r.doc.marker), b.draft)
+	b.updater.shared = true
 	return b
 }
 

@@ -53,6 +53,9 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // except the policy. Otherwise each call has a Transport of its own, and the
 // budget of WithRetryBudget isn't shared.
 //
+// The first read takes as long as ctx lets it, as that of Get does. The limits of
+// WithMaxElapsed begin with the first refusal or failure of a write.
+//
 // Errors: *ConflictError after the last refusal, *StatusError for another final
 // status, ErrNoValidator where the server gives no validator, ErrOutcomeUnknown
 // where it can't be known whether the write was applied, and the context's error.

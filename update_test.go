@@ -760,3 +760,29 @@ func TestRedirectedAndReplayed(t *testing.T) {
 		})
 	}
 }
+
+// TestFirstRead: the first read of an Update takes as long as its context lets it, as that of
+// Get does. That of a Resource, whose writes have no deadline, is bounded like its later ones
+// (rule 22).
+func TestFirstRead(t *testing.T) {
+	for _, slow := range []time.Duration{2 * time.Minute, time.Hour} {
+		bothWays(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, kind string, update updating[counter]) {
+			origin.Inject(ifmatchtest.Slow(1, slow).On(http.MethodGet))
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			var want error
+			took := slow
+			switch {
+			case kind == "Resource":
+				want, took = ErrElapsed, defaultMaxElapsed
+			case slow > 10*time.Minute:
+				want, took = context.DeadlineExceeded, 10*time.Minute
+			}
+			begun := time.Now()
+			_, err := update(ctx, clientOn(origin), addOne)
+			if waited := time.Since(begun); !errors.Is(err, want) || waited != took || want != ErrElapsed && errors.Is(err, ErrElapsed) {
+				t.Errorf("%s, %v: %v after %v, want %v after %v", kind, slow, err, waited, want, took)
+			}
+		})
+	}
+}

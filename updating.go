@@ -33,6 +33,7 @@ type updater[T any] struct {
 	// have been written.
 	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
+	shared bool // by the callers of a Resource
 	pace   roundPace
 	waited time.Duration // since the last submission
 
@@ -172,10 +173,14 @@ func (u *updater[T]) current(ctx context.Context, kept *state[T]) (*state[T], er
 	return s, err
 }
 
-// readInTime reads the document. It ends after WithMaxElapsed, or half a minute where that
-// is longer: the context of a Resource has no deadline, and its callers wait. The error
-// matches ErrElapsed where the time was up, and not where ctx ended.
+// readInTime reads the document. The first read of the function Update is bounded by its
+// context alone, as that of Get is. All others end after WithMaxElapsed, or half a minute
+// where that is longer: the context of a Resource has no deadline, and its callers wait. The
+// error matches ErrElapsed where the time was up, and not where ctx ended.
 func (u *updater[T]) readInTime(ctx context.Context) (*state[T], error) {
+	if u.until.IsZero() && !u.shared {
+		return u.store.read(ctx)
+	}
 	within, cancel := context.WithTimeout(ctx, max(u.elapsed, defaultMaxElapsed))
 	defer cancel()
 	s, err := u.store.read(within)
