@@ -12,6 +12,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -105,9 +106,10 @@ func (c *call) verdictOn(resp *http.Response) dialect.Verdict {
 func (c *call) causeOf(g *guard.Guard, status int) (Cause, error) {
 	verdict := c.refused.verdict.Kind()
 	switch {
-	// The dialect knows that no fresh version helps, whatever the guard was.
+	// The dialect knows that no fresh version helps, whatever the guard was. Its reason may be
+	// the server's.
 	case stops(c.refused.verdict):
-		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, c.refused.verdict.Reason())
+		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, redact.Said(oneLine(c.refused.verdict.Reason()), c.sent.write))
 	// The API has numbers of its own, and the guard is judged by the status of RFC 9110 that
 	// means the same: it still may have been one that can't be renewed.
 	case verdict == dialect.KindRequired:

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
-	"github.com/ifmatch-go/ifmatch/internal/excerpt"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
@@ -275,7 +274,7 @@ func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
 // the body to a bound, for the error; the caller closes it.
 func statusError(method, url string, resp *http.Response) error {
 	body := drain.Briefly(resp)
-	said := redact.Said(excerpt.Of(resp.Header, body), resp.Request)
+	said := saidBy(resp.Header, body, resp.Request)
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, said: said}
 }
 

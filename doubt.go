@@ -333,7 +333,7 @@ func (c *call) unknownError(cause error) error {
 }
 
 func (e *outcomeUnknownError) Error() string {
-	return fmt.Sprintf("ifmatch: %s %q: outcome unknown: %v", e.method, e.url, e.cause)
+	return fmt.Sprintf("ifmatch: %s %q: outcome unknown: %v", e.method, e.url, redact.WithoutURLs(e.cause))
 }
 
 func (e *outcomeUnknownError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.cause} }

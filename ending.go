@@ -382,7 +382,7 @@ func (c *call) returned(resp *http.Response) *http.Response {
 type interruptedError struct{ why, last error }
 
 func (e *interruptedError) Error() string {
-	return fmt.Sprintf("ifmatch: wait for a repeat: %v; last: %v", e.why, e.last)
+	return fmt.Sprintf("ifmatch: wait for a repeat: %v; last: %v", e.why, redact.WithoutURLs(e.last))
 }
 
 func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }

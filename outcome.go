@@ -220,7 +220,7 @@ func (t *told) publicURL(u *url.URL) string {
 
 // end sets how the call ended, once. Nothing is added to the outcome after it.
 func (t *told) end(effect Effect, cause Cause, err error) {
-	t.outcome.Effect, t.outcome.Cause, t.outcome.Err = effect, cause, err
+	t.outcome.Effect, t.outcome.Cause, t.outcome.Err = effect, cause, redact.WithoutURLs(err)
 }
 
 // adopt makes the outcome that of a Transport of ours below, which has seen more.

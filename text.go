@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 )
@@ -95,11 +96,11 @@ func validatorsOrNone(v Validators) string {
 	return "-"
 }
 
-// oneLine is a text without line ends and other control characters: servers write some of
-// it.
+// oneLine is a text in one line, without characters that a terminal acts on, and bounded:
+// servers write some of it.
 func oneLine(text string) string {
 	return bounded(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

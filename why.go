@@ -45,7 +45,7 @@ func (e *refusedError) Error() string {
 	}
 	// That it was refused stands there already.
 	if e.why != nil && e.why != ErrConflict {
-		b.WriteString(": " + strings.TrimPrefix(e.why.Error(), "ifmatch: "))
+		b.WriteString(": " + strings.TrimPrefix(redact.WithoutURLs(e.why).Error(), "ifmatch: "))
 	}
 	if cure := e.helps(); cure != "" {
 		b.WriteString("; " + cure)
@@ -98,9 +98,15 @@ func (c *call) refusedFor(cause Cause, why error) error {
 		cause: cause, cure: c.cureFor(cause), why: why,
 	}
 	if c.refused.kept != nil {
-		e.said = redact.Said(excerpt.Of(c.refused.resp.Header, c.refused.kept.Data), write)
+		e.said = saidBy(c.refused.resp.Header, c.refused.kept.Data, write)
 	}
 	return e
+}
+
+// saidBy is what a server says in the body of its answer, without what the request had that
+// is secret. req may be nil.
+func saidBy(h http.Header, body []byte, req *http.Request) string {
+	return excerpt.Of(h, body, func(text string) string { return redact.Said(text, req) })
 }
 
 // sentText is the precondition of a write as it was sent. A condition that isn't

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -199,4 +203,88 @@ func TestServersWords(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestTextsHoldNoSecret: whatever a server says of a request, or a RoundTripper below, no
+// text and no log has what is secret in the request.
+func TestTextsHoldNoSecret(t *testing.T) {
+	judged := WithDialect(dialect.Dialect{Name: "x", Judge: func(a *dialect.Answer) dialect.Verdict { return a.Stops(string(a.Body())) }})
+	for name, test := range map[string]struct {
+		says string
+		opts []Option
+	}{
+		"cut off":          {strings.Repeat("a ", 90) + "s3cr3t-t0k3n", nil},
+		"escapes":          {`{"x":"s3cr3t\/\u002bplus"`, nil},
+		"entities":         {"bad s3cr3t&#x2F;&#43;plus", nil},
+		"lock token":       {"urn:uuid:s3cr3t-lock is old", nil},
+		"Basic":            {"s3cr3t-pw is wrong", nil},
+		"query":            {"s3cr3t%2fsig", nil},
+		"user":             {"s3cr3t-user isn't known", nil},
+		"a dialect's word": {"s3cr3t-t0k3n\u202e", []Option{judged}},
+	} {
+		inBubble(t, func(t *testing.T, _ *ifmatchtest.Server) {
+			var logs strings.Builder
+			logger := slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			req, _ := http.NewRequest(http.MethodPut, "http://s3cr3t-user:s3cr3t-url@a.test/doc?sig=s3cr3t%2fsig", strings.NewReader("mine"))
+			req.SetBasicAuth("somebody", "s3cr3t-pw")
+			req.Header["X-Token"], req.Header["X-Other"] = []string{"s3cr3t-t0k3n"}, []string{"s3cr3t/+plus"}
+			req.Header.Set("If", "(<urn:uuid:s3cr3t-lock>)")
+			base := roundTripper(func(r *http.Request) (*http.Response, error) { return replyTo(r, 412, test.says), nil })
+			got := sendVia(t, NewTransport(base, Resend, append(test.opts, WithLogger(logger))...), req)
+			text := fmt.Sprintf("%v\n%+v\n%s", got.outcome.Err, got.outcome, &logs)
+			if strings.Contains(text, "s3cr3t") || strings.Contains(text, "\u202e") || !strings.Contains(text, "…") {
+				t.Errorf("%s: %s", name, text)
+			}
+		})
+	}
+}
+
+// TestErrorsBelowHoldNoSecret: an http.Client below a Transport puts the URL into its errors.
+func TestErrorsBelowHoldNoSecret(t *testing.T) {
+	for _, method := range []string{http.MethodPut, http.MethodPost} {
+		for _, refuses := range []bool{false, true} {
+			inBubble(t, func(t *testing.T, _ *ifmatchtest.Server) {
+				var below error
+				base := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if refuses && r.Method == method {
+						return replyTo(r, 412, ""), nil
+					}
+					closeBody(r)
+					below = &url.Error{Op: r.Method, URL: r.URL.String(), Err: io.ErrUnexpectedEOF}
+					return nil, below
+				})
+				req, _ := http.NewRequest(method, "http://a.test/doc?sig=s3cr3t", strings.NewReader("mine"))
+				req.Header.Set("If-Match", `"v1"`)
+				got := sendVia(t, NewTransport(base, Resend), req)
+				text := fmt.Sprintf("%v\n%+v", got.outcome.Err, got.outcome)
+				if got.err != nil && method == http.MethodPut {
+					text += got.err.Error()
+				}
+				if strings.Contains(text, "s3cr3t") || !refuses && !errors.Is(got.outcome.Err, below) {
+					t.Errorf("%s: %s", method, text)
+				}
+			})
+		}
+	}
+}
+
+// TestTagsInTexts: what a terminal acts on isn't in a text, and of a long tag not all is.
+func TestTagsInTexts(t *testing.T) {
+	for _, tag := range []string{"\"\u202e\u009b31m", "\"\x9b31m", `"` + strings.Repeat("x", 3000)} {
+		inBubble(t, func(t *testing.T, _ *ifmatchtest.Server) {
+			node := 0
+			base := roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPut {
+					return replyTo(r, 412, ""), nil
+				}
+				node++
+				return replyTo(r, 200, "the same", fmt.Sprintf(`ETag: %s%d"`, tag, node%2)), nil
+			})
+			got := sendVia(t, NewTransport(base, rebuilding), mustPut(t))
+			text := got.outcome.Err.Error()
+			if got.outcome.Cause != CauseUnstableValidator || len(text) > 2000 || strings.ContainsFunc(fmt.Sprintf("%v%s", got.outcome, text), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%v, %d bytes: %q", got.outcome.Cause, len(text), text)
+			}
+		})
+	}
 }

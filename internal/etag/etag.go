@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
 )
@@ -37,6 +38,23 @@ func Valid(s string) bool {
 
 func tagByte(c byte) bool {
 	return c == 0x21 || 0x23 <= c && c <= 0x7E || c >= 0x80
+}
+
+// Text is a tag as it may stand in a text: a server may have put anything into it that a
+// terminal acts on (RFC 9110 §8.8.3 takes all bytes from 0x80 up), and as much as it likes.
+func Text(tag string) string {
+	const most = 200
+	text := tag[:min(len(tag), most)]
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
+	if len(tag) > most {
+		text += "…"
+	}
+	return text
 }
 
 // Weak reports whether a valid tag is weak (RFC 9110 §8.8.1).

@@ -151,3 +151,15 @@ func TestMade(t *testing.T) {
 		}
 	}
 }
+
+// TestText: what a terminal acts on isn't in the text of a tag, nor all of a long one.
+func TestText(t *testing.T) {
+	for tag, want := range map[string]string{
+		`W/"v1"`: `W/"v1"`, "\"\u202ex\u009b\"": "\"\ufffdx\ufffd\"", "\"\x9b31m\"": "\"\ufffd31m\"",
+		`"` + strings.Repeat("é", 300) + `"`: `"` + strings.Repeat("é", 99) + "\ufffd…",
+	} {
+		if got := Text(tag); got != want {
+			t.Errorf("%q: %q, want %q", tag, got, want)
+		}
+	}
+}

@@ -9,22 +9,27 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"html"
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 )
 
-// Most is how many bytes of a line are kept.
-const Most = 200
+// most is how many bytes of a line are shown.
+const most = 200
 
-// Of returns what the body of an answer says, in one line of at most Most bytes and an
-// ellipsis; empty where that is nothing. It knows problem details (RFC 9457), the errors
+// Of returns what the body of an answer says, in one line that clean has gone over, of at
+// most 200 bytes and an ellipsis; empty where that is nothing. clean gets the line before
+// it is cut: the rest of a secret that was cut off couldn't be recognized. It knows problem details (RFC 9457), the errors
 // of OData, Google, S3, Azure, CouchDB, SCIM, FHIR and WebDAV, the title of an HTML page,
 // and plain text.
-func Of(h http.Header, body []byte) string {
+func Of(h http.Header, body []byte, clean func(string) string) string {
 	body = bytes.TrimSpace(body)
 	var said string
 	switch {
@@ -41,7 +46,7 @@ func Of(h http.Header, body []byte) string {
 	if said == "" && body[0] != '<' {
 		said = string(body)
 	}
-	return line(said)
+	return Cut(clean(line(said)), most)
 }
 
 // isText reports whether the beginning of a body is text.
@@ -49,20 +54,43 @@ func isText(body []byte) bool {
 	return strings.HasPrefix(http.DetectContentType(body), "text/")
 }
 
-// line is a text in one line, without characters that a terminal acts on.
+// line is the beginning of a text in one line, without escapes of JSON and HTML, and
+// without characters that a terminal acts on. Where it doesn't hold the whole text, it
+// ends with a whole word.
 func line(text string) string {
-	text = strings.ToValidUTF8(text[:min(len(text), 8*Most)], "")
+	if len(text) > 8*most {
+		text = text[:8*most]
+		text = text[:max(strings.LastIndexAny(text, " \t\r\n,;"), 0)]
+	}
+	text = html.UnescapeString(escapes().ReplaceAllStringFunc(strings.ToValidUTF8(text, ""), unescape))
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	text = strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
-	}, text)
-	if len(text) <= Most {
+	}, text))
+}
+
+// escapes are those of JSON that a text has where it was cut off, or isn't JSON.
+var escapes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`) })
+
+// unescape is the character of one of them.
+func unescape(escape string) string {
+	if escape == `\/` {
+		return "/"
+	}
+	r, _ := strconv.ParseUint(escape[2:], 16, 16)
+	return string(rune(r))
+}
+
+// Cut is the beginning of a text, cut between two runes, with an ellipsis where it was
+// longer than most bytes.
+func Cut(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:Most], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // inJSON finds the words in a JSON object, or in the first one of an array.

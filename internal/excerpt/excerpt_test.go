@@ -35,14 +35,33 @@ func TestOf(t *testing.T) {
 		"bidi":            {"a\u202eb\u200bc", "abc"},
 		"invalid UTF-8":   {"a\xffb", "ab"},
 		"long":            {strings.Repeat("é", 300), strings.Repeat("é", 100) + "…"},
+		"long, in a word": {strings.Repeat("x", 2000), ""},
+		"escapes":         {`{"a":"b\/c\u0026d\u202e&#43;`, `{"a":"b/c&d+`},
+		"HTML in a text":  {"a&#x2F;b &lt;c>", "a/b <c>"},
 		"a space for all": {strings.Repeat("x ", 90), strings.TrimSpace(strings.Repeat("x ", 90))},
 	} {
-		if got := Of(http.Header{}, []byte(test.body)); got != test.want {
+		if got := Of(http.Header{}, []byte(test.body), same); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
-	if got := Of(http.Header{"Content-Encoding": {"gzip"}}, []byte("x")); got != "" {
+	if got := Of(http.Header{"Content-Encoding": {"gzip"}}, []byte("x"), same); got != "" {
 		t.Errorf("encoded: %q", got)
+	}
+}
+
+func same(text string) string { return text }
+
+// TestOfCleansBeforeItCuts: the beginning of a secret isn't one that can be recognized.
+func TestOfCleansBeforeItCuts(t *testing.T) {
+	clean := func(text string) string { return strings.ReplaceAll(text, "s3cret-s3cret", "…") }
+	for name, body := range map[string]string{
+		"at the end":          strings.Repeat("a ", 96) + "s3cret-s3cret",
+		"after much of space": "x" + strings.Repeat(" ", 1590) + "s3cret-s3cret",
+		"in two":              "s3cret\u200b-s3cret",
+	} {
+		if got := Of(http.Header{}, []byte(body), clean); strings.Contains(got, "s3c") {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 
@@ -52,8 +71,8 @@ func FuzzOf(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got := Of(http.Header{}, body)
-		if len(got) > Most+len("…") || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		got := Of(http.Header{}, body, same)
+		if len(got) > most+len("…") || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%q", got)
 		}
 	})

@@ -61,7 +61,7 @@ func Error(err error) error {
 	}
 	public := *e
 	public.URL = quoted(e.URL)
-	public.Err = withoutURLs(e.Err)
+	public.Err = WithoutURLs(e.Err)
 	return &public
 }
 
@@ -74,9 +74,13 @@ func quoted(text string) string {
 	return URL(u)
 }
 
-// withoutURLs is an error of http.Client without the URLs that it quotes: the
-// Location that it couldn't parse, and those of a client below the RoundTripper.
-func withoutURLs(err error) error {
+// WithoutURLs is an error without the secrets in the URLs that it quotes: the Location that
+// http.Client couldn't parse, and those of a client below the RoundTripper. It matches
+// what err matches. A nil err is nil.
+func WithoutURLs(err error) error {
+	if err == nil {
+		return nil
+	}
 	const badLocation = "failed to parse Location header"
 	text := err.Error()
 	if strings.HasPrefix(text, badLocation) {
@@ -108,10 +112,11 @@ func (e *cleanError) Timeout() bool {
 	return errors.As(e.err, &t) && t.Timeout()
 }
 
-// Brief returns err, or the beginning of its text where that is longer than
-// what is kept of a refusal: net/http quotes a malformed line of the answer,
-// which may be as long as a whole header, and the outcome keeps every error.
+// Brief returns err as WithoutURLs has it, or the beginning of its text where that is longer
+// than what is kept of a refusal: net/http quotes a malformed line of the answer, which may
+// be as long as a whole header, and the outcome keeps every error.
 func Brief(err error) error {
+	err = WithoutURLs(err)
 	if err == nil {
 		return nil
 	}

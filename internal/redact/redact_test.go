@@ -68,6 +68,20 @@ func TestBrief(t *testing.T) {
 	}
 }
 
+// TestWithoutURLs: the errors of a client below, as they are or in others.
+func TestWithoutURLs(t *testing.T) {
+	below := &url.Error{Op: "Put", URL: "http://me:s3cret@h.test/doc?sig=s3cret", Err: os.ErrDeadlineExceeded}
+	for _, err := range []error{below, fmt.Errorf("x: %w", below), errors.Join(errors.New("x"), below)} {
+		got := WithoutURLs(err)
+		if strings.Contains(got.Error(), "s3cret") || !errors.Is(got, below) || !errors.Is(got, os.ErrDeadlineExceeded) || strings.Contains(Brief(err).Error(), "s3cret") {
+			t.Error(got)
+		}
+	}
+	if short := errors.New("short"); WithoutURLs(nil) != nil || WithoutURLs(short) != short {
+		t.Error("an error was changed for nothing")
+	}
+}
+
 // TestErrorKeepsItsChain: an error without secrets answers all that it
 // answered before, whether its text had to change or not.
 func TestErrorKeepsItsChain(t *testing.T) {

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -49,15 +50,18 @@ var notSecret = []string{
 // too many words.
 const leastSecret = 6
 
-// secretsOf are the texts in a request that may be secret, the longest first.
+// secretsOf are the texts in a request that may be secret, the longest first, each in the
+// spellings that an answer may have it in.
 func secretsOf(req *http.Request) []string {
 	if req == nil {
 		return nil
 	}
 	var all []string
-	add := func(text string) {
-		if len(text) >= leastSecret {
-			all = append(all, text)
+	add := func(texts ...string) {
+		for _, text := range texts {
+			if len(text) >= leastSecret {
+				all = append(all, text, url.QueryEscape(text), url.PathEscape(text))
+			}
 		}
 	}
 	for name, values := range req.Header {
@@ -66,23 +70,52 @@ func secretsOf(req *http.Request) []string {
 		}
 		for _, value := range values {
 			add(value)
-			for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" ;,=\"", r) }) {
-				add(part)
-			}
+			add(strings.FieldsFunc(value, separates)...)
+			add(basic(value)...)
 		}
 	}
 	if req.URL != nil {
-		add(req.URL.RawQuery)
-		for _, values := range req.URL.Query() {
-			for _, value := range values {
-				add(value)
-				add(url.QueryEscape(value))
-			}
-		}
-		if password, ok := req.URL.User.Password(); ok {
-			add(password)
+		add(inQuery(req.URL.RawQuery)...)
+		if user := req.URL.User; user != nil {
+			password, _ := user.Password()
+			// RFC 7617 §2: as net/http sends it.
+			add(user.Username(), password, user.String(), base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 		}
 	}
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
+}
+
+// separates reports whether a character stands between the parts of a field: parameters,
+// cookies, lock tokens.
+func separates(r rune) bool { return strings.ContainsRune(" ;,=\"()<>[]", r) }
+
+// basic are the user, the password and both in Basic credentials (RFC 7617 §2).
+func basic(credentials string) []string {
+	scheme, encoded, _ := strings.Cut(credentials, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return nil
+	}
+	both, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil {
+		return nil
+	}
+	user, password, _ := strings.Cut(string(both), ":")
+	return []string{string(both), user, password}
+}
+
+// inQuery is a query, and its values as they were sent and as they are meant.
+func inQuery(raw string) []string {
+	all := []string{raw}
+	for pair := range strings.SplitSeq(raw, "&") {
+		_, value, found := strings.Cut(pair, "=")
+		if !found {
+			value = pair
+		}
+		all = append(all, value)
+		if meant, err := url.QueryUnescape(value); err == nil {
+			all = append(all, meant)
+		}
+	}
 	return all
 }

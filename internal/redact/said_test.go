@@ -8,12 +8,13 @@ import (
 
 // TestSaid: what a server quotes of a request doesn't get out.
 func TestSaid(t *testing.T) {
-	req, err := http.NewRequest(http.MethodPut, "http://u:hunter22@a.test/doc?sig=abc%2Bdef0&v=7", nil)
+	req, err := http.NewRequest(http.MethodPut, "http://user-of-url:hunter22@a.test/doc?sig=abc%2bdef0&v=7", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header = http.Header{
 		"Authorization": {"Bearer t0k3n-of-mine"}, "Cookie": {"sid=s3ss10n; lang=en"}, "X-Api-Key": {"k3y-k3y-k3y"}, "If-Match": {`"v1-quoted"`},
+		"Proxy-Authorization": {"Basic c29tZWJvZHk6cDRzc3cwcmQ="}, "If": {`(<urn:uuid:l0ck> ["x"])`},
 	}
 	for text, want := range map[string]string{
 		`the tag "v1-quoted" is old`:                  `the tag "v1-quoted" is old`,
@@ -26,6 +27,10 @@ func TestSaid(t *testing.T) {
 		"got Basic dXNlcjpwYXNz":                      "got Basic …",
 		`{"access_token":"other","n":1}`:              `{"access_token":"…","n":1}`,
 		"signature=zzz&x=1":                           "signature=…&x=1",
+		"hunter22 of user-of-url":                     "… of …",
+		"password p4ssw0rd of somebody":               "password … of …",
+		"token urn:uuid:l0ck":                         "token …",
+		"abc%2bdef0":                                  "…",
 		"version 7 is current":                        "version 7 is current",
 	} {
 		if got := Said(text, req); got != want {

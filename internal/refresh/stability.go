@@ -74,7 +74,7 @@ func (m *Machine) compare(f *Facts, a *Answer, step Step) Step {
 	case before != nil && before.differs(now):
 		if m.Unstable++; m.Unstable >= mostUnstable {
 			m.Unchanged = false
-			return stop(Unstable, fmt.Errorf("the same bytes had the tag %s and then %s, with nothing sent between", before.validators.ETag, now.validators.ETag))
+			return stop(Unstable, fmt.Errorf("the same bytes had the tag %s and then %s, with nothing sent between", etag.Text(before.validators.ETag), etag.Text(now.validators.ETag)))
 		}
 		again = true
 	// The read before was by HEAD, so there is nothing to compare with yet. Other bytes than

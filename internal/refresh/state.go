@@ -108,7 +108,7 @@ func (m *Machine) readTag(f *Facts, a *Answer) Step {
 		}
 		// It stays weak, and If-Match compares strongly (RFC 9110 §13.1.1).
 		if slices.ContainsFunc(f.Refused, func(refused string) bool { return !etag.Weak(refused) }) {
-			return stop(Weak, fmt.Errorf("only the weak tag %s", tag))
+			return stop(Weak, fmt.Errorf("only the weak tag %s", etag.Text(tag)))
 		}
 	}
 	if slices.Contains(f.Refused, tag) {
