@@ -65,6 +65,34 @@ func TestRefusedTwice(t *testing.T) {
 	}
 }
 
+// TestPersistentCause: what a validator is refused for that the read confirmed goes by that
+// validator, and by nothing else of the precondition.
+func TestPersistentCause(t *testing.T) {
+	weakTags := WithDialect(dialect.Dialect{Name: "weak", WeakTags: true})
+	for name, test := range map[string]struct {
+		fields []string
+		opts   []Option
+		read   []string
+		want   Cause
+	}{
+		"weak":                            {[]string{`If-Match: W/"v1"`}, nil, []string{`ETag: W/"v1"`}, CauseWeakValidator},
+		"weak, and the API takes it":      {[]string{`If-Match: W/"v1"`}, []Option{weakTags}, []string{`ETag: W/"v1"`}, CauseSelfContradiction},
+		"strong, beside a weak one":       {[]string{`If-Match: "v1", W/"v0"`}, nil, []string{`ETag: "v1"`}, CauseSelfContradiction},
+		"plain, beside a coded one":       {[]string{`If-Match: "v1", "v0-gzip"`}, nil, []string{`ETag: "v1"`}, CauseSelfContradiction},
+		"coded":                           {[]string{`If-Match: "v1-gzip"`}, nil, []string{`ETag: "v1-gzip"`}, CauseCodedValidator},
+		"beside the date of that state":   {[]string{stale, longAgo}, nil, []string{`ETag: "v1"`, "Last-Modified: Fri, 31 Dec 1999 00:00:00 GMT"}, CauseStaleDate},
+		"beside the date of an older one": {[]string{stale, longAgo}, nil, []string{`ETag: "v1"`, "Last-Modified: " + old9}, CauseConflictingPreconditions},
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			origin.Inject(ifmatchtest.Refuse(0), replying("HEAD", 0, 200, test.read...), replying("GET", 0, 200, test.read...))
+			got := send(t, origin, Resend, http.MethodPut, test.fields, test.opts...)
+			if got.outcome.Cause != test.want || got.exchanges() != "PUT 412, HEAD 200, GET 200, PUT 412" {
+				t.Errorf("%s: %s, want %v", name, got.summary(), test.want)
+			}
+		})
+	}
+}
+
 // toggling is an origin whose tag goes to and fro, by the content, or by the node that a
 // request meets. It refuses each write until one is to be accepted.
 type toggling struct {

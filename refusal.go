@@ -113,22 +113,31 @@ func leftOrigin(req *http.Request) bool {
 // persistentCause is why a validator is refused that the refresh confirmed, as its form
 // and the answer to the refresh show.
 func (c *call) persistentCause(g *guard.Guard) Cause {
-	if g.Date != "" {
+	var confirmed learnt
+	if last := c.refused.conflict; last != nil {
+		confirmed = last.refresh
+	}
+	tag := confirmed.Fresh.ETag
+	if g.Versions != nil {
+		tag = "" // the API compares it by its own rules
+	}
+	_, coded := etag.WithoutCoding(tag)
+	switch {
+	// The tag is current and the date isn't: either may have failed, as some servers look
+	// at both.
+	case g.Date != "" && g.Tags != nil && confirmed.Fresh.LastModified != g.Date:
+		return CauseConflictingPreconditions
+	case g.Date != "":
 		return CauseStaleDate
-	}
-	for _, tag := range g.Tags {
-		// RFC 9110 §13.1.1: If-Match compares strongly, so a weak tag matches nothing.
-		if etag.Weak(tag) {
-			return CauseWeakValidator
-		}
-		// RFC 9110 §8.8.3.3: the tag is of a compressed representation, and the write
-		// is of another one.
-		if _, coded := etag.WithoutCoding(tag); coded {
-			return CauseCodedValidator
-		}
-	}
+	// RFC 9110 §13.1.1: If-Match compares strongly, so a weak tag matches nothing.
+	case etag.Weak(tag) && !c.dialect.WeakTags:
+		return CauseWeakValidator
+	// RFC 9110 §8.8.3.3: the tag is of a compressed representation, and the write is of
+	// another one.
+	case coded:
+		return CauseCodedValidator
 	// Whatever answers the refresh doesn't know the current state.
-	if last := c.refused.conflict; last != nil && last.refresh.cached {
+	case confirmed.cached:
 		return CauseStaleCache
 	}
 	return CauseSelfContradiction

@@ -61,8 +61,8 @@ func foreign(h http.Header, d *Dialect) Guard {
 			}
 			g := Guard{Kind: Foreign, Field: key, Reason: c.reason}
 			// RFC 4918 §10.4: entity-tags may stand in it as well as lock tokens.
-			if key == "If" && !namesLock(lines) {
-				g.Reason = ReasonUnexamined
+			if key == "If" {
+				g.Reason = reasonOfIf(lines)
 			}
 			if field.Lines(h, "If-Match") != nil {
 				g.Reason = ReasonUnattributed // either can have failed
@@ -73,9 +73,20 @@ func foreign(h http.Header, d *Dialect) Guard {
 	return Guard{}
 }
 
-// namesLock reports whether an If header has a state token in one of its lists, other
-// than DAV:no-lock, which names no lock (RFC 4918 §10.4.2 and §10.4.8).
-func namesLock(lines []string) bool {
+// reasonOfIf is why a write with an If header is refused: a lock, a tag, or either of them.
+func reasonOfIf(lines []string) Reason {
+	switch lock, tag := namedInIf(lines); {
+	case lock && tag:
+		return ReasonConflicting
+	case lock:
+		return ReasonLocked
+	}
+	return ReasonUnexamined
+}
+
+// namedInIf reports what the lists of an If header have: a state token, other than
+// DAV:no-lock, which names no lock, and an entity-tag (RFC 4918 §10.4.2 and §10.4.8).
+func namedInIf(lines []string) (lock, tag bool) {
 	for _, line := range lines {
 		inList := false
 		for i := 0; i < len(line); i++ {
@@ -94,11 +105,10 @@ func namesLock(lines []string) bool {
 				continue
 			}
 			text, _, _ := strings.Cut(line[i+1:], string(closing))
-			if closing == '>' && inList && text != "DAV:no-lock" {
-				return true
-			}
+			lock = lock || closing == '>' && inList && text != "DAV:no-lock"
+			tag = tag || closing == '"' && inList
 			i += len(text) + 1
 		}
 	}
-	return false
+	return lock, tag
 }

@@ -291,7 +291,7 @@ func TestMachine(t *testing.T) {
 		{"6 another date shows a rival", of(`"v1"`).with(needState, before("x")), answers(body("v2", "x", "Last-Modified: "+at0), body("v3", "x", "Last-Modified: "+at1)), `GET Compare, GET Done: same bytes "v3" ` + at1},
 		{"6 twins are no suspicion", of(`"v1-gzip"`).with(needState, before("x")), answers(body("v1", "x")), `GET Done: coded "v1"`},
 		{"6 nothing was read before", of(`"v1"`).with(needState), answers(body("v2", "x")), `GET Done "v2"`},
-		{"6 a tag that returned", of(`"v2"`).with(earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v1", "x"), body("v1", "x")), `HEAD Compare, GET Compare, GET Done "v1"`},
+		{"6 a tag that returned", of(`"v2"`).with(earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v1", "x")), `HEAD Compare, GET Done "v1"`},
 		{"6 a tag that returned, and changes", of(`"v2"`).with(earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v2", "x"), body("v1", "x"), body("v3", "x")),
 			`HEAD Compare, GET Compare, GET Compare, GET Stop: unstable: the same bytes had the tag "v1" and then "v3", with nothing sent between`},
 		{"6 a tag that returned, read to have other bytes", of(`"v2"`).with(before("x"), earlier(`"v1"`)), answers(ok(`ETag: "v1"`), body("v1", "y")), `HEAD Compare, GET Done "v1"`},

@@ -77,10 +77,10 @@ func (m *Machine) compare(f *Facts, a *Answer, step Step) Step {
 			return stop(Unstable, fmt.Errorf("the same bytes had the tag %s and then %s, with nothing sent between", etag.Text(before.validators.ETag), etag.Text(now.validators.ETag)))
 		}
 		again = true
-	// The read before was by HEAD, so there is nothing to compare with yet. Other bytes than
-	// before the refused write are no suspicion any more.
+	// The read before was by HEAD, so there is nothing to compare with yet. The same tag, or
+	// other bytes than before the refused write, are no suspicion any more.
 	case before != nil && before.digest == (Digest{}) && now.digest != (Digest{}):
-		again = m.Compares() && (f.before() == Digest{} || f.before() == now.digest)
+		again = m.Compares() && before.validators.ETag != now.validators.ETag && (f.before() == Digest{} || f.before() == now.digest)
 	default:
 		again = step.Do == Done && m.suspects(f, a)
 	}
