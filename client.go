@@ -80,8 +80,7 @@ func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Tr
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	base, err := t.target()
 	if err != nil {
-		closeBody(req)
-		return nil, err
+		return nil, endUnsent(&unsentError{err}, req)
 	}
 	s := t.scopeOf(req.Context())
 	d := t.dialectFor(req, s)

@@ -118,6 +118,8 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	switch {
 	case !success && err == nil:
 		err = c.statusError(resp, why, effect)
+	case err == nil && c.doubt.first == nil && c.becameRead(effect):
+		err = errBecameRead(c.req)
 	// A redirect made a GET of the write, and the GET says nothing of the doubt.
 	case c.doubt.first != nil && semantics.Safe(c.sent.write.Method):
 		err = c.firstError()
@@ -184,6 +186,9 @@ func (c *call) endUntouched(resp *http.Response, effect Effect, why error) *http
 	}
 	if why == nil && !semantics.Safe(c.sent.write.Method) && (resp.StatusCode < 200 || resp.StatusCode > 299) {
 		why = c.statusError(resp, nil, effect)
+	}
+	if why == nil && c.becameRead(effect) {
+		why = errBecameRead(c.req)
 	}
 	c.told.end(effect, CauseNone, why)
 	if below := recordOf(resp); below != nil {
@@ -334,11 +339,11 @@ func (c *call) endUnknown(why error) (*http.Response, error) {
 	}
 	err := c.firstError()
 	reason := err
-	if c.refused.count > 0 {
-		err = &refusedInDoubtError{err, cause}
-		reason = err
-	}
-	if why != nil {
+	switch {
+	case c.refused.count > 0:
+		err = c.refusedInDoubt(err, cause, nil)
+		reason = c.refusedInDoubt(reason, cause, why)
+	case why != nil:
 		reason = fmt.Errorf("%w (%w)", err, why)
 	}
 	c.conclude(EffectUnknown, cause, reason)

@@ -2,6 +2,7 @@ package ifmatch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,9 +120,6 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 	// The response is the refusal, or was made for the mark: the state was read before.
 	case last.end != nil:
 		return last.end.snapshot(), o, nil
-	// The answer is about another URL, or to a GET.
-	case redirected(resp, req.Method):
-		return Snapshot[T]{}, o, errRedirected(req, resp, o)
 	}
 	s, o, err := d.answered(req, resp, w.draft.Value, o)
 	if err == nil {
@@ -286,6 +284,11 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 	at, dialect := redact.URL(req.URL), d.dialect(req.Context())
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
+	// The answer is about another URL, or to a GET.
+	case redirected(resp, req.Method):
+		err := errRedirected(req, resp, o)
+		o.Err = cmp.Or(o.Err, err)
+		return Snapshot[T]{}, o, err
 	// The Snapshot has the value of the draft: whatever the body holds, it isn't read.
 	case success && o.Effect == EffectApplied:
 		s := Snapshot[T]{Value: value, Header: resp.Header}
@@ -309,12 +312,14 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 	if o.Effect == EffectUnknown {
 		err = fmt.Errorf("ifmatch: update %q: %w: %w", d.name, ErrOutcomeUnknown, err)
 	}
+	// A 202 is a success for the call, and none for an Update.
+	o.Err = cmp.Or(o.Err, err)
 	return Snapshot[T]{}, o, err
 }
 
 // refusedAtLast reports whether a call ended with a refusal. After a refusal a call may
 // also end with another answer: then the outcome has a *StatusError.
 func refusedAtLast(o Outcome) bool {
-	_, other := o.Err.(*StatusError)
-	return o.Cause != CauseNone && !other
+	other := (*StatusError)(nil)
+	return o.Cause != CauseNone && !errors.As(o.Err, &other)
 }

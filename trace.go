@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -177,8 +178,12 @@ func (c *call) traceRefused(g *guard.Guard, status int) {
 			t.Refused(RefusedInfo{c.req.Context(), c.sent.write.Method, redact.URL(c.sent.write.URL), status, c.told.outcome.Attempts, Validators(g.Sent())})
 		}
 	}
+	if !c.logger.Enabled(c.req.Context(), slog.LevelDebug) {
+		return
+	}
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status),
-		slog.String("sent", sentText(g, c.sent.write.Header)), slog.String("policy", policyName(c.policy)))
+		slog.String("sent", sentText(g, c.sent.write.Header)), slog.String("policy", policyName(c.policy)),
+		slog.String("cause", c.refused.cause.String()), slog.String("cure", cmp.Or(c.cureFor(c.refused.cause), c.refused.cause.about().cure)))
 }
 
 // traceRefreshing tells of a refresh that is about to be sent. url is redacted already.

@@ -201,6 +201,26 @@ func (rebuild) name() string         { return "Rebuild" }
 func (*mergeJSON) name() string      { return "MergeJSON" }
 func (*updatePolicy) name() string   { return "of Update" }
 
+// becameRead reports whether the request is what http.Client made of a write that was
+// redirected: a GET, which does nothing of what the write was to do. After a 303 it is the
+// way to what the write did.
+func (c *call) becameRead(effect Effect) bool {
+	if effect != EffectNotApplied || !semantics.Safe(c.sent.write.Method) {
+		return false
+	}
+	for resp := c.req.Response; resp != nil && resp.Request != nil; resp = resp.Request.Response {
+		if !semantics.Safe(resp.Request.Method) {
+			return true
+		}
+	}
+	return false
+}
+
+// errBecameRead is why such a write did not go through.
+func errBecameRead(req *http.Request) error {
+	return fmt.Errorf("ifmatch: the write was redirected to %s %q, and http.Client made a %s of it: use that URL", req.Method, redact.URL(req.URL), req.Method)
+}
+
 // refusedText is the text of the refusal that a *ConflictError is about; empty where
 // something else became of the call.
 func refusedText(o *Outcome) string {
@@ -214,15 +234,41 @@ func refusedText(o *Outcome) string {
 // refusedInDoubtError is the error of a write whose answer was lost and whose repeat was
 // refused. The refusal may be due to the write itself.
 type refusedInDoubtError struct {
-	lost  error // matches ErrOutcomeUnknown
-	cause Cause
+	lost    error  // matches ErrOutcomeUnknown
+	sent    string // the precondition
+	current string // the tag that a read showed last; empty: not known
+	policy  string
+	cause   Cause
+	why     error // what kept the call from going on; nil: only Outcome.Err tells it
 }
 
+// refusedInDoubt is such an error of the last write.
+func (c *call) refusedInDoubt(lost error, cause Cause, why error) error {
+	return &refusedInDoubtError{lost, sentText(&c.sent.guard, c.sent.write.Header), c.currentText(), policyName(c.policy), cause, why}
+}
+
+// Error ends with the code of the cause.
 func (e *refusedInDoubtError) Error() string {
-	return fmt.Sprintf("%v: the answer was lost and the repeat refused; %s [%s]", e.lost, lostCure, e.cause.Code())
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v: the answer was lost and the repeat refused: sent %s", e.lost, e.sent)
+	if e.current != "" {
+		b.WriteString(", current is " + e.current)
+	}
+	b.WriteString(", policy " + e.policy)
+	if e.why != nil {
+		b.WriteString(": " + strings.TrimPrefix(redact.WithoutURLs(e.why).Error(), "ifmatch: "))
+	}
+	b.WriteString("; " + lostCure + " [" + e.cause.Code() + "]")
+	return b.String()
 }
 
-func (e *refusedInDoubtError) Unwrap() error { return e.lost }
+// Unwrap returns what was lost, and what kept the call from going on.
+func (e *refusedInDoubtError) Unwrap() []error {
+	if e.why == nil {
+		return []error{e.lost}
+	}
+	return []error{e.lost, e.why}
+}
 
 // Timeout reports whether the answer was lost to a timeout.
 func (e *refusedInDoubtError) Timeout() bool { return semantics.IsTimeout(e.lost) }

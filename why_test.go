@@ -151,14 +151,20 @@ func TestRefusalTexts(t *testing.T) {
 
 // TestLostAnswerTexts: an answer that was lost, and a repeat that was refused.
 func TestLostAnswerTexts(t *testing.T) {
-	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
-		origin.Inject(ifmatchtest.LostAnswer(1))
-		got := send(t, origin, Stop, http.MethodPut, []string{`If-Match: "v2"`})
-		const want = `the answer was lost and the repeat refused; your write may be in: read and compare, or use Marks or WithWriteID [IFM022]`
-		if !errors.Is(got.err, ErrOutcomeUnknown) || !strings.HasSuffix(got.err.Error(), want) || !strings.Contains(got.err.Error(), "EOF") {
-			t.Error(got.err)
-		}
-	})
+	for lost, fault := range map[string]ifmatchtest.Fault{"EOF": ifmatchtest.LostAnswer(1), "503 Service Unavailable": replying(http.MethodPut, 1, 503)} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			origin.Inject(fault, ifmatchtest.Refuse(0))
+			got := send(t, origin, Stop, http.MethodPut, []string{`If-Match: "v2"`})
+			text := `ifmatch: PUT "` + origin.URL + `/doc": outcome unknown: ` + lost + `: the answer was lost and the repeat refused: sent If-Match: "v2", policy Stop`
+			const cure = `; your write may be in: read and compare, or use Marks or WithWriteID [IFM022]`
+			if got.err != nil && (!errors.Is(got.err, ErrOutcomeUnknown) || got.err.Error() != text+cure) {
+				t.Error(got.err)
+			}
+			if err := got.outcome.Err; !errors.Is(err, ErrOutcomeUnknown) || err.Error() != text+": sending again could apply the write twice"+cure {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestErrWhereNothingWentThrough: Outcome.Err is set wherever the write did not go through.
@@ -176,6 +182,56 @@ func TestErrWhereNothingWentThrough(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestErrWhereAWriteBecameARead: http.Client makes a GET of a redirected write, and the
+// success of that is none of the write.
+func TestErrWhereAWriteBecameARead(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307} {
+		for _, refusals := range []int{0, 1} {
+			inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+				if refusals > 0 {
+					origin.Inject(ifmatchtest.Refuse(refusals))
+				}
+				origin.Inject(replying(http.MethodPut, 1, status, "Location: /doc"))
+				var o Outcome
+				client := &http.Client{Transport: NewTransport(origin.Client().Transport, Resend)}
+				resp, err := client.Do(newWrite(t, WithOutcome(t.Context(), &o), origin, http.MethodPut, []string{fresh}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if (o.Err == nil) == (o.Effect == EffectNotApplied) {
+					t.Errorf("%d: %v", status, o)
+				}
+			})
+		}
+	}
+}
+
+// TestErrOfWhatIsNoSuccessOfUpdate: an Update that fails says so in its Outcome too.
+func TestErrOfWhatIsNoSuccessOfUpdate(t *testing.T) {
+	for _, status := range []int{202, 301, 303} {
+		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			origin.Inject(replying(http.MethodPut, 0, status, "Location: /doc"))
+			var o Outcome
+			got, err := Update(WithOutcome(t.Context(), &o), clientOn(origin), url, addOne)
+			if err == nil || o.Err == nil || got.Outcome.Err == nil {
+				t.Errorf("%d: %v, %v, %v", status, err, o, got.Outcome)
+			}
+		})
+	}
+}
+
+// TestErrOfNoBase: nothing is sent, and the Outcome says so.
+func TestErrOfNoBase(t *testing.T) {
+	found := http.DefaultTransport
+	defer func() { http.DefaultTransport = found }()
+	http.DefaultTransport = NewTransport(found, Stop)
+	got := sendVia(t, new(Transport), mustPut(t))
+	if got.err == nil || !errors.Is(got.outcome.Err, errZeroTransport) || got.outcome.Effect != EffectNotApplied {
+		t.Errorf("%v: %v", got.err, got.outcome)
 	}
 }
 
