@@ -1,8 +1,10 @@
 package ifmatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
@@ -114,6 +116,9 @@ func markerOf[T any](custom any) (edit.Marker[T], error) {
 		}
 		return edit.Marker[T]{Put: m.put, Find: m.look}, nil
 	}
+	if err := misplacedMarks(reflect.TypeFor[T]()); err != nil {
+		return edit.Marker[T]{}, err
+	}
 	_, embeds := any(new(T)).(marked)
 	_, pointerEmbeds := any(*new(T)).(marked)
 	if embeds || pointerEmbeds {
@@ -137,6 +142,56 @@ func (m *marker[T]) look(doc *T, id string) edit.Sighting {
 var errDropsMarks = errors.New("the server drops marks: it accepted a write, and the state that the write made lacks the mark. " +
 	"Nothing was sent now. Use WithMarker with a member that the server keeps, let its documents have the member, " +
 	"or do without Marks and WithMarker: a lost answer then ends with ErrOutcomeUnknown")
+
+// unmarkable is why the API's documents can't have the member of Marks; nil where they can.
+func (d *document[T]) unmarkable(ctx context.Context) error {
+	dialect := d.dialect(ctx)
+	if d.marker.IDs == nil || dialect.NoMarks == "" {
+		return nil
+	}
+	return fmt.Errorf("ifmatch: update %q: dialect %s: no Marks in %T: %s: use WithMarker with a member that the API takes",
+		d.name, dialect.Name, *new(T), dialect.NoMarks)
+}
+
+// misplacedMarks is an error for a type that has Marks in a way that does nothing: as a named
+// field, or more than once.
+func misplacedMarks(t reflect.Type) error {
+	embedded, named := countMarks(t, map[reflect.Type]bool{})
+	switch {
+	case named > 0:
+		return fmt.Errorf("ifmatch: %v has Marks as a named field, where they do nothing: embed them", t)
+	case embedded > 1:
+		return fmt.Errorf("ifmatch: %v has Marks more than once: embed them once", t)
+	}
+	return nil
+}
+
+// countMarks counts the Marks among the fields of a type and of those that it embeds. Those
+// in within are being looked into: a type may embed a pointer to itself.
+func countMarks(t reflect.Type, within map[reflect.Type]bool) (embedded, named int) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || within[t] {
+		return 0, 0
+	}
+	within[t] = true
+	defer delete(within, t)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		is := f.Type == reflect.TypeFor[Marks]() || f.Type == reflect.TypeFor[*Marks]()
+		switch {
+		case is && f.Anonymous:
+			embedded++
+		case is:
+			named++
+		case f.Anonymous:
+			e, n := countMarks(f.Type, within)
+			embedded, named = embedded+e, named+n
+		}
+	}
+	return embedded, named
+}
 
 // book is where the Transport keeps what was seen of the document's marks, and under which
 // key. There is none where T has no marks, and where the client was given another

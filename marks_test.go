@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 )
 
@@ -650,6 +652,64 @@ func TestMarkBeforeTheLane(t *testing.T) {
 		t.Logf("%d of %d unknown, %d writes", unknown.Load(), writers, writesOf(origin))
 		if unknown.Load() > 0 {
 			t.Errorf("%d of %d unknown", unknown.Load(), writers)
+		}
+	})
+}
+
+type (
+	namedMarks struct{ M Marks }
+	oneMarks   struct{ Marks }
+	twoMarks   struct {
+		Marks
+		oneMarks
+	}
+	deepMarks  struct{ *namedMarks }
+	leftMarks  struct{ oneMarks }
+	rightMarks struct{ oneMarks }
+	bothMarks  struct {
+		leftMarks
+		rightMarks
+	}
+	nestedMarks struct {
+		Marks
+		Before oneMarks // of another document
+	}
+	selfMarks struct {
+		*selfMarks
+		Marks
+	}
+)
+
+// TestMisplacedMarks: Marks that would do nothing are an error, and nothing is sent.
+func TestMisplacedMarks(t *testing.T) {
+	for _, row := range []struct {
+		of  any
+		bad bool
+	}{
+		{namedMarks{}, true}, {&namedMarks{}, true}, {twoMarks{}, true}, {bothMarks{}, true}, {deepMarks{}, true}, {struct{ M *Marks }{}, true},
+		{oneMarks{}, false}, {nestedMarks{}, false}, {counter{}, false}, {0, false}, {struct{ *Marks }{}, false}, {selfMarks{}, false},
+	} {
+		if err := misplacedMarks(reflect.TypeOf(row.of)); (err != nil) != row.bad {
+			t.Errorf("%T: %v", row.of, err)
+		}
+	}
+	bothWays(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, name string, update updating[namedMarks]) {
+		if _, err := update(t.Context(), origin.Client(), func(*namedMarks) error { return nil }); err == nil || requests(origin) != "" {
+			t.Errorf("%s: %v: %s", name, err, requests(origin))
+		}
+	})
+}
+
+// TestMarksOfADialect: where the API's documents can't have the member, nothing is sent.
+func TestMarksOfADialect(t *testing.T) {
+	no := WithDialect(dialect.Dialect{Name: "shelf", NoMarks: "no arrays"})
+	bothWays(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, name string, update updating[markedCounter]) {
+		if _, err := update(t.Context(), origin.Client(), addMarked, no); err == nil || !strings.Contains(err.Error(), "shelf: no Marks") || requests(origin) != "" {
+			t.Errorf("%s: %v: %s", name, err, requests(origin))
+		}
+		other := noting(func(m *markedCounter) *[]string { return &m.IDs }, false)
+		if _, err := update(t.Context(), origin.Client(), addMarked, no, other); err != nil {
+			t.Errorf("%s, with WithMarker: %v", name, err)
 		}
 	})
 }

@@ -81,6 +81,9 @@ func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T])
 	defer turn.Leave()
 	ctx, end := besideFlow(turn.Within(ctx))
 	defer end()
+	if err := d.unmarkable(ctx); err != nil {
+		return u.breakOff(ctx, err)
+	}
 	return u.inRounds(ctx, kept)
 }
 

@@ -74,6 +74,11 @@ type Dialect struct {
 	// NoCreate says that the API ignores If-None-Match: *, and has no other
 	// write to a URL that only creates: CreateIfAbsent is an error then.
 	NoCreate bool
+
+	// NoMarks says why a document can't have the member _ifmatch, the array of
+	// strings that ifmatch.Marks adds to it: an Update of a type with Marks is an error
+	// then, before anything is sent. WithMarker puts ids elsewhere. Empty: it can.
+	NoMarks string
 }
 
 // RFC9110 returns the default dialect.

@@ -41,6 +41,7 @@ func Dialect() dialect.Dialect {
 		WeakTags:       true,
 		MergePatch:     "application/json",
 		NoCreate:       true,
+		NoMarks:        "a property of an entity can't be an array",
 	}
 }
 

@@ -42,6 +42,7 @@ func Below(prefix string) dialect.Dialect {
 			{Sent: dialect.InQuery("rev"), Current: current, Valid: isRev},
 			{Sent: dialect.InHeader("If-Match"), Current: current, Valid: isTag},
 		},
+		NoMarks:        "CouchDB refuses members that begin with an underscore, and Sync Gateway drops them",
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          at.judge,
 		RefreshRequest: at.askDocument,
