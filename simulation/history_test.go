@@ -238,5 +238,5 @@ func (h *history) fail(kind string, of *running, format string, args ...any) {
 
 // gaveUp reports whether a read of the operation may not have shown what is stored.
 func (r *running) blind() bool {
-	return r.ended || r.met(readFails, readLags, cutBody, endless, verySlow) || errors.Is(r.told.err, ifmatch.ErrElapsed)
+	return r.ended || r.met(readFails, readLags, readOdd, cutBody, endless, verySlow) || errors.Is(r.told.err, ifmatch.ErrElapsed)
 }

@@ -229,6 +229,19 @@ func (p *passage) arrive(write bool) (answer, error) {
 			return answer{}, errCut
 		}
 		return failure, nil
+	case readOdd:
+		a := s.handle(p.out)
+		a.status = oddReads[p.rng.IntN(len(oddReads))]
+		if a.status >= 400 {
+			a.body = nil
+		}
+		return a, nil
+	case oddSuccess:
+		a := s.handle(p.out)
+		if a.status < 300 {
+			a.status = []int{http.StatusAccepted, http.StatusMultiStatus}[p.rng.IntN(2)]
+		}
+		return a, nil
 	case readLags:
 		if n := len(s.states); n > 0 {
 			a := s.states[n-1-p.rng.IntN(min(n, 6))]
@@ -239,6 +252,9 @@ func (p *passage) arrive(write bool) (answer, error) {
 	}
 	return p.arriveTwice(), nil
 }
+
+// oddReads are the statuses of answers to reads that are no state.
+var oddReads = []int{203, 204, 206, 304, 400, 401, 403, 405, 406, 408, 410, 418, 429}
 
 // arriveTwice sends what is sent twice, and all else once.
 func (p *passage) arriveTwice() answer {

@@ -58,16 +58,18 @@ const (
 	throttled   = "throttled" // 429 with Retry-After
 	cutBody     = "body cut"
 	endless     = "body endless"
+	readOdd     = "read odd"    // an answer to a read that is no state, though there is one
+	oddSuccess  = "odd success" // 202 or 207 to a write that was applied
 )
 
 var hits = []string{
 	lostRequest, lostAnswer, before5xx, after5xx, after412, late, dialError, resentFirst, resentLast, resentBelow,
-	readFails, readLags, slow, verySlow, throttled, cutBody, endless,
+	readFails, readLags, slow, verySlow, throttled, cutBody, endless, readOdd, oddSuccess,
 }
 
 // ofReads and ofBoth are the hits of reads; all others are of writes.
 var (
-	ofReads = map[string]bool{readFails: true, readLags: true}
+	ofReads = map[string]bool{readFails: true, readLags: true, readOdd: true}
 	ofBoth  = map[string]bool{slow: true, verySlow: true, cutBody: true, endless: true}
 )
 
@@ -184,7 +186,7 @@ func drawClient(rng *rand.Rand, o object) client {
 var most = map[string]float64{
 	lostRequest: .2, lostAnswer: .3, before5xx: .2, after5xx: .2, after412: .1, late: .15, dialError: .1,
 	resentFirst: .2, resentLast: .2, resentBelow: .2, readFails: .2, readLags: .3, slow: .5, verySlow: .03,
-	throttled: .2, cutBody: .1, endless: .03,
+	throttled: .2, cutBody: .1, endless: .03, readOdd: .2, oddSuccess: .1,
 }
 
 func drawRates(rng *rand.Rand) rates {

@@ -28,6 +28,8 @@ type traits struct {
 	Headless  bool   // HEAD is 405
 	Markers   bool   // a deleted document leaves a marker, which If-None-Match: * meets
 	Absent    bool   // there is no document at first
+	Vary      string // of its reads
+	Demands   bool   // a write without a precondition is 428
 }
 
 func drawTraits(rng *rand.Rand) traits {
@@ -49,6 +51,10 @@ func drawTraits(rng *rand.Rand) traits {
 	if one(4) {
 		t.Skew = rng.IntN(7200) - 3600
 	}
+	if one(6) {
+		t.Vary = []string{"Accept-Encoding", "Accept, Prefer", "*", "Content-Type", "Cache-Control, Origin"}[rng.IntN(5)]
+	}
+	t.Demands = one(8)
 	return t
 }
 
@@ -168,6 +174,9 @@ func (s *server) handle(r *request) answer {
 		}
 		return a
 	}
+	if s.traits.Demands && r.header.Get("If-Match") == "" && r.header.Get("If-None-Match") == "" {
+		return s.plain(http.StatusPreconditionRequired)
+	}
 	if !s.holds(r.header, node) {
 		return s.plain(http.StatusPreconditionFailed)
 	}
@@ -195,6 +204,9 @@ func (s *server) read(node int) answer {
 	a := s.plain(http.StatusOK)
 	s.label(a.header, node)
 	a.header.Set("Content-Type", s.typ)
+	if s.traits.Vary != "" {
+		a.header.Set("Vary", s.traits.Vary)
+	}
 	a.body = s.body
 	return a
 }

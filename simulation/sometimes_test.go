@@ -32,9 +32,8 @@ func sometimes() []string {
 
 // never are the causes that no history has: the servers and clients for them are missing.
 var never = []ifmatch.Cause{
-	ifmatch.CauseStaleCache, ifmatch.CauseStaleDate, ifmatch.CauseCodedValidator, ifmatch.CausePreconditionRequired, ifmatch.CauseConflictingPreconditions,
-	ifmatch.CauseLocked, ifmatch.CauseTokenExpired, ifmatch.CauseSignedAbove, ifmatch.CauseRefreshDenied, ifmatch.CauseNoValidator,
-	ifmatch.CauseNotReplayable,
+	ifmatch.CauseStaleDate, ifmatch.CauseCodedValidator, ifmatch.CauseConflictingPreconditions, ifmatch.CauseLocked,
+	ifmatch.CauseTokenExpired, ifmatch.CauseSignedAbove, ifmatch.CauseNotReplayable,
 }
 
 // unreached is what of sometimes no history had.
