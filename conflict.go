@@ -192,15 +192,8 @@ func (c *call) judge(resp *http.Response) ending {
 			cause = CauseNotReplayable
 		}
 	}
-	// RFC 9110 §13.1.1: If-Match compares strongly. Under another policy a read may show
-	// more.
-	if cause == CauseUnexamined && c.traits.stops && !c.dialect.WeakTags && g.AllWeak() {
-		cause = CauseWeakValidator
-	}
-	// The state isn't the one that the caller had named: that was read after an earlier
-	// refusal, whatever this one is due to.
-	if cause == CauseUnexamined && c.refused.cause == CauseChanged {
-		cause = CauseChanged
+	if cause == CauseUnexamined {
+		cause = c.unexamined(g)
 	}
 	c.refused.cause = cause
 	// The server demands a precondition where there is none to rewrite.
@@ -211,6 +204,22 @@ func (c *call) judge(resp *http.Response) ending {
 		return because(cause, why)
 	}
 	return ending{}
+}
+
+// unexamined is the cause of a refusal that nobody looked into, as far as the call knows
+// it all the same.
+func (c *call) unexamined(g *guard.Guard) Cause {
+	switch {
+	// RFC 9110 §13.1.1: If-Match compares strongly. Under another policy a read may show
+	// more.
+	case c.traits.stops && !c.dialect.WeakTags && g.AllWeak():
+		return CauseWeakValidator
+	// The state isn't the one that the caller had named: that was read after an earlier
+	// refusal, whatever this one is due to.
+	case c.refused.cause == CauseChanged:
+		return CauseChanged
+	}
+	return CauseUnexamined
 }
 
 // askPolicy lets the policy decide, on the caller's goroutine. From its return on the

@@ -180,17 +180,7 @@ func (c *call) storedBody() []byte {
 
 // endUntouched ends a call whose first answer is its last: the caller gets it as it came.
 func (c *call) endUntouched(resp *http.Response, effect Effect, why error) *http.Response {
-	// The answer at hand isn't the one in doubt, so it doesn't speak for itself.
-	if first := c.doubt.first; first != nil && first.resp != resp && effect == EffectUnknown {
-		why = c.firstError()
-	}
-	if why == nil && !semantics.Safe(c.sent.write.Method) && (resp.StatusCode < 200 || resp.StatusCode > 299) {
-		why = c.statusError(resp, nil, effect)
-	}
-	if why == nil && c.becameRead(effect) {
-		why = errBecameRead(c.req)
-	}
-	c.told.end(effect, CauseNone, why)
+	c.told.end(effect, CauseNone, c.whyUntouched(resp, effect, why))
 	if below := recordOf(resp); below != nil {
 		c.told.adopt(below.outcome)
 	}

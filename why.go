@@ -272,3 +272,21 @@ func (e *refusedInDoubtError) Unwrap() []error {
 
 // Timeout reports whether the answer was lost to a timeout.
 func (e *refusedInDoubtError) Timeout() bool { return semantics.IsTimeout(e.lost) }
+
+// whyUntouched is why a write whose first answer is its last didn't go through; nil where
+// it did. why is known already, where it isn't nil.
+func (c *call) whyUntouched(resp *http.Response, effect Effect, why error) error {
+	first := c.doubt.first
+	switch {
+	// The answer at hand isn't the one in doubt, so it doesn't speak for itself.
+	case first != nil && first.resp != resp && effect == EffectUnknown:
+		return c.firstError()
+	case why != nil:
+		return why
+	case !semantics.Safe(c.sent.write.Method) && (resp.StatusCode < 200 || resp.StatusCode > 299):
+		return c.statusError(resp, nil, effect)
+	case c.becameRead(effect):
+		return errBecameRead(c.req)
+	}
+	return nil
+}

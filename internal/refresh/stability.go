@@ -69,26 +69,33 @@ func (m *Machine) compare(f *Facts, a *Answer, step Step) Step {
 	}
 	before, now := m.last, &read{a.Validators, a.Digest}
 	m.last = now
-	again := false
-	switch {
-	case before != nil && before.differs(now):
-		if m.Unstable++; m.Unstable >= mostUnstable {
-			m.Unchanged = false
-			return stop(Unstable, fmt.Errorf("the same bytes had the tag %s and then %s, with nothing sent between", etag.Text(before.validators.ETag), etag.Text(now.validators.ETag)))
-		}
-		again = true
-	// The read before was by HEAD, so there is nothing to compare with yet. The same tag, or
-	// other bytes than before the refused write, are no suspicion any more.
-	case before != nil && before.digest == (Digest{}) && now.digest != (Digest{}):
-		again = m.Compares() && before.validators.ETag != now.validators.ETag && (f.before() == Digest{} || f.before() == now.digest)
-	default:
-		again = step.Do == Done && m.suspects(f, a)
+	if before != nil && before.differs(now) {
+		m.Unstable++
 	}
-	if !again || m.asked >= MaxRequests {
+	switch {
+	case m.Unstable >= mostUnstable && before != nil:
+		m.Unchanged = false
+		return stop(Unstable, fmt.Errorf("the same bytes had the tag %s and then %s, with nothing sent between", etag.Text(before.validators.ETag), etag.Text(now.validators.ETag)))
+	case m.asked >= MaxRequests || !m.comparesOn(f, a, before, step):
 		return step
 	}
 	m.entered |= comparing
 	return Step{Do: Compare}
+}
+
+// comparesOn reports whether one read more is to be compared with the one at hand. before
+// is the read before it; nil: there was none.
+func (m *Machine) comparesOn(f *Facts, a *Answer, before *read, step Step) bool {
+	now := m.last
+	switch {
+	case before != nil && before.differs(now):
+		return true
+	// The read before was by HEAD, so there is nothing to compare with yet. The same tag, or
+	// other bytes than before the refused write, are no suspicion any more.
+	case before != nil && before.digest == (Digest{}) && now.digest != (Digest{}):
+		return m.Compares() && before.validators.ETag != now.validators.ETag && (f.before() == Digest{} || f.before() == now.digest)
+	}
+	return step.Do == Done && m.suspects(f, a)
 }
 
 // suspects reports whether an answer gives a reason to compare, at most once in a refresh:
