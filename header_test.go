@@ -115,7 +115,8 @@ func TestWithContextValues(t *testing.T) {
 		defer cancel()
 		c := &http.Client{Transport: NewTransport(base, Stop)}
 		callers := context.WithValue(t.Context(), key{}, "a caller's")
-		for name, opts := range map[string][]UpdateOption{"given": {WithContextValues(given)}, "none": nil, "nil": {WithContextValues(given), WithContextValues(nil)}} {
+		var none context.Context
+		for name, opts := range map[string][]UpdateOption{"given": {WithContextValues(given)}, "none": nil, "nil": {WithContextValues(given), WithContextValues(none)}} {
 			r := NewResource[counter](c, url, opts...)
 			cancel()
 			seen = nil

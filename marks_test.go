@@ -687,7 +687,7 @@ func TestMisplacedMarks(t *testing.T) {
 		bad bool
 	}{
 		{namedMarks{}, true}, {&namedMarks{}, true}, {twoMarks{}, true}, {bothMarks{}, true}, {deepMarks{}, true}, {struct{ M *Marks }{}, true},
-		{oneMarks{}, false}, {nestedMarks{}, false}, {counter{}, false}, {0, false}, {struct{ *Marks }{}, false}, {selfMarks{}, false},
+		{oneMarks{}, false}, {nestedMarks{}, false}, {counter{}, false}, {0, false}, {struct{ *Marks }{}, false}, {selfMarks{selfMarks: nil}, false},
 	} {
 		if err := misplacedMarks(reflect.TypeOf(row.of)); (err != nil) != row.bad {
 			t.Errorf("%T: %v", row.of, err)
