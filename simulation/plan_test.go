@@ -155,7 +155,10 @@ func (p *plan) calm() {
 
 // tells reports whether a client's own writes can be told from those of others: it marks
 // them, and the server keeps the marks.
-func (p *plan) tells(c client) bool { return c.Marks && !p.Server.Prunes && !p.Server.PrunesNew }
+func (p *plan) tells(c client) bool {
+	s := p.Server
+	return c.Marks && !s.Prunes && !s.PrunesNew && !s.Frozen && s.Orders == ""
+}
 
 // forgets reports whether a server refuses a tag that it gave, and accepts it a moment
 // later: a proxy's first answer says nothing about the second then.

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ type traits struct {
 	Weakly    bool   // If-Match compares weakly, as OData has it
 	Prunes    bool   // drops the members that it doesn't know
 	PrunesNew bool   // drops the newest mark
+	Frozen    bool   // drops all marks that are new, unless the write creates the document
+	Orders    string // of marks: "", sorted (and each once), newest first
+	Marked    int    // how many marks there are at first
 	Stamps    bool   // adds a member to each write
 	Rewrites  bool   // writes its JSON anew
 	Echoes    string // what an accepted write is answered with: "", stored, status
@@ -40,6 +44,15 @@ func drawTraits(rng *rand.Rand) traits {
 	}
 	if one(3) {
 		t.Tags = []string{"hash", "hash", "node", "read", "weak", "second", "none"}[rng.IntN(7)]
+	}
+	if one(16) {
+		t.Frozen = true
+	}
+	if one(10) {
+		t.Orders = []string{"sorted", "newest first"}[rng.IntN(2)]
+	}
+	if one(4) {
+		t.Marked = 1 + rng.IntN(64)
 	}
 	if t.Tags == "node" {
 		t.Nodes = 2 + rng.IntN(2)
@@ -106,9 +119,24 @@ func newServer(w *world, t traits) *server {
 	case w.plan.Object == register:
 		s.body, s.typ = []byte{}, "text/plain"
 	default:
-		s.body = []byte(initial)
+		s.body = withMarks([]byte(initial), t.Marked)
 	}
 	return s
+}
+
+// withMarks is a document with n marks.
+func withMarks(body []byte, n int) []byte {
+	if n == 0 {
+		return body
+	}
+	ids := make([]string, n)
+	for i := range ids {
+		h := fnv.New64a()
+		fmt.Fprint(h, i)
+		ids[i] = fmt.Sprintf("%x", h.Sum64())
+	}
+	list, _ := json.Marshal(ids)
+	return fmt.Appendf(bytes.TrimRight(body, "} "), `, "_ifmatch": %s }`, list)
 }
 
 // tag is the entity-tag that a node gives to the state; empty: none.
@@ -249,7 +277,7 @@ func (s *server) accepted(r *request, node int, created bool) answer {
 
 // rewrites reports whether the server may store something else than what was sent.
 func (s *server) rewrites() bool {
-	return s.traits.Prunes || s.traits.PrunesNew || s.traits.Stamps || s.traits.Rewrites
+	return s.traits.Prunes || s.traits.PrunesNew || s.traits.Frozen || s.traits.Orders != "" || s.traits.Stamps || s.traits.Rewrites
 }
 
 // store is what the server makes of a body that was sent.
@@ -269,13 +297,42 @@ func (s *server) store(body []byte) []byte {
 			}
 		}
 	}
-	var marks []string
-	if json.Unmarshal(doc["_ifmatch"], &marks); t.PrunesNew && len(marks) > 0 {
-		doc["_ifmatch"], _ = json.Marshal(marks[:len(marks)-1])
+	if marks := s.keep(marksOf(body)); len(marks) > 0 && doc["_ifmatch"] != nil {
+		doc["_ifmatch"], _ = json.Marshal(marks)
+	} else {
+		delete(doc, "_ifmatch")
 	}
 	if t.Stamps {
 		doc["stamp"] = json.RawMessage(fmt.Sprint(s.version))
 	}
 	stored, _ := json.Marshal(doc)
 	return stored
+}
+
+func marksOf(body []byte) []string {
+	var doc struct {
+		Marks []string `json:"_ifmatch"`
+	}
+	json.Unmarshal(body, &doc)
+	return doc.Marks
+}
+
+// keep is what the server keeps of the marks that it is sent.
+func (s *server) keep(marks []string) []string {
+	t, old := s.traits, marksOf(s.body)
+	isNew := func(id string) bool { return !slices.Contains(old, id) }
+	if t.PrunesNew && len(marks) > 0 {
+		marks = marks[:len(marks)-1]
+	}
+	if t.Frozen && s.body != nil {
+		marks = slices.DeleteFunc(marks, isNew)
+	}
+	switch t.Orders {
+	case "sorted":
+		marks = slices.Compact(slices.Sorted(slices.Values(marks)))
+	case "newest first":
+		fresh := slices.DeleteFunc(slices.Clone(marks), func(id string) bool { return !isNew(id) })
+		marks = append(fresh, slices.DeleteFunc(marks, isNew)...)
+	}
+	return marks
 }
