@@ -141,7 +141,7 @@ func TestFoundForgotten(t *testing.T) {
 // TestFoundPruned: on a server that drops the mark, a lost answer made the edit be applied
 // twice.
 func TestFoundPruned(t *testing.T) {
-	for _, server := range []traits{{Prunes: true}, {PrunesNew: true}} {
+	for _, server := range []traits{{Prunes: true}, {PrunesNew: true}, {PrunesNew: true, Marked: 3}, {Frozen: true, Marked: 3}} {
 		for _, api := range []string{"update", "resource"} {
 			holds(t, &plan{
 				Seed: 19, Object: counter, Listed: true,
