@@ -21,6 +21,7 @@ type Flow struct {
 	mu       sync.Mutex
 	clock    uint64 // counts the events
 	byTarget map[target]entry
+	lossy    bool // the table was full when the flow met a URL: any that it doesn't know may be one
 }
 
 // entry is what a flow knows of one URL that it has met.
@@ -57,7 +58,7 @@ func (f *Flow) known(of target) Known {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e, met := f.byTarget[of]
-	if !met && len(f.byTarget) >= maxTargets {
+	if !met && (f.lossy || len(f.byTarget) >= maxTargets) {
 		return Known{Closed: full}
 	}
 	return e.Known
@@ -77,7 +78,11 @@ func (f *Flow) note(of target, at uint64, k Known) {
 	defer f.mu.Unlock()
 	e, met := f.byTarget[of]
 	// A flow whose table is full takes every other URL for closed.
-	if !met && len(f.byTarget) >= maxTargets || met && e.at > at {
+	if !met && len(f.byTarget) >= maxTargets {
+		f.lossy = true
+		return
+	}
+	if met && e.at > at {
 		return
 	}
 	if f.byTarget == nil {
@@ -97,13 +102,19 @@ func (f *Flow) meet(of target, why Reason) {
 	}
 }
 
-// forget drops what the flow knows of a URL, whatever Host was named there.
+// forget drops what the flow knows of a URL, whatever Host was named there. Where the flow
+// has lost others, a zero entry says that this one isn't among them.
 func (f *Flow) forget(of target) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for known := range f.byTarget {
 		unnamed := known
-		if unnamed.name = ""; unnamed == of {
+		if unnamed.name = ""; unnamed != of {
+			continue
+		}
+		if f.lossy {
+			f.byTarget[known] = entry{at: f.byTarget[known].at}
+		} else {
 			delete(f.byTarget, known)
 		}
 	}

@@ -57,13 +57,28 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Forget(gone)
-	for _, path := range []string{"/0", "/more"} {
-		if known := f.at(t, "http://example.test"+path); known != (Known{}) {
-			t.Errorf("%s, after Forget: %+v", path, known)
+	// The flow has met /more, and has no entry that says so.
+	for path, want := range map[string]Known{"/more": {Closed: full}, "/0": {}} {
+		if known := f.at(t, "http://example.test"+path); known != want {
+			t.Errorf("%s, after Forget: %+v, want %+v", path, known, want)
 		}
 	}
-	if n := len(f.byTarget); n != maxTargets-1 {
-		t.Errorf("%d URLs", n)
+	read("/0", `"v3"`)
+	if known := f.at(t, "http://example.test/0"); known != (Known{Tag: `"v3"`}) {
+		t.Errorf("read again: %+v", known)
+	}
+}
+
+// TestForgetMakesRoom: as long as a flow has lost no URL, what it forgets makes room.
+func TestForgetMakesRoom(t *testing.T) {
+	f := new(Flow)
+	for i := range maxTargets {
+		req := newRequest(t, http.MethodGet, fmt.Sprint("http://example.test/", i))
+		ask(t, f, req, answer(200, "Etag", `"v1"`))
+	}
+	f.Forget(newRequest(t, http.MethodGet, "http://example.test/0").URL)
+	if known := f.at(t, "http://example.test/more"); known != (Known{}) {
+		t.Errorf("%+v", known)
 	}
 }
 
