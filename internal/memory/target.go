@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -61,19 +62,26 @@ func hostOf(scheme, host string) string {
 }
 
 // Characters that mean the same where they are escaped, beside letters and digits: those
-// of a path (RFC 3986 §3.3), and those of a query that separate nothing there.
+// of a path (RFC 3986 §3.3), and those of a query that separate nothing there. The
+// separators mean something else where they are escaped.
 const (
-	inPath  = "-._~!$&'()*+,;=:@"
-	inQuery = "-._~!$'()*,:@/?"
+	inPath     = "-._~!$&'()*+,;=:@"
+	inQuery    = "-._~!$'()*,:@/?"
+	separators = "/?&=+;#%"
 )
 
 // spelled returns a text with these characters unescaped, and with capitals in what is
-// escaped (RFC 3986 §6.2.2).
+// escaped (RFC 3986 §6.2.2). What a URL has to escape is escaped: net/http sends a query
+// as it is, and a server takes it for the same.
 func spelled(text, plain string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] != '%' || i+2 >= len(text) {
-			b.WriteByte(text[i])
+			if c := text[i]; letterOrDigit(c) || strings.IndexByte(plain+separators, c) >= 0 {
+				b.WriteByte(c)
+			} else {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
 			continue
 		}
 		c, err := url.PathUnescape(text[i : i+3])

@@ -44,6 +44,8 @@ func TestTarget(t *testing.T) {
 		{"http://example.test/d/../x", "http://example.test/x"}, {"http://example.test/d/%2E%2e/x", "http://example.test/x"},
 		{"http://example.test/./x/.", "http://example.test/x/"}, {"http://example.test/x/y/..", "http://example.test/x/"},
 		{"http://example.test/../../x", "http://example.test/x"}, {"http://example.test/%zz", "http://example.test/%zz"},
+		{"http://example.test/?q=ä", "http://example.test/?q=%c3%A4"}, {"http://example.test/?q={a|b}[1]", "http://example.test/?q=%7Ba%7Cb%7D%5B1%5D"},
+		{"http://example.test/a[1]", "http://example.test/a%5B1%5D"},
 	} {
 		if _, err := http.NewRequest("GET", urls[0], nil); err != nil {
 			continue // it can't be sent
