@@ -47,7 +47,8 @@ var ErrNotRemembered = errors.New("ifmatch: the flow has nothing that guards the
 //
 // A write with a precondition of its own, with Content-Range or with a signature that was
 // made above the Transport goes out as it is, and so do POST and all other methods. So does
-// a write to a URL that the flow never met, and Outcome.Unguarded is true then. A flow
+// a write to a URL that the flow never met, and Outcome.Unguarded is true then. What a
+// server ignores, such as an If-Unmodified-Since without a date, is no precondition. A flow
 // remembers 4096 URLs, and takes every other one for met after that. Forget takes one back.
 //
 // The GETs of a flow that leave Accept-Encoding to net/http ask for identity, since the
@@ -222,7 +223,7 @@ func isGuard(known memory.Known, g *guard.Guard) bool {
 
 // goesAsIs reports whether a write has a precondition of its own, or can't be given one.
 func (t *Transport) goesAsIs(write *http.Request, g *guard.Guard, d *guard.Dialect) bool {
-	return g.Kind != guard.None || field.Lines(write.Header, "Content-Range") != nil || guard.SignedAbove(write) != "" ||
+	return g.Kind != guard.None && !g.Ignored(write.Header) || field.Lines(write.Header, "Content-Range") != nil || guard.SignedAbove(write) != "" ||
 		d.LooksIntoBody(write) && t.versionInBody(write, d)
 }
 

@@ -130,6 +130,23 @@ func oneDate(lines []string) (string, bool) {
 // Names reports whether the guard lists the tag, byte for byte.
 func (g *Guard) Names(tag string) bool { return slices.Contains(g.Tags, tag) }
 
+// Ignored reports whether the guard of a PUT, PATCH or DELETE with this header is nothing
+// that a server evaluates: a date that is none (RFC 9110 §13.1.4), an If-None-Match without
+// a tag, an Overwrite, which is for COPY and MOVE (RFC 4918 §10.6).
+func (g *Guard) Ignored(h http.Header) bool {
+	if g.Kind != Foreign || field.Lines(h, "If-Match") != nil || !EmptyMatch(field.Lines(h, "If-None-Match")) {
+		return false
+	}
+	switch g.Field {
+	case "If-Unmodified-Since", "If-None-Match":
+		return true
+	case "Overwrite":
+		_, dated := oneDate(field.Lines(h, "If-Unmodified-Since"))
+		return !dated
+	}
+	return false
+}
+
 // AllWeak reports whether the guard is weak entity-tags alone.
 func (g *Guard) AllWeak() bool {
 	return g.Kind == Tags && g.Versions == nil && !slices.ContainsFunc(g.Tags, func(tag string) bool { return !etag.Weak(tag) })
