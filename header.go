@@ -17,13 +17,15 @@ import (
 // Where two set the same field the later one counts, and an empty value takes back what was
 // set before. What guards a write, or describes or frames its body, is set by Update itself:
 // such a field is an error of every Get and Update, and so is one that makes a stored answer
-// come back, or a cache answer.
+// come back, or a cache answer. A name or a value that no field can have is an error, too.
 //
 // By default Accept and the Content-Type of a write are the codec's.
 func WithHeader(key, value string) UpdateOption {
 	key = http.CanonicalHeaderKey(key)
 	return updateFunc(func(s *updateSettings) {
 		switch {
+		case !field.Sendable(key, value):
+			s.invalid = fmt.Errorf("ifmatch: WithHeader: %q isn't the name of a field, or its value has a control character", key)
 		case !refresh.Carries(key) && !onWritesOnly(key) || key == "Host" || key == "Connection":
 			s.invalid = fmt.Errorf("ifmatch: WithHeader: %q is set by Update itself", key)
 		case value == "":

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 )
 
 // TestWithHeader: each request has the field, also those that follow a refusal, and reads
@@ -95,6 +96,27 @@ func TestWithHeaderReserved(t *testing.T) {
 				t.Errorf("%s: something was sent", key)
 			}
 		})
+	}
+}
+
+// TestWithHeaderUnsendable: nothing that is no field reaches a base, which may take it for
+// several.
+func TestWithHeaderUnsendable(t *testing.T) {
+	for _, set := range [][2]string{
+		{"X-Tenant", "a\r\nIf-Match: *"}, {"X-Tenant", "a\nb"}, {"X-Tenant", "a\x00"}, {"X-Tenant: a\r\nIf-Match", "*"},
+		{"if-match ", "*"}, {"if-match:", "*"}, {"", "a"},
+	} {
+		base := roundTripper(func(*http.Request) (*http.Response, error) {
+			t.Errorf("%q: something was sent", set)
+			return nil, errors.New("sent")
+		})
+		client := &http.Client{Transport: NewTransport(base, Stop)}
+		if _, err := Update(t.Context(), client, "http://example.test/", addOne, WithHeader(set[0], set[1])); err == nil || !strings.Contains(err.Error(), "WithHeader") {
+			t.Errorf("%q: %v", set, err)
+		}
+	}
+	if !field.Sendable("X-Tenant", "a\tb, \"ä\"") {
+		t.Error("a field that can be sent")
 	}
 }
 

@@ -60,5 +60,19 @@ func Canonical(h http.Header) http.Header {
 	return made
 }
 
+// Sendable reports whether a field may have this name and this value (RFC 9110 §5.1, §5.5):
+// what ends a line, say, would begin another field.
+func Sendable(name, value string) bool {
+	if name == "" {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
+}
+
 // TrimOWS removes optional white space around a value (RFC 9110 §5.6.3).
 func TrimOWS(s string) string { return strings.Trim(s, " \t") }
