@@ -1,8 +1,10 @@
 package memory
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -52,11 +54,14 @@ func ofRequest(req *http.Request) target { return targetOf(req.URL, req.Host) }
 func hostOf(scheme, host string) string {
 	u := url.URL{Scheme: scheme, Host: strings.ToLower(host)}
 	name := strings.TrimSuffix(u.Hostname(), ".")
+	if addr, err := netip.ParseAddr(name); err == nil {
+		name = addr.String() // an IPv6 address has many spellings (RFC 5952)
+	}
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}
 	if port := u.Port(); port != "" {
-		name += ":" + port
+		name += ":" + cmp.Or(strings.TrimLeft(port, "0"), "0")
 	}
 	return hosts.WithPort(&url.URL{Scheme: scheme, Host: name})
 }

@@ -45,7 +45,8 @@ func TestTarget(t *testing.T) {
 		{"http://example.test/./x/.", "http://example.test/x/"}, {"http://example.test/x/y/..", "http://example.test/x/"},
 		{"http://example.test/../../x", "http://example.test/x"}, {"http://example.test/%zz", "http://example.test/%zz"},
 		{"http://example.test/?q=ä", "http://example.test/?q=%c3%A4"}, {"http://example.test/?q={a|b}[1]", "http://example.test/?q=%7Ba%7Cb%7D%5B1%5D"},
-		{"http://example.test/a[1]", "http://example.test/a%5B1%5D"},
+		{"http://[0:0::0001]:0080/", "http://[::1]/"}, {"http://[2001:DB8::]/", "http://[2001:db8:0:0:0:0:0:0]/"},
+		{"http://example.test:08080/", "http://example.test:8080/"}, {"http://example.test/a[1]", "http://example.test/a%5B1%5D"},
 	} {
 		if _, err := http.NewRequest("GET", urls[0], nil); err != nil {
 			continue // it can't be sent
