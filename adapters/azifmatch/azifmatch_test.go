@@ -110,8 +110,8 @@ func TestPolicy(t *testing.T) {
 		state      string
 		outcome    string
 	}{
-		{"stop", ifmatch.Stop, "stale", none, "PUT", 412, "theirs", "not applied changed"},
-		{"nil is stop", nil, "stale", none, "PUT", 412, "theirs", "not applied changed"},
+		{"stop", ifmatch.Stop, "stale", none, "PUT", 412, "theirs", "not applied unexamined"},
+		{"nil is stop", nil, "stale", none, "PUT", 412, "theirs", "not applied unexamined"},
 		{"resend", ifmatch.Resend, "stale", none, "PUT HEAD PUT", 204, "ours", "applied changed"},
 		{"rebuild", rebuild, "stale", none, "PUT GET PUT", 204, "theirs and ours", "applied changed"},
 		{"accepted", ifmatch.Resend, "fresh", none, "PUT", 204, "ours", "applied none"},
