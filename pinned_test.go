@@ -172,3 +172,34 @@ func TestPinnedAndUpdate(t *testing.T) {
 		}
 	})
 }
+
+// TestUpdateInContext: what a RoundTripper below an Update writes with its context, at another
+// URL, is never edited as the document is, whatever Transport it uses.
+func TestUpdateInContext(t *testing.T) {
+	for _, opts := range [][]Option{nil, {Pinned(OnConflict(Stop))}} {
+		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			origin.Put("/lock", "application/json", []byte(`{"n":77}`))
+			other := NewTransport(origin.Client().Transport, Stop, opts...)
+			below := roundTripper(func(req *http.Request) (*http.Response, error) {
+				if req.Method == http.MethodPut {
+					lock, err := http.NewRequestWithContext(req.Context(), http.MethodPut, origin.URL+"/lock", strings.NewReader("mine"))
+					if err != nil {
+						return nil, err
+					}
+					lock.Header.Set("If-Match", `"old"`)
+					if got := sendVia(t, other, lock); got.resp.StatusCode != http.StatusPreconditionFailed {
+						t.Errorf("%s, %v", got.summary(), got.err)
+					}
+				}
+				return origin.Client().Transport.RoundTrip(req)
+			})
+			client := &http.Client{Transport: NewTransport(below, Stop)}
+			if _, err := Update(t.Context(), client, url, addOne); err != nil {
+				t.Error(err)
+			}
+			if got, _, _ := origin.State("/lock"); string(got) != `{"n":77}` {
+				t.Errorf("the lock became %s", got)
+			}
+		})
+	}
+}

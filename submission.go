@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
@@ -77,6 +79,9 @@ type updatePolicy struct {
 	resolve func(ctx context.Context, c *Conflict) (Decision, error)
 	is      traits
 	read    []byte // the state that the first draft was made of; nil: none was there
+
+	write *http.Request        // of the Update; nil: it couldn't be made
+	call  atomic.Pointer[call] // the last one that was seen to be of this write
 }
 
 // readBefore is what the first refused draft was made of.
@@ -86,7 +91,31 @@ func (p *updatePolicy) traits() traits { return p.is }
 
 // Resolve edits the current state again, and decides for what comes of it.
 func (p *updatePolicy) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
+	if !p.owns(c) {
+		return Decision{}, nil
+	}
 	return p.resolve(ctx, c)
+}
+
+// owns reports whether a conflict is one of the write of the Update. What a RoundTripper
+// between sends on its own account with the context of the write, a lock say, is about
+// another URL and has another body: the document must not be written there. Something
+// between may rewrite one of the two, and that is the write of the Update still.
+func (p *updatePolicy) owns(c *Conflict) bool {
+	if p.write == nil || c.call == nil || c.call == p.call.Load() || sameURL(c.call.req.URL, p.write.URL) {
+		p.call.Store(c.call)
+		return true
+	}
+	body, err := p.write.GetBody()
+	if err != nil {
+		return false
+	}
+	data, err := io.ReadAll(body)
+	if err != nil || !c.call.holds(data) {
+		return false
+	}
+	p.call.Store(c.call)
+	return true
 }
 
 // write sends the draft under its guard, with a policy that edits again at each
@@ -94,8 +123,10 @@ func (p *updatePolicy) Resolve(ctx context.Context, c *Conflict) (Decision, erro
 func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error) {
 	var o Outcome
 	var last sequel[T] // of the newest refusal
-	ctx = d.scope(ctx, d.policyOf(w, &last), &o)
+	policy := d.policyOf(w, &last)
+	ctx = d.scope(ctx, policy, &o)
 	req, err := d.writeRequest(ctx, w.on, w.draft.Body)
+	policy.write = req
 	// The context may have ended during the edit: then nothing is sent.
 	if err == nil && ctx.Err() != nil {
 		err = endOf(ctx)
