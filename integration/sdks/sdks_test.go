@@ -3,6 +3,7 @@
 package sdks
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"regexp"
@@ -131,8 +132,8 @@ func signedAbove(t *testing.T, got ifmatch.Outcome, scheme string) {
 	t.Helper()
 	ended(t, got, ifmatch.EffectNotApplied, ifmatch.CauseSignedAbove)
 	want := "ifmatch: the Authorization scheme " + scheme + " shows that the request was signed above the Transport, " +
-		"so nothing in it can be rewritten: put the signer below, as base of NewTransport"
-	if got.Err == nil || got.Err.Error() != want {
+		"so nothing in it can be rewritten"
+	if why := errors.Unwrap(got.Err); why == nil || why.Error() != want || !strings.HasSuffix(got.Err.Error(), "[IFM017]") {
 		t.Errorf("outcome: got the error %v, want %s", got.Err, want)
 	}
 }
