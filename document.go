@@ -12,6 +12,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/media"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -26,6 +27,7 @@ type document[T any] struct {
 	target *neturl.URL  // url, parsed
 	name   string       // url for texts, redacted
 	set    updateSettings
+	media  string         // of WithMediaType, or else the codec's: it is asked for, and a new document has it
 	format edit.Format[T] // how texts become a T, and back
 	marker edit.Marker[T] // how a T holds marks; zero: it doesn't
 
@@ -50,8 +52,9 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
 	d := &document[T]{client: clientOf(c), url: url, target: target, name: redact.URL(target), set: set}
-	_, isJSON := set.codec.(jsonCodec)
-	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: isJSON, Patch: set.patch}
+	codecs := set.codec.ContentType()
+	d.media = cmp.Or(set.media, codecs)
+	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: media.IsJSON(codecs), Patch: set.patch}
 	if d.marker, err = markerOf[T](set.marker); err != nil {
 		return nil, err
 	}
@@ -84,6 +87,7 @@ type state[T any] struct {
 	Validators
 	edit.Document[T]
 	header   http.Header     // of the answer
+	media    string          // as which it came, where that is JSON; empty: the document's
 	versions []guard.Version // where a dialect has places of its own; then ETag has them in one text
 
 	keepsMarks, dropsMarks bool // the document was seen to, when the state was read
@@ -147,20 +151,29 @@ func (d *document[T]) dialect(ctx context.Context) *guard.Dialect {
 	return set.dialectFor(d.target, &d.rfc9110)
 }
 
-// methodAndType returns the method and the media type of a write. A merge patch needs a
-// document to change, so an absent one is sent whole.
-func (d *document[T]) methodAndType(dialect *guard.Dialect, absent bool) (method, contentType string) {
-	method, contentType = http.MethodPut, d.set.codec.ContentType()
-	if d.set.patch && !absent {
+// mediaOf returns the media type as which a state is written back: what WithMediaType says,
+// or else the JSON type that it came as, or else the codec's.
+func (d *document[T]) mediaOf(s *state[T]) string {
+	if d.set.media == "" && d.format.JSON {
+		return cmp.Or(s.media, d.media)
+	}
+	return d.media
+}
+
+// methodAndType returns the method and the media type of a write that is made from a state.
+// A merge patch needs a document to change, so an absent one is sent whole.
+func (d *document[T]) methodAndType(dialect *guard.Dialect, s *state[T]) (method, contentType string) {
+	method, contentType = http.MethodPut, d.mediaOf(s)
+	if d.set.patch && !s.Absent {
 		method, contentType = http.MethodPatch, dialect.PatchType()
 	}
 	return method, cmp.Or(d.set.header.Get("Content-Type"), contentType)
 }
 
-// sample is a write as far as a dialect looks at it to know where its version is. It is
-// never sent, and has no body: what the edit makes isn't known yet.
-func (d *document[T]) sample(dialect *guard.Dialect, absent bool) *http.Request {
-	method, contentType := d.methodAndType(dialect, absent)
+// sample is a write of a state as far as a dialect looks at it to know where its version is.
+// It is never sent, and has no body: what the edit makes isn't known yet.
+func (d *document[T]) sample(dialect *guard.Dialect, s *state[T]) *http.Request {
+	method, contentType := d.methodAndType(dialect, s)
 	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
 }
 
@@ -222,11 +235,11 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
-	req.Header.Set("Accept", d.set.codec.ContentType()) // each write has the same
+	req.Header.Set("Accept", d.media) // each write has the same
 	d.set.setOn(req, false)
 	refresh.PastCaches(req.Header)
 	// What is at the URL of the refresh isn't what a write would replace.
-	if dialect.HidesState(d.sample(dialect, false)) {
+	if dialect.HidesState(d.sample(dialect, new(state[T]))) {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.ErrHidden())
 	}
 	if guard.SignedAbove(req) != "" {
@@ -245,20 +258,25 @@ func readState(resp *http.Response, limit int64) ([]byte, error) {
 	return drain.State(resp, limit)
 }
 
-// decode returns the state that was read in an answer. It keeps body and h.
+// decode returns the state that was read in an answer. It keeps body and h. The error names
+// the media type where that may be the reason: a login page comes with 200, too.
 func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
 	read, err := d.format.Read(body)
+	came, back := h.Get("Content-Type"), media.Back(h)
+	if err != nil && came != "" && back == "" && came != d.media {
+		return nil, fmt.Errorf("%w: the answer is %.100q, and %s was asked for", err, came, d.media)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &state[T]{Validators: v, Document: read, header: h}, nil
+	return &state[T]{Validators: v, Document: read, header: h, media: back}, nil
 }
 
 // readVersions takes the version from where the dialect has it, where that isn't the ETag.
 // A state without one can be read all the same, and isn't an error of Get: only a write
 // of it can't be guarded, and fails then.
 func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
-	places := dialect.FirstPlaces(d.sample(dialect, false), true)
+	places := dialect.FirstPlaces(d.sample(dialect, s), true)
 	if places == nil {
 		return
 	}

@@ -75,6 +75,36 @@ func ExampleUpdate_marks() {
 	// with:    applied, own earlier write, stock 9
 }
 
+// A server may demand a media type of its own. The type is asked for, and written; what
+// the Go type doesn't declare stays, as in any JSON.
+func ExampleWithMediaType() {
+	const shop = "application/vnd.shop.v2+json"
+	srv := ifmatchtest.NewServer()
+	defer srv.Close()
+	srv.Put("/item", shop, []byte(`{"name":"bolt","stock":10}`))
+
+	type Item struct {
+		Stock int `json:"stock"`
+	}
+	_, err := ifmatch.Update(context.Background(), nil, srv.URL+"/item", func(i *Item) error {
+		i.Stock--
+		return nil
+	}, ifmatch.WithMediaType(shop))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, r := range srv.Log() {
+		fmt.Printf("%s, accepts %q, has %q\n", r.Method, r.Header.Get("Accept"), r.Header.Get("Content-Type"))
+	}
+	state, _, _ := srv.State("/item")
+	fmt.Printf("%s\n", state)
+	// Output:
+	// GET, accepts "application/vnd.shop.v2+json", has ""
+	// PUT, accepts "application/vnd.shop.v2+json", has "application/vnd.shop.v2+json"
+	// {"name":"bolt","stock":9}
+}
+
 // Goroutines that share a Resource share its writes.
 func ExampleResource() {
 	srv := ifmatchtest.NewServer()

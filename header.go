@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/media"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
 
@@ -19,7 +20,7 @@ import (
 // such a field is an error of every Get and Update, and so is one that makes a stored answer
 // come back, or a cache answer. A name or a value that no field can have is an error, too.
 //
-// By default Accept and the Content-Type of a write are the codec's.
+// By default Accept and the Content-Type of a write are as WithMediaType says.
 func WithHeader(key, value string) UpdateOption {
 	key = http.CanonicalHeaderKey(key)
 	return updateFunc(func(s *updateSettings) {
@@ -35,6 +36,28 @@ func WithHeader(key, value string) UpdateOption {
 		default:
 			s.header[key] = []string{value}
 		}
+	})
+}
+
+// WithMediaType is the media type in which a document is asked for and written, such as
+// application/vnd.shop.v2+json: Accept on reads and writes, Content-Type on writes. How the
+// document is decoded is the codec's to say, and a merge patch keeps its own type. A t that
+// no document can have, such as a range, is an error of every Get and Update. WithHeader
+// goes over it.
+//
+// By default, and when t is empty, the codec's media type is asked for: application/json.
+// What came as JSON is written back as the JSON type that it came as: a +json type with its
+// parameters but charset, application/json and text/json without any. What came as another
+// type, and a document that is created, is written as the codec's.
+func WithMediaType(t string) UpdateOption {
+	return updateFunc(func(s *updateSettings) {
+		if t != "" {
+			if err := media.Check(t); err != nil {
+				s.invalid = fmt.Errorf("ifmatch: WithMediaType: %w", err)
+				return
+			}
+		}
+		s.media = t
 	})
 }
 

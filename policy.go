@@ -92,7 +92,7 @@ func (p BuiltinPolicy) traits() traits {
 // which policy it has: so a new policy needs no change of the loop. Each trait allows
 // the call something, and a policy that doesn't tell has none of them.
 type traits struct {
-	fixed          bool // changes no header field, and looks at neither Request nor Response
+	fixed          bool // changes no header field but Content-Type, and looks at neither Request nor Response
 	callsNobody    bool // makes no call of its own, and no function of the caller's runs
 	stops          bool // hands each refusal on
 	asksNothing    bool // decides without a refresh

@@ -319,7 +319,7 @@ func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T
 		// The state was read, so it doesn't show that the server stores what is sent.
 		return &committed[T]{snapshot, u.found, false, true}, nil
 	}
-	stored := &state[T]{Validators: snapshot.Validators, Document: edit.Document[T]{Text: b.made.Stored}, header: snapshot.Header}
+	stored := &state[T]{Validators: snapshot.Validators, Document: edit.Document[T]{Text: b.made.Stored}, header: snapshot.Header, media: u.last.media}
 	return &committed[T]{snapshot, stored, wrote, false}, nil
 }
 
@@ -364,7 +364,7 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 	}
 	// The callers' snapshots have the value: the next edits get one of their own.
 	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
-		kept.versions, kept.unversioned = s.versions, s.unversioned
+		kept.versions, kept.unversioned, kept.media = s.versions, s.unversioned, s.media
 		r.doc.recall(kept)
 		r.kept = kept
 	}

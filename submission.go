@@ -14,6 +14,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -51,8 +52,9 @@ type submission[T any] struct {
 	overState bool   // no draft of the Update was to create the document
 
 	// Set by the store.
-	sent   bool // something was, for this submission or one before
-	broken bool // no draft could be made of the state that refused this one
+	media  string // of the state that the draft was made from, as it is written back
+	sent   bool   // something was, for this submission or one before
+	broken bool   // no draft could be made of the state that refused this one
 }
 
 // setback is a refusal of a draft, and the state that refused it.
@@ -135,7 +137,7 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 		o.Effect, o.Err = EffectNotApplied, err
 		return Snapshot[T]{}, o, err
 	}
-	w.sent = true
+	w.sent, w.media = true, d.mediaOf(w.on)
 	d.noteSent(w)
 	resp, err := d.client.Do(req)
 	if err == nil {
@@ -191,13 +193,13 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
 	}
 	// A merge patch needs a document to change, so an absent one is created by PUT.
-	method, contentType := d.methodAndType(dialect, s.Absent)
+	method, contentType := d.methodAndType(dialect, s)
 	req, err := http.NewRequestWithContext(ctx, method, d.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Accept", d.set.codec.ContentType()) // refreshes must select what was read
+	req.Header.Set("Accept", d.media) // refreshes must select what was read
 	d.set.setOn(req, true)
 	switch {
 	case versions != nil:
@@ -219,7 +221,7 @@ func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.V
 	}
 	// A write that would replace what is there by now must not go out.
 	if s.Absent {
-		versions := dialect.CreatePlaces(d.sample(dialect, true))
+		versions := dialect.CreatePlaces(d.sample(dialect, s))
 		if dialect.NoCreate || dialect.OwnPlaces() && versions == nil {
 			return nil, fmt.Errorf("dialect %s has no write to this URL that only creates", dialect.Name)
 		}
@@ -230,7 +232,7 @@ func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.V
 		return s.versions, nil
 	// The API doesn't look at If-Match.
 	case dialect.OwnPlaces():
-		method, _ := d.methodAndType(dialect, false)
+		method, _ := d.methodAndType(dialect, s)
 		return nil, fmt.Errorf("dialect %s has no place for the version in such a %s", dialect.Name, method)
 	case s.ETag == "":
 		return nil, fmt.Errorf("%w: the state was read without an ETag", ErrNoValidator)
@@ -266,10 +268,21 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 		return next, Decision{conflict: c, kind: decideApplied}, nil
 	case next.draft != nil:
 		w.draft = next.draft
+		d.rename(c, w, s)
 		return next, c.Replace(next.draft.Body), nil
 	}
 	// Nothing is to be written, or it can't be known what: the zero Decision stops.
 	return next, Decision{}, nil
+}
+
+// rename gives the write of a draft the media type of the state that the draft was made from:
+// it may be another one than before. A patch isn't of that type, and WithHeader has its own.
+func (d *document[T]) rename(c *Conflict, w *submission[T], s *state[T]) {
+	was := w.media
+	w.media = d.mediaOf(s)
+	if w.media != was && !d.set.patch && d.set.header.Get("Content-Type") == "" {
+		field.Set(c.Header(), "Content-Type", w.media)
+	}
 }
 
 // redirectedTo is the refusal of another document, which http.Client was redirected

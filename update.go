@@ -134,6 +134,7 @@ type updateSettings struct {
 	create    bool
 	patch     bool
 	codec     Codec           // jsonCodec or copyingCodec
+	media     string          // of WithMediaType; empty: the codec's, or the one that was read
 	marker    any             // a *marker[T], where the options don't know T; nil: none
 	editLimit time.Duration   // of a Resource
 	header    http.Header     // of WithHeader; one value each
@@ -176,7 +177,7 @@ func CreateIfAbsent() UpdateOption {
 // application/merge-patch+json or as the dialect has it, instead of the whole document
 // with PUT. What a merge patch can't say, such as a member set to null, is an error
 // that names the member. Arrays go whole. A document that is created is sent whole.
-// Another codec than JSON together with WithPatch is an error.
+// A codec whose media type isn't JSON together with WithPatch is an error.
 //
 // By default the whole document is sent.
 func WithPatch() UpdateOption {
@@ -184,10 +185,11 @@ func WithPatch() UpdateOption {
 }
 
 // WithCodec reads and writes documents in another format. Then the document is
-// whatever the codec makes of T: members that T doesn't know are kept only by the
-// JSON of the default.
+// whatever the codec makes of T, unless the codec's media type is JSON: of such a codec
+// only the changes go into the document that was read, as with the default, and members
+// that T doesn't know are kept.
 //
-// By default, and when c is nil, it is JSON.
+// By default, and when c is nil, it is application/json by encoding/json.
 func WithCodec(c Codec) UpdateOption {
 	if c == nil {
 		return updateFunc(func(s *updateSettings) { s.codec = jsonCodec{} })
@@ -195,12 +197,16 @@ func WithCodec(c Codec) UpdateOption {
 	return updateFunc(func(s *updateSettings) { s.codec = copyingCodec{c} })
 }
 
-// Codec reads and writes documents in another format than JSON. It must be safe
-// for concurrent use.
+// Codec reads and writes documents in a format. It must be safe for concurrent use.
 type Codec interface {
 	Decode(b []byte, v any) error // b is v's to keep
 	Encode(v any) ([]byte, error) // what it returns may share memory with v
-	ContentType() string          // of what Encode returns
+
+	// ContentType is the media type of what Encode returns. It is asked once for each
+	// Get, Update and Resource. application/json, text/json and all that end in +json
+	// say that Encode and Decode know JSON; the document may then come as another of
+	// these, and is written back as the one that it came as. WithMediaType goes over it.
+	ContentType() string
 }
 
 // copyingCodec is a codec of the user's. It gives nothing away that is used later, and

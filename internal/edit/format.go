@@ -20,7 +20,7 @@ type Codec interface {
 type Format[T any] struct {
 	Codec
 	Name  string // of the document, for the texts of errors
-	JSON  bool   // the Codec renders JSON as encoding/json does: what T doesn't know is kept
+	JSON  bool   // the Codec knows JSON: what T doesn't know is kept
 	Patch bool   // what is sent is a JSON Merge Patch (RFC 7396); JSON only
 }
 

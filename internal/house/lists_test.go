@@ -18,6 +18,7 @@ var floors = []string{
 	"internal/drain",
 	"dialect",
 	"internal/jsonedit",
+	"internal/media",
 	"internal/pace",
 	"internal/hosts",
 	"internal/semantics",
