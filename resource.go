@@ -52,6 +52,8 @@ type Resource[T any] struct {
 	// hands them from one to the next.
 	kept     *state[T] // what is known to be stored; nil: read first
 	faithful bool      // the server was seen to store exactly what was sent
+
+	roundTrip time.Duration // of the last request
 }
 
 // share is what one caller gets of a write that many share. No two shares have memory in
@@ -92,10 +94,11 @@ func (r *Resource[T]) unusable() error {
 }
 
 // Update runs edit and writes the result, as the function Update does, together
-// with the edits of other callers: at most 256 go out as one write, in the order
-// of arrival, each run on its own caller's goroutine. A refusal runs all of them
-// again on the new state; each takes effect exactly once in the write that is
-// accepted. The Snapshot is the state after all of them.
+// with the edits of other callers: they go out as one write, in the order of arrival, each
+// run on its own caller's goroutine. One write has at most 256 edits, and no more than run
+// within two round trips, or 10 milliseconds where these are shorter; the others follow with
+// the next write. A refusal runs them again on the new state, within half of that time. Each
+// takes effect exactly once. The Snapshot is the state after all edits of the write.
 //
 // An edit that fails, panics or ends its goroutine changes nothing for the
 // others. One that takes longer than WithEditLimit is left out with ErrEditLimit.
@@ -192,11 +195,16 @@ type batch[T any] struct {
 	made    *edit.Draft[T] // the last draft; nil before the first of a run
 }
 
+// minDraftTime is how long the edits of one write may take at least. What they take is time
+// in which another process may write.
+const minDraftTime = 10 * time.Millisecond
+
 // newBatch returns a batch that has sent nothing.
 func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
 	b := &batch[T]{Resource: r, edits: edits}
 	b.updater = r.doc.updater(r.doc.set.background(), edit.NewMark(r.doc.marker), b.draft)
 	b.updater.shared = true
+	edits.Bound(max(minDraftTime, 2*r.roundTrip))
 	return b
 }
 
@@ -212,6 +220,7 @@ func (b *batch[T]) commit() {
 	stop := b.edits.Watch(cancel)
 	defer stop()
 	done, err := b.accepted(ctx)
+	b.roundTrip = b.updater.roundTrip()
 	if err != nil {
 		b.failAll(err)
 		return

@@ -31,10 +31,14 @@ type try struct {
 	after bool // the edits of others: without them it might not have failed
 }
 
+// errPutOffLate is why an edit isn't run again that was put off.
+var errPutOffLate = errors.New("a draft without the edit was written, or one with it")
+
 var errDiffering = errors.New("the edit failed on one of the states that were written on, and on another it didn't")
 
 // judge returns whether an edit is left out of what was written, and why. An edit
-// that isn't left out shares the result of the write, whatever that is.
+// that isn't left out shares the result of the write, whatever that is; one that was put
+// off goes out with another.
 func judge(w Written, tries []try) (f Failure, leftOut bool) {
 	if len(tries) == 0 {
 		return Failure{}, false // nothing was drafted
@@ -44,6 +48,12 @@ func judge(w Written, tries []try) (f Failure, leftOut bool) {
 	differing := slices.ContainsFunc(tries, failed) && slices.ContainsFunc(tries, func(in try) bool { return !failed(in) })
 	written := w == WrittenLast || w == WrittenSome
 	switch {
+	case last.err == errPutOff && (w == WrittenSome || w == WrittenUnknown):
+		// An earlier draft holds it, and may be the one that was written.
+		return Failure{errPutOffLate, true}, true
+	case last.err == errPutOff:
+		// No draft that may be written holds it.
+		return Failure{}, false
 	case w == WrittenSome && differing:
 		// It is in one of the drafts, and not in another.
 		return Failure{errDiffering, true}, true

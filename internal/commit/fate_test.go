@@ -11,6 +11,8 @@ func TestJudge(t *testing.T) {
 		after  = try{err: errFull, after: true}
 		own    = Failure{Err: errFull}
 		either = Failure{errDiffering, true}
+		putOff = try{err: errPutOff}
+		late   = Failure{errPutOffLate, true}
 	)
 	type tries []try
 	for name, row := range map[string]struct {
@@ -38,6 +40,10 @@ func TestJudge(t *testing.T) {
 		"12: it isn't known what was written, and no draft holds it":  {WrittenUnknown, tries{failed, failed}, own},
 		"12: it isn't known what was written, and one holds it":       {WrittenUnknown, tries{in, failed}, Failure{}},
 		"12: … and it failed on what others made":                     {WrittenUnknown, tries{failed, after}, Failure{}},
+		"27: it was put off, and a later draft written":               {WrittenLast, tries{in, putOff}, Failure{}},
+		"27: it was put off, and none written":                        {WrittenNone, tries{in, putOff}, Failure{}},
+		"10: it was put off, and the mark found":                      {WrittenSome, tries{in, putOff}, late},
+		"12: it was put off, and it isn't known what was written":     {WrittenUnknown, tries{in, putOff}, late},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, leftOut := judge(row.written, row.tries)

@@ -129,7 +129,31 @@ func (q *Queue[T, R]) work() {
 			clean = true
 			return
 		}
-		q.write(&Batch[T, R]{queue: q, tickets: tickets})
+		q.writeOne(newBatch(q, tickets))
+	}
+}
+
+// writeOne writes a batch. What was put off is queued again, also where the write function
+// ends the goroutine.
+func (q *Queue[T, R]) writeOne(b *Batch[T, R]) {
+	defer b.end()
+	q.write(b)
+}
+
+// requeue puts tickets of the batch under way before all others, without those whose callers
+// have given up.
+func (q *Queue[T, R]) requeue(tickets []*ticket[T, R]) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var again []*ticket[T, R]
+	for _, t := range tickets {
+		if !t.gone() {
+			t.queued = true
+			again = append(again, t)
+		}
+	}
+	if again != nil {
+		q.waiting = append(again, q.waiting...)
 	}
 }
 

@@ -1,6 +1,9 @@
 package commit
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // ticket is one edit that waits for its result.
 type ticket[T, R any] struct {
@@ -61,6 +64,11 @@ func (t *ticket[T, R]) answer(result R, why error) {
 	t.answered = true
 	t.result, t.why = result, why
 	close(t.done)
+}
+
+// held reports whether a draft holds the edit.
+func (t *ticket[T, R]) held() bool {
+	return slices.ContainsFunc(t.tries, func(in try) bool { return in.err == nil })
 }
 
 // gone reports whether the caller has given up.
