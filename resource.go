@@ -41,7 +41,8 @@ func WithEditLimit(d time.Duration) UpdateOption {
 //
 // Once the server was seen to store exactly what is sent, the state is kept from one
 // write to the next, and a write costs one request. What others write in between isn't
-// lost: the kept tag is refused then.
+// lost: the kept tag is refused then. A Resource that wasn't written for a minute lets go of
+// the state.
 type Resource[T any] struct {
 	doc *document[T]
 	err error // of the options or the URL
@@ -71,9 +72,13 @@ func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resou
 	r := &Resource[T]{doc: doc, err: err}
 	if err == nil {
 		r.queue = commit.New(doc.set.editLimit, cutOut[T], r.writeBatch)
+		r.queue.AfterIdle(idleTime, func() { r.kept = nil }) // the document may be large
 	}
 	return r
 }
+
+// idleTime is how long the state is kept where nobody writes.
+const idleTime = time.Minute
 
 // Get reads the document past caches, as the function Get does. It doesn't wait for edits,
 // and never answers from the state that is kept. Unlike the writes it uses ctx and its

@@ -343,6 +343,31 @@ func TestReadAfterAnAcceptedWrite(t *testing.T) {
 	}
 }
 
+// TestIdleResource: what is kept is let go of after a minute without a write.
+func TestIdleResource(t *testing.T) {
+	withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		r := NewResource[counter](origin.Client(), url)
+		for _, row := range []struct {
+			after time.Duration
+			want  string
+		}{{0, "GET PUT GET"}, {59 * time.Second, "PUT"}, {59 * time.Second, "PUT"}, {61 * time.Second, "GET PUT"}, {0, "PUT"}} {
+			time.Sleep(row.after)
+			before := len(origin.Log())
+			if _, err := r.Update(t.Context(), addOne); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			var methods []string
+			for _, e := range origin.Log()[before:] {
+				methods = append(methods, e.Method)
+			}
+			if got := strings.Join(methods, " "); got != row.want {
+				t.Errorf("after %v: %s, want %s", row.after, got, row.want)
+			}
+		}
+	})
+}
+
 // TestKeptAndDeleted: a kept state isn't a reason to make what was deleted; only
 // an Update that found nothing when it read makes it.
 func TestKeptAndDeleted(t *testing.T) {

@@ -31,6 +31,10 @@ type Queue[T, R any] struct {
 	waiting   []*ticket[T, R]
 	withdrawn int // tickets in waiting whose callers have given up
 	working   bool
+	idle      *time.Timer // nil: before the first batch, and without AfterIdle
+
+	idleTime time.Duration
+	rest     func()
 }
 
 // New returns an empty queue. An edit that runs longer than limit is cut out of
@@ -40,6 +44,28 @@ type Queue[T, R any] struct {
 // one goes on with the next batch.
 func New[T, R any](limit time.Duration, cutOut func(Failure) R, write func(*Batch[T, R])) *Queue[T, R] {
 	return &Queue[T, R]{limit: limit, cutOut: cutOut, write: write}
+}
+
+// AfterIdle makes the queue call f once nobody has waited for d. f never runs beside the
+// write function. It must not wait, nor use the queue. AfterIdle must be called before the
+// queue is used.
+func (q *Queue[T, R]) AfterIdle(d time.Duration, f func()) { q.idleTime, q.rest = d, f }
+
+// fallIdle begins the time after which the queue is idle. q.mu is held.
+func (q *Queue[T, R]) fallIdle() {
+	switch {
+	case q.rest == nil:
+	case q.idle == nil:
+		q.idle = time.AfterFunc(q.idleTime, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			if !q.working { // it may have begun just now
+				q.rest()
+			}
+		})
+	default:
+		q.idle.Reset(q.idleTime)
+	}
 }
 
 // Ending says how the wait of a caller ended.
@@ -93,6 +119,9 @@ func (q *Queue[T, R]) enqueue(t *ticket[T, R]) {
 	q.waiting = append(q.waiting, t)
 	if !q.working {
 		q.working = true
+		if q.idle != nil {
+			q.idle.Stop()
+		}
 		go q.work()
 	}
 }
@@ -174,6 +203,7 @@ func (q *Queue[T, R]) take() []*ticket[T, R] {
 	}
 	if tickets == nil {
 		q.working, q.waiting = false, nil
+		q.fallIdle()
 	}
 	return tickets
 }

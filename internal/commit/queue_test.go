@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,6 +145,42 @@ func TestWorkerEnds(t *testing.T) {
 				t.Errorf("working %v, %d wait", doc.working, len(doc.waiting))
 			}
 		}
+	})
+}
+
+// TestAfterIdle: the function is called once nobody has waited for long, after each use
+// again, and never while somebody waits.
+func TestAfterIdle(t *testing.T) {
+	bubble(t, func(t *testing.T, doc *number) {
+		var rests atomic.Int64
+		doc.AfterIdle(time.Minute, func() { rests.Add(1) })
+		use := func(takes time.Duration) {
+			doc.took = takes
+			doc.Do(t.Context(), add(1))
+			synctest.Wait()
+		}
+		check := func(when string, want int64) {
+			t.Helper()
+			synctest.Wait()
+			if got := rests.Load(); got != want {
+				t.Errorf("%s: called %d times, want %d", when, got, want)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		check("unused", 0)
+		use(time.Second)
+		time.Sleep(59 * time.Second)
+		check("before a minute", 0)
+		use(time.Second)
+		time.Sleep(59 * time.Second)
+		check("before a minute, again", 0)
+		use(3 * time.Minute)
+		check("after a long write", 0)
+		time.Sleep(time.Hour)
+		check("after a minute", 1)
+		use(time.Second)
+		time.Sleep(time.Hour)
+		check("after another use", 2)
 	})
 }
 
