@@ -302,3 +302,12 @@ func statusError(method, url string, resp *http.Response) error {
 func redirected(resp *http.Response, method string) bool {
 	return resp.Request.Response != nil || resp.Request.Method != method
 }
+
+// fits returns an error where no Update could read a document again. most is in bytes; zero
+// is no limit.
+func fits(name string, text []byte, most int64) error {
+	if most == 0 || int64(len(text)) <= most {
+		return nil
+	}
+	return fmt.Errorf("ifmatch: update %q: %w: the edit makes %d bytes, and WithMaxRepresentation is %d", name, ErrTooLarge, len(text), most)
+}

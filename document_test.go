@@ -23,6 +23,71 @@ func updated[T any](t *testing.T, doc string, edit func(*T) error, opts ...Updat
 	return
 }
 
+// titled is a counter with a title.
+type titled struct {
+	N     int    `json:"n"`
+	Title string `json:"title"`
+}
+
+// TestTooLargeToReadAgain: an edit that makes a document which nobody could read again is
+// an error, and nothing is sent. In a batch it fails alone.
+func TestTooLargeToReadAgain(t *testing.T) {
+	const doc = `{"n":1,"title":""}`
+	grow := func(by int) func(*titled) error {
+		return func(c *titled) error { c.Title += strings.Repeat("x", by); return nil }
+	}
+	withDocument(t, doc, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		c, most := origin.Client(), WithMaxRepresentation(int64(len(doc))+10)
+		s, err := Update(t.Context(), c, url, grow(11), most)
+		if !errors.Is(err, ErrTooLarge) || s.Outcome.Effect != EffectNotApplied || stateOf(origin) != doc || !strings.Contains(err.Error(), "WithMaxRepresentation is 28") {
+			t.Errorf("%v, %v, %s", err, s.Outcome.Effect, stateOf(origin))
+		}
+		if _, err := Update(t.Context(), c, url, grow(10), most); err != nil {
+			t.Errorf("exactly as much: %v", err)
+		}
+		if _, err := Update(t.Context(), c, url, grow(1), most); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("one byte more: %v", err)
+		}
+		origin.Put("/doc", "application/json", []byte(doc))
+		r := NewResource[titled](c, url, most)
+		errs := [4]error{}
+		together(t, r, origin, grow(0),
+			func() { _, errs[0] = r.Update(t.Context(), grow(6)) },
+			func() { _, errs[1] = r.Update(t.Context(), grow(6)) },
+			func() { _, errs[2] = r.Update(t.Context(), grow(4)) },
+			func() { _, errs[3] = r.Update(t.Context(), grow(1)) })
+		for i, want := range []error{nil, ErrTooLarge, nil, ErrTooLarge} {
+			if !errors.Is(errs[i], want) {
+				t.Errorf("edit %d: %v, want %v", i, errs[i], want)
+			}
+		}
+		if want := `{"n":1,"title":"xxxxxxxxxx"}`; stateOf(origin) != want {
+			t.Error(stateOf(origin))
+		}
+	})
+}
+
+// TestRoomForTheMark: an edit of a batch that leaves no room for the mark fails alone.
+func TestRoomForTheMark(t *testing.T) {
+	type marked struct {
+		Marks
+		titled
+	}
+	const doc = `{"_ifmatch":[],"n":1,"title":""}`
+	withDocument(t, doc, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		r := NewResource[marked](origin.Client(), url, WithMaxRepresentation(150))
+		var large, small error
+		together(t, r, origin, func(c *marked) error { c.N++; return nil },
+			func() {
+				_, large = r.Update(t.Context(), func(c *marked) error { c.Title = strings.Repeat("x", 70); return nil })
+			},
+			func() { _, small = r.Update(t.Context(), func(c *marked) error { c.N++; return nil }) })
+		if !errors.Is(large, ErrTooLarge) || small != nil || !strings.Contains(stateOf(origin), `"n":3`) {
+			t.Errorf("%v, %v, %s", large, small, stateOf(origin))
+		}
+	})
+}
+
 // TestUpdateTooLarge: a state that is too large is not edited.
 func TestUpdateTooLarge(t *testing.T) {
 	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {

@@ -217,7 +217,8 @@ func WithMaxElapsed(d time.Duration) Option {
 
 // WithMaxRepresentation bounds the bytes of a current state that is read, and of a
 // request body that is looked into. A larger state stops the call with
-// CauseRefreshFailed and ErrTooLarge; for Get and Update it is an error.
+// CauseRefreshFailed and ErrTooLarge; for Get and Update it is an error. So is an edit that
+// makes a larger document: it isn't written, since no Update could read it again.
 //
 // By default, and when n is zero or negative, it is 10 MiB.
 func WithMaxRepresentation(n int64) Option {

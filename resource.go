@@ -342,12 +342,21 @@ func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T
 // leaves the document as the one before has made it.
 func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	format, mark, end := &b.doc.format, b.updater.mark, &s.Document
+	most := b.updater.most
+	if mark.Kept() {
+		most = max(most-edit.MarkRoom, 1)
+	}
 	b.edits.Draft(inDoubt, func(run func(*T) error) (changed bool, err error) {
 		next, err := format.Step(end, mark, run)
 		if err != nil {
 			return false, withTooLarge(err)
 		}
-		changed = next != end
+		if changed = next != end; changed {
+			err = fits(b.doc.name, next.Text, most)
+		}
+		if err != nil {
+			return false, err
+		}
 		end = next
 		return changed, nil
 	})

@@ -37,6 +37,7 @@ type updater[T any] struct {
 	pace   roundPace
 	waited time.Duration // since the last submission
 
+	most     int64         // bytes of a document that can be read again; zero: any number
 	attempts int           // what is left of WithMaxAttempts
 	elapsed  time.Duration // what is left of WithMaxElapsed
 	until    time.Time     // when that ends; zero before the first failure
@@ -68,7 +69,7 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 	set, of := d.effective(ctx), traits{update: true}
 	return &updater[T]{
 		store: d, name: d.name, create: d.set.create, mark: mark, make: make,
-		attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
+		most: set.maxRepresentation, attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
 	}
 }
 
@@ -251,6 +252,12 @@ func (u *updater[T]) edit(s *state[T], inDoubt bool) (*edit.Draft[T], rounds.Ste
 		return nil, rounds.Fail, err
 	}
 	step := rounds.AfterEdit(draft.Same, inDoubt)
+	if step == rounds.Write {
+		err = fits(u.name, draft.Stored, u.most)
+	}
+	if err != nil {
+		return nil, rounds.Fail, err
+	}
 	if step == rounds.Write && s.dropsMarks && u.mark.Kept() {
 		return nil, rounds.Fail, fmt.Errorf("ifmatch: update %q: %w", u.name, errDropsMarks)
 	}

@@ -6,6 +6,10 @@ import (
 	"slices"
 )
 
+// MarkRoom is how many bytes a mark takes in a document of JSON at the most, without a list
+// of marks before.
+const MarkRoom = 64
+
 // Sighting says what a look for a mark in a document showed.
 type Sighting int
 
