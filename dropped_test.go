@@ -41,11 +41,24 @@ var keepers = map[string]keeper{
 		}
 		return *old
 	},
+	"capitals": func(_ *[]string, sent []string) []string { return eachID(sent, strings.ToUpper) },
+	"cuts": func(_ *[]string, sent []string) []string {
+		return eachID(sent, func(id string) string { return id[:min(len(id), 20)] })
+	},
 	"sorts": func(_ *[]string, sent []string) []string { return slices.Sorted(slices.Values(sent)) },
 	"newest first": func(old *[]string, sent []string) []string {
 		fresh := slices.DeleteFunc(slices.Clone(sent), func(id string) bool { return !isNew(old)(id) })
 		return append(fresh, slices.DeleteFunc(sent, isNew(old))...)
 	},
+}
+
+// eachID returns the ids as a server spells them.
+func eachID(ids []string, spelled func(string) string) []string {
+	var all []string
+	for _, id := range ids {
+		all = append(all, spelled(id))
+	}
+	return all
 }
 
 // filtered is a server above a keeper. The next write that would be accepted is performed,
@@ -110,7 +123,7 @@ func TestNothingDoubled(t *testing.T) {
 				for before := range 3 {
 					for _, rival := range []bool{false, true} {
 						for _, kind := range []string{"Update", "Resource"} {
-							for _, doc := range []string{`{"adds":{}}`, `{"adds":{},"_ifmatch":["w","x"]}`, ""} {
+							for _, doc := range []string{`{"adds":{}}`, `{"adds":{},"_ifmatch":["W","X"]}`, ""} {
 								withDocument(t, doc, doubling{keep, lose, before, rival, kind}.run)
 							}
 						}

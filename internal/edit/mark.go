@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // MarkRoom is how many bytes a mark takes in a document of JSON at the most, without a list
@@ -147,17 +149,20 @@ func (m *Mark[T]) look(ids []string) Sighting {
 	for _, id := range m.before {
 		there[id] = false
 	}
-	left := 0
+	left, respelled := 0, false
 	for _, id := range ids {
 		if id == m.id {
 			return Found
 		}
+		respelled = respelled || resembles(id, m.id)
 		if seen, before := there[id]; before && !seen {
 			there[id] = true
 			left++
 		}
 	}
 	switch {
+	case respelled:
+		return Unknown // it may be this id, in the server's own spelling
 	case left == 0:
 		return Unknown // it is another list, or has turned over
 	case left == len(there) && len(ids) < maxIDs:
@@ -168,6 +173,33 @@ func (m *Mark[T]) look(ids []string) Sighting {
 		return Absent // what is older is still there
 	}
 	return Unknown // the id may have been pushed out: a server may have another order
+}
+
+// minLikeness is how many characters two ids share at least where one may be the other.
+const minLikeness = 8
+
+// resembles reports whether an id in a document may be what a server has made of another
+// one: cut, in capitals, with hyphens as a UUID has them, or with something around it.
+func resembles(id, of string) bool {
+	if len(id) < minLikeness || len(of) < minLikeness {
+		return false
+	}
+	id, of = plain(id), plain(of)
+	short, long := id, of
+	if len(short) > len(long) {
+		short, long = long, short
+	}
+	return len(short) >= minLikeness && strings.Contains(long, short)
+}
+
+// plain returns the letters and digits of an id, in small letters.
+func plain(id string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, id)
 }
 
 // inOrder reports whether a list is what pushing out the oldest makes of the ids from

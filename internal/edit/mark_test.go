@@ -55,6 +55,36 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// TestLookRespelled: an id that may be the own one, as a server spells it, is no proof that
+// the write wasn't applied (rule 10).
+func TestLookRespelled(t *testing.T) {
+	const me = "a07e7eb9ea48e59f74fa05a479cc29f6"
+	for id, want := range map[string]Sighting{
+		me:                                       Found,
+		"A07E7EB9EA48E59F74FA05A479CC29F6":       Unknown,
+		"a07e7eb9-ea48-e59f-74fa-05a479cc29f6":   Unknown,
+		"{A07E7EB9-EA48-E59F-74FA-05A479CC29F6}": Unknown,
+		"a07e7eb9":                               Unknown, // cut
+		"ea48e59f74fa05a479cc29f6":               Unknown,
+		"urn:" + me:                              Unknown,
+		" " + me + " ":                           Unknown,
+		"a07e7eb":                                Absent, // of too little
+		"b07e7eb9ea48e59f74fa05a479cc29f6":       Absent,
+		"--------":                               Absent,
+		"":                                       Absent,
+	} {
+		m := Mark[listed]{id: me, before: []string{"x"}}
+		if got := m.look([]string{"x", id}); got != want {
+			t.Errorf("%q: %v, want %v", id, got, want)
+		}
+		// An earlier draft may have put it into the list that was read since.
+		m.before = []string{"x", id}
+		if got := m.look([]string{"x", id, "y"}); got != want {
+			t.Errorf("%q, from before: %v, want %v", id, got, want)
+		}
+	}
+}
+
 // TestWith: the list keeps the newest ids, each once.
 func TestWith(t *testing.T) {
 	full := numbered("o", maxIDs)
