@@ -268,3 +268,55 @@ func TestDropsOtherMarks(t *testing.T) {
 		})
 	}
 }
+
+// TestDropsMarksOfAKeptState: a Resource that has kept a state doesn't write it with a mark,
+// either, once the document was seen to drop one.
+func TestDropsMarksOfAKeptState(t *testing.T) {
+	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		all := func(_ *[]string, sent []string) []string { return sent }
+		server := &filtered{base: origin.Client().Transport, origin: origin, keep: all}
+		r := NewResource[markedCounter](&http.Client{Transport: NewTransport(server, Stop)}, url)
+		update := func() error {
+			origin.ResetLog()
+			_, err := r.Update(t.Context(), addMarked)
+			return err
+		}
+		update()
+		update() // now it is seen that the server stores what it is sent
+		server.keep = keepers["drops all"]
+		if err := update(); err != nil || requests(origin) != "PUT 204" {
+			t.Fatalf("on the state that is kept: %v: %s", err, requests(origin))
+		}
+		if _, err := r.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := update(); !errors.Is(err, errDropsMarks) || writesOf(origin) != 0 {
+			t.Errorf("%v: %s", err, requests(origin))
+		}
+	})
+}
+
+// TestMarksOfTenants: the documents of two tenants at one URL may have the same tag. What one
+// was seen to do says nothing of the other.
+func TestMarksOfTenants(t *testing.T) {
+	docs := map[string][]string{"blue": {`{"n":1}`}, "red": {`{"n":1}`, `{"n":7}`}} // all states; their number is the tag
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		doc := docs[r.Header.Get("X-Tenant")]
+		tag := fmt.Sprintf("%q", fmt.Sprint(len(doc)))
+		switch {
+		case r.Method == http.MethodGet:
+			return replyTo(r, 200, doc[len(doc)-1], "Etag: "+tag), nil
+		case r.Header.Get("If-Match") != tag:
+			return replyTo(r, 412, ""), nil
+		}
+		body, err := io.ReadAll(r.Body)
+		docs[r.Header.Get("X-Tenant")] = append(doc, string(body))
+		return replyTo(r, 204, "", fmt.Sprintf("Etag: %q", fmt.Sprint(len(doc)+1))), err
+	})
+	c := &http.Client{Transport: NewTransport(base, Stop)}
+	for _, tenant := range []string{"blue", "red", "blue", "red"} {
+		if _, err := Update(t.Context(), c, "http://example.test/doc", addMarked, WithHeader("X-Lang", "en"), WithHeader("X-Tenant", tenant)); err != nil {
+			t.Errorf("%s: %v", tenant, err)
+		}
+	}
+}

@@ -3,7 +3,9 @@ package ifmatch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
@@ -73,6 +75,16 @@ func (s *updateSettings) setOn(req *http.Request, write bool) {
 			field.Set(req.Header, key, values[0])
 		}
 	}
+}
+
+// fields returns the fields of WithHeader as one text, in order. Two documents at one URL may
+// differ in them: those of two tenants, say.
+func (s *updateSettings) fields() string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(s.header)) {
+		fmt.Fprintf(&b, "%s: %s\n", key, s.header[key][0])
+	}
+	return b.String()
 }
 
 // WithContextValues gives the writes of a Resource the values of a context, such as a

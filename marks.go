@@ -37,8 +37,8 @@ func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
 // document was seen to keep marks: an id that went out over a document that was there was
 // read back, or the list gained one between two reads with this Transport. And the list
 // still holds an id from before the write. Otherwise it can't be told: on a new document,
-// where 64 others came after the write, where somebody wiped the ids or another order was
-// made of them, where the document isn't there. After a lost answer Update then ends with
+// where 64 others came after the write, where somebody wiped the ids, made another order
+// of them or spelled the id in another way, where the document isn't there. After a lost answer Update then ends with
 // ErrOutcomeUnknown. A refusal is believed: the write was not performed (RFC 9110
 // §13.1.1), unless a proxy performed it twice.
 //
@@ -46,9 +46,11 @@ func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
 // writes: the state that an accepted write has made, by its strong tag, was read without the
 // id. A later read whose list has gained an id lifts that.
 //
-// What was seen is kept in the Transport for the 256 documents that were used last. A
-// server that was seen to keep marks, and drops one later, can make an edit be applied
-// twice: that can't be seen.
+// What was seen is kept in the Transport for the 256 documents that were used last. A URL
+// with the same fields of WithHeader is one document there: where a RoundTripper below adds
+// credentials that select another one, as for /me, give each user a Transport. A server that
+// was seen to keep marks, and drops one later, can make an edit be applied twice: that can't
+// be seen.
 //
 // The zero value is ready to use. All writers of a document should use it, or at
 // least leave the member as it is.
@@ -201,7 +203,7 @@ func (d *document[T]) book() (*marks.Book, marks.Key) {
 	if !ours || !d.marker.Holds() {
 		return nil, marks.Key{}
 	}
-	return &t.marks, marks.Key{Target: lane.TargetOf(d.target, ""), List: d.marker.IDs != nil}
+	return &t.marks, marks.Key{Target: lane.TargetOf(d.target, ""), Fields: d.set.fields(), List: d.marker.IDs != nil}
 }
 
 // noteRead takes note of the marks in a state that was read, and tells the state what is

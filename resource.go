@@ -246,6 +246,9 @@ func (b *batch[T]) commit() {
 func (b *batch[T]) accepted(ctx context.Context) (*committed[T], error) {
 	kept := b.kept
 	b.kept = nil
+	if kept != nil {
+		b.doc.recall(kept) // others may have read since
+	}
 	done, err := b.acceptedOn(ctx, kept)
 	if kept != nil && done == nil && ctx.Err() == nil && b.mayDecide(err) {
 		// Nothing was written on a state that was only kept: the server may
@@ -388,7 +391,6 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 	// The callers' snapshots have the value: the next edits get one of their own.
 	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
 		kept.versions, kept.unversioned, kept.media = s.versions, s.unversioned, s.media
-		r.doc.recall(kept)
 		r.kept = kept
 	}
 }

@@ -13,7 +13,8 @@ const maxDocuments = 256
 // member and drop another.
 type Key struct {
 	Target lane.Target
-	List   bool // the marks are in a list; else where functions of the user's put them
+	Fields string // what else selects the document: a tenant, say
+	List   bool   // the marks are in a list; else where functions of the user's put them
 }
 
 // Book has the records of the documents that were used last. What it has forgotten
