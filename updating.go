@@ -227,7 +227,7 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	conflict := (*ConflictError)(nil)
 	errors.As(err, &conflict)
 	if conflict != nil && o.Cause == CauseExists && u.denied {
-		o.Cause, o.Err = CauseSelfContradiction, fmt.Errorf("%w, says the server; a read found none", o.Err)
+		o.Cause, o.Err = CauseSelfContradiction, contradicted(o.Err)
 		conflict.Err = o.Err
 	}
 	u.attempts -= o.Attempts

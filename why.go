@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -219,6 +220,19 @@ func (c *call) becameRead(effect Effect) bool {
 // errBecameRead is why such a write did not go through.
 func errBecameRead(req *http.Request) error {
 	return fmt.Errorf("ifmatch: the write was redirected to %s %q, and http.Client made a %s of it: use that URL", req.Method, redact.URL(req.URL), req.Method)
+}
+
+// contradicted is the error of a create that was refused since the document exists, where a
+// read after it found none. It matches what err matches.
+func contradicted(err error) error {
+	const read = "%w, says the server; a read found none"
+	var refused *refusedError
+	if !errors.As(err, &refused) {
+		return fmt.Errorf(read, err)
+	}
+	e := *refused
+	e.cause, e.cure, e.why = CauseSelfContradiction, "", fmt.Errorf(read, cmp.Or(e.why, ErrConflict))
+	return &e
 }
 
 // refusedText is the text of the refusal that a *ConflictError is about; empty where
