@@ -58,6 +58,7 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 	if d.marker, err = markerOf[T](set.marker); err != nil {
 		return nil, err
 	}
+	d.format.Rules = set.rules
 	return d, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,12 @@ import (
 // change on both sides. Different changes of one member overlap, and so does a
 // change in something that the other side removed: nothing is sent then, and the
 // call ends with a *ConflictError that wraps a *MergeError. An array is one
-// value, unless MergeKey tells its elements apart. Values are the same when they
+// value, unless MergeKey or MergeByIndex tells its elements apart. With MergeKey the
+// result has the order of the current document, with the elements that the caller added
+// at the end; the caller's own new order doesn't count as a change. An array in which
+// an element lacks the member, or two have the same value of it, remains one value.
+// With MergeByIndex an array merges by index unless both sides changed its length, each
+// to another one. Values are the same when they
 // mean the same: whatever the order of members, the escapes in strings and the
 // notation of numbers. An object that has a name twice is one value.
 //
@@ -53,7 +59,7 @@ func MergeJSON(base []byte, opts ...MergeOption) Policy {
 	p := new(mergeJSON)
 	for _, opt := range opts {
 		if opt != nil {
-			opt.applyMerge(p)
+			opt.applyMerge(&p.rules)
 		}
 	}
 	p.base, p.err = jsonedit.Parse(bytes.Clone(base))
@@ -61,25 +67,52 @@ func MergeJSON(base []byte, opts ...MergeOption) Policy {
 	return p
 }
 
-// MergeOption sets how MergeJSON merges. MergeKey is the only one.
-type MergeOption interface{ applyMerge(*mergeJSON) }
+// MergeOption says which elements of an array are the same one in two states of a JSON
+// document. It is for MergeJSON, and an UpdateOption, too. MergeKey and MergeByIndex are
+// the only ones.
+type MergeOption interface {
+	UpdateOption
+	applyMerge(*jsonedit.Rules)
+}
 
-type mergeKey string
+type mergeOption func(*jsonedit.Rules)
 
-func (k mergeKey) applyMerge(p *mergeJSON) { p.keys = append(p.keys, string(k)) }
+func (o mergeOption) applyMerge(r *jsonedit.Rules)  { o(r) }
+func (o mergeOption) applyUpdate(s *updateSettings) { o(&s.rules) }
 
-// MergeKey lets arrays of objects merge by this member, such as "id": elements
-// with the same value of it are the same, wherever they are, and merge as
-// members of an object do. The result has the order of the current document,
-// with the elements that the caller added at the end; the caller's own new order
-// doesn't count as a change.
+// MergeKey lets objects in arrays be the same when this member is, such as "id" or "sku":
+// a number or a string, wherever the object is in its array. It is about each array
+// of the document, at every depth. With it an edit may change, move, add and
+// remove elements at once, and each keeps the members that T doesn't know.
 //
-// An array in which an element lacks the member, or two have the same value, or
-// the value is neither a string nor a number, remains one value. MergeKey may be
-// given several times: each array uses the first one that fits.
+// It may be given several times: each array uses the first member that all of its
+// objects have, or else the first one that any has. T must declare the member. Where an
+// element lacks it, or two have the same value, these elements are told apart as if
+// there were no MergeKey; a change that then leaves open which is which is an *EditError.
+// An element whose member the edit changes is another one: a new one has nothing but what
+// T writes. An empty member does nothing.
 //
-// By default, each array is one value.
-func MergeKey(member string) MergeOption { return mergeKey(member) }
+// By default elements are told apart by how T writes them: see Update. MergeJSON takes
+// each array for one value.
+func MergeKey(member string) MergeOption {
+	return mergeOption(func(r *jsonedit.Rules) {
+		if member != "" && !slices.Contains(r.Keys, member) {
+			r.Keys = append(r.Keys[:len(r.Keys):len(r.Keys)], member)
+		}
+	})
+}
+
+// MergeByIndex lets elements of arrays be the same when their index is, where no MergeKey
+// tells them apart: for coordinates, rows of a table, or a Go array. An edit may change and
+// append elements, and remove the last ones. One that removes or inserts others
+// gives each element behind the members of its neighbour that T doesn't know. An object
+// that stays at its path is itself then, too, although it was given the value of another
+// one.
+//
+// By default an index tells nothing.
+func MergeByIndex() MergeOption {
+	return mergeOption(func(r *jsonedit.Rules) { r.ByIndex = true })
+}
 
 // MergeError says that both sides changed the same in different ways. It matches
 // ErrConflict.
@@ -107,12 +140,32 @@ func (e *MergeError) Error() string {
 // Is reports whether target is ErrConflict.
 func (e *MergeError) Is(target error) bool { return target == ErrConflict }
 
+// EditError says that an edit can't be put into a JSON document: it would drop something
+// that T doesn't know, or leaves open what that belongs to, or the document or a merge
+// patch can't hold it. Nothing was written.
+type EditError struct {
+	// Pointers are JSON pointers (RFC 6901), mostly into the document that was read:
+	// first the member that the error is about, then what else is, such as its array, or
+	// the place that it may have come from or gone to. The empty one is the whole
+	// document. There is always one.
+	Pointers []string
+	Cure     string // what helps, as a clause; empty where nothing is known
+
+	err error
+}
+
+// Error names the document, the member, why the edit can't be made, and what helps.
+func (e *EditError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error without its place in the API.
+func (e *EditError) Unwrap() error { return e.err }
+
 // mergeJSON is the policy of MergeJSON. It isn't changed once it is made, so calls share
 // it without a lock.
 type mergeJSON struct {
-	base *jsonedit.Document
-	err  error    // why base can't be merged, told at the first conflict; nil: it can
-	keys []string // of MergeKey, in the order that they were given
+	base  *jsonedit.Document
+	err   error          // why base can't be merged, told at the first conflict; nil: it can
+	rules jsonedit.Rules // of MergeKey and MergeByIndex
 }
 
 func (*mergeJSON) traits() traits { return traits{fixed: true} }
@@ -151,7 +204,7 @@ func (p *mergeJSON) Resolve(ctx context.Context, c *Conflict) (Decision, error) 
 	if err != nil {
 		return Decision{}, fmt.Errorf("MergeJSON: dialect %s: %w", d.Name, err)
 	}
-	merged, err := jsonedit.Merge(base, mine, theirs, p.keys...)
+	merged, err := jsonedit.Merge(base, mine, theirs, p.rules)
 	if overlap := (*jsonedit.Overlap)(nil); errors.As(err, &overlap) {
 		return Decision{}, &MergeError{Pointers: overlap.Pointers}
 	}
@@ -189,11 +242,15 @@ func parseCoded(body []byte, header http.Header) (*jsonedit.Document, error) {
 	return doc, err
 }
 
-// withTooLarge returns the error of an edit that matches ErrTooLarge, too, where
-// the text is too long for one.
+// withTooLarge returns the error of an edit with what callers can ask for: it matches
+// ErrTooLarge where the text is too long for one, and is an *EditError where the document
+// would lose something.
 func withTooLarge(err error) error {
 	if errors.Is(err, jsonedit.ErrTooLarge) {
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	if about := (*jsonedit.EditError)(nil); errors.As(err, &about) {
+		return &EditError{Pointers: slices.Clone(about.Pointers), Cure: about.Cure(), err: err}
 	}
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
 // Snapshot is a state of a document that the server gave or accepted. It belongs to the
@@ -44,9 +46,14 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // edit runs on the caller's goroutine. It may run more than once, each time on a
 // newer state, and should have no other effect than on its T: the last run is the one
 // that counts. An error of edit ends the Update with that error, and nothing is
-// written. Where edit changes nothing, nothing is written either. Members of a JSON
-// document that T doesn't declare survive byte for byte, or Update returns an error
-// that names them.
+// written. Where edit changes nothing, nothing is written either.
+//
+// Members of a JSON document that T doesn't declare survive byte for byte, or Update
+// returns an *EditError that names them. Which elements of an array are the same before
+// and after edit is said by MergeKey or MergeByIndex. Without these an array whose
+// elements have such members can lose elements, or get new ones, or another order; where
+// edit does more at once, or changes one, that is an *EditError. docs/updates.md has the
+// rules.
 //
 // Update works with any client; nil is http.DefaultClient. Where the client has
 // a Transport of this package, the options of that Transport and of ctx count,
@@ -57,7 +64,7 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // WithMaxElapsed begin with the first refusal or failure of a write.
 //
 // Errors: *ConflictError after the last refusal, *StatusError for another final
-// status, ErrNoValidator where the server gives no validator, ErrOutcomeUnknown
+// status, *EditError for an edit that a JSON document can't take, ErrNoValidator where the server gives no validator, ErrOutcomeUnknown
 // where it can't be known whether the write was applied, and the context's error.
 // ErrOutcomeUnknown may come together with another one, so ask for it first. With
 // Marks in T, or WithMarker, it is rare: the next read shows what became of a write
@@ -135,6 +142,7 @@ type updateSettings struct {
 	patch     bool
 	codec     Codec           // jsonCodec or copyingCodec
 	media     string          // of WithMediaType; empty: the codec's, or the one that was read
+	rules     jsonedit.Rules  // of MergeKey and MergeByIndex
 	marker    any             // a *marker[T], where the options don't know T; nil: none
 	editLimit time.Duration   // of a Resource
 	header    http.Header     // of WithHeader; one value each

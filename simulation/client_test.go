@@ -123,7 +123,7 @@ type updater[T any, P document[T]] struct {
 }
 
 func newUpdater[T any, P document[T]](p *process, o object) *updater[T, P] {
-	u := &updater[T, P]{object: o, client: p.http}
+	u := &updater[T, P]{object: o, client: p.http, opts: []ifmatch.UpdateOption{ifmatch.MergeKey("sku")}}
 	if p.w.plan.Server.Absent {
 		u.opts = append(u.opts, ifmatch.CreateIfAbsent())
 	}

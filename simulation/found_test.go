@@ -166,3 +166,14 @@ func TestFoundDeleteMarker(t *testing.T) {
 		Ops:     []op{{Actor: 1, ID: 1, Verb: "delete", Pause: 6}, {Actor: 3, ID: 8, Verb: "add", Pause: 19}, {Actor: 2, ID: 10, Verb: "add"}},
 	})
 }
+
+// TestFoundRow: a new element in the place of another one got the member of that one which
+// the client doesn't know.
+func TestFoundRow(t *testing.T) {
+	holds(t, &plan{
+		Seed: 110, Object: mixed, Listed: true,
+		Clients: []client{{API: "update"}},
+		Actors:  []int{0},
+		Ops:     []op{{Verb: "swap"}},
+	})
+}

@@ -37,6 +37,11 @@ func (f *Format[T]) Draft(d *Document[T], m *Mark[T], edit func(*T) error) (*Dra
 	if err != nil {
 		return nil, err
 	}
+	if f.JSON && !d.Absent {
+		if err := f.showsEdit(d.Text, before, after, &d.Value, v); err != nil {
+			return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
+		}
+	}
 	if !d.Absent && bytes.Equal(before, after) {
 		return &Draft[T]{Value: *v, Stored: d.Text, Same: true}, nil
 	}
@@ -97,7 +102,7 @@ func (f *Format[T]) Finish(d, end *Document[T], m *Mark[T]) (*Draft[T], error) {
 		}
 	}
 	if f.Patch && !d.Absent {
-		patch, err := jsonedit.MergePatch(d.Text, d.Text, made.Stored) // of the documents themselves
+		patch, err := jsonedit.MergePatch(d.Text, d.Text, made.Stored, jsonedit.Rules{}) // of the documents themselves
 		if err != nil {
 			patch, err = f.patchOf(d, made) // which may have a name twice
 		}
@@ -131,7 +136,7 @@ func (f *Format[T]) putMark(made *Draft[T], d, end *Document[T], m *Mark[T]) err
 	}
 	made.Value, made.Stored = *v, after
 	if f.JSON {
-		made.Stored, err = jsonedit.Patch(end.Text, before, after)
+		made.Stored, err = jsonedit.Patch(end.Text, before, after, f.rules())
 	}
 	made.Body = made.Stored
 	return err
@@ -146,10 +151,10 @@ func (f *Format[T]) texts(d *Document[T], before, after []byte) (body, stored []
 	if d.Absent || !f.JSON {
 		return after, after, nil
 	}
-	if stored, err = jsonedit.Patch(d.Text, before, after); err != nil || !f.Patch {
+	if stored, err = jsonedit.Patch(d.Text, before, after, f.rules()); err != nil || !f.Patch {
 		return stored, stored, err
 	}
-	body, err = jsonedit.MergePatch(d.Text, before, after)
+	body, err = jsonedit.MergePatch(d.Text, before, after, f.rules())
 	return body, stored, err
 }
 
@@ -164,7 +169,7 @@ func (f *Format[T]) patchOf(d *Document[T], made *Draft[T]) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jsonedit.MergePatch(d.Text, before, after)
+	return jsonedit.MergePatch(d.Text, before, after, f.rules())
 }
 
 // readsAs returns an error where T reads another value from the document that is

@@ -6,7 +6,11 @@
 // read from nor how they are written.
 package edit
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+)
 
 // Codec decodes and renders documents. Decode may keep b, and Encode may return
 // what it keeps.
@@ -22,6 +26,21 @@ type Format[T any] struct {
 	Name  string // of the document, for the texts of errors
 	JSON  bool   // the Codec knows JSON: what T doesn't know is kept
 	Patch bool   // what is sent is a JSON Merge Patch (RFC 7396); JSON only
+
+	Rules jsonedit.Rules // what is the same before and after an edit; JSON only. Without Render
+}
+
+// rules are the Rules with how a T renders a text.
+func (f *Format[T]) rules() jsonedit.Rules {
+	rules := f.Rules
+	rules.Render = func(text []byte) ([]byte, error) {
+		d, err := f.Read(text)
+		if err != nil {
+			return nil, err
+		}
+		return f.render(&d.Value)
+	}
+	return rules
 }
 
 // Document is a document as it was read.

@@ -5,80 +5,90 @@ import (
 	"slices"
 )
 
-// editArray edits an array element by element.
-//
-//  1. An element that is equal before and after is copied from the document,
-//     wherever it moves (alignment.matchEqual).
-//  2. One that changed at its own index is edited, so that it keeps what T
-//     doesn't know (alignment.pairChanged).
-//  3. The other elements of before are removed, the others of after are new.
-//
-// Where that could drop an unknown member although its element was only changed,
-// or hang it on another element, it is an error. An array whose elements T
-// doesn't render one by one, in the same order, is replaced as a whole.
-func (c change) editArray(where *path) (*edit, error) {
-	al := &alignment{original: c.original.parts(), before: c.before.parts(), after: c.after.parts(), where: where}
-	common := min(len(al.original), len(al.before))
-	fixed := len(al.before) != len(al.original) // a Go array drops elements, or renders more
-	if fixed && len(al.after) != len(al.before) || !rendersAll(al.original, al.before[:common]) {
-		return c.replaceArray(al)
+// editArray edits an array element by element, as matching finds them: one that is the
+// same before and after is edited in the text that it has, wherever it moves; others
+// of before are removed, others of after are new. An array whose elements T doesn't
+// render one by one, in the same order, is replaced as a whole.
+func (d *diffing) editArray(c change) (*edit, error) {
+	m := &matching{rules: d.rules, original: c.original.parts(), before: c.before.parts(), after: c.after.parts(), where: c.where}
+	common := min(len(m.original), len(m.before))
+	fixed := len(m.before) != len(m.original) // a Go array drops elements, or renders more
+	if fixed && len(m.after) != len(m.before) || !rendersAll(m.original, m.before[:common]) {
+		return d.replaceArray(c, m)
 	}
 	var tail []item
 	if fixed {
-		tail = al.cut(common)
+		tail = m.cut(common)
 	}
-	if err := al.matchEqual(); err != nil {
+	if err := m.match(); err != nil {
 		return nil, err
 	}
-	if err := al.pairChanged(); err != nil {
-		return nil, err
-	}
-	items := make([]item, 0, len(al.after)+len(tail))
-	for j, now := range al.after {
-		i := al.from[j]
+	items := make([]item, 0, len(m.after)+len(tail))
+	kept := make([]bool, len(m.before))
+	for j, now := range m.after {
+		i := m.from[j]
 		if i < 0 {
-			items = append(items, newItem(now))
+			added := newItem(now)
+			items = append(items, added)
+			d.came = append(d.came, arrival{now, added.edit, c.where.at(j)})
 			continue
 		}
-		e, err := change{al.original[i], al.before[i], now}.edit(where.at(i))
+		kept[i] = true
+		e, err := d.editElement(m, i, j)
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, item{from: al.original[i], edit: e})
+		items = append(items, item{from: m.original[i], edit: e})
+	}
+	for i, stays := range kept {
+		if !stays {
+			d.gone = append(d.gone, change{original: m.original[i], before: m.before[i], where: c.where.at(i)})
+		}
 	}
 	return &edit{items: append(items, tail...)}, nil
 }
 
+// editElement edits an element that is at i before, and at j after. Its key says that
+// it is the same, so nothing else at its place could have it taken for another one.
+func (d *diffing) editElement(m *matching, i, j int) (*edit, error) {
+	others := len(d.stays)
+	e, err := d.edit(change{original: m.original[i], before: m.before[i], after: m.after[j], where: m.where.at(i)})
+	if err == nil && m.key != "" && len(d.stays) > others && d.stays[others].after == m.after[j] {
+		d.stays = slices.Delete(d.stays, others, others+1)
+	}
+	return e, err
+}
+
 // replaceArray replaces an array whose elements T renders in its own way: sorted,
 // say, or without some. Elements that T dropped would be lost.
-func (c change) replaceArray(al *alignment) (*edit, error) {
-	if len(al.original) > len(al.before) {
+func (d *diffing) replaceArray(c change, m *matching) (*edit, error) {
+	if len(m.original) > len(m.before) {
 		rendered := make(map[string]bool)
-		for _, v := range al.before {
+		for _, v := range m.before {
 			rendered[scalarKey(v)] = true
 		}
-		for i, v := range al.original {
+		for i, v := range m.original {
 			if !v.isContainer() && !rendered[scalarKey(v)] {
-				return nil, &editError{al.where.at(i), whyDropped}
+				return nil, editErrorAt(whyDropped, cureDeclare, m.where.at(i).String())
 			}
 		}
 	}
-	return c.replace(al.where)
+	return d.replace(c)
 }
 
 // cut leaves the first n elements, and returns what becomes of the others, of
 // which the document or T has none.
-func (al *alignment) cut(n int) []item {
+func (m *matching) cut(n int) []item {
 	var tail []item
-	for _, rest := range al.original[n:] {
+	for _, rest := range m.original[n:] {
 		tail = append(tail, item{from: rest})
 	}
-	if !slices.EqualFunc(al.before[n:], al.after[n:], equalText) {
-		for _, more := range al.after[n:] {
+	if !slices.EqualFunc(m.before[n:], m.after[n:], equalText) {
+		for _, more := range m.after[n:] {
 			tail = append(tail, newItem(more))
 		}
 	}
-	al.original, al.before, al.after = al.original[:n], al.before[:n], al.after[:n]
+	m.original, m.before, m.after = m.original[:n], m.before[:n], m.after[:n]
 	return tail
 }
 

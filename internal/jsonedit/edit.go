@@ -5,6 +5,8 @@ package jsonedit
 type edit struct {
 	text  []byte // replaces the value; nil: see items
 	items []item // the members or elements that the container then has, in order
+
+	removed bool // there is nothing any more
 }
 
 // item is one member or element of a container that was edited.
@@ -13,6 +15,8 @@ type item struct {
 	edit *edit  // a new one has the text
 	name []byte // of a new member, with its quotes
 }
+
+func (i item) isRemoved() bool { return i.edit != nil && i.edit.removed }
 
 // newItem returns a part of another text, as one that is new in the document.
 func newItem(part value) item {

@@ -10,9 +10,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// renderAs renders a text as a T does.
+func renderAs[T any](text []byte) ([]byte, error) {
+	var v T
+	if err := json.Unmarshal(text, &v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
 // patchAs edits a document as a T.
-func patchAs[T any](t *testing.T, original string, edit func(*T)) (string, string, error) {
+func patchAs[T any](t *testing.T, original string, rules Rules, edit func(*T)) (string, string, error) {
 	t.Helper()
+	rules.Render = renderAs[T]
 	var v T
 	if err := json.Unmarshal([]byte(original), &v); err != nil {
 		t.Fatal(err)
@@ -20,7 +30,7 @@ func patchAs[T any](t *testing.T, original string, edit func(*T)) (string, strin
 	before := marshal(t, v)
 	edit(&v)
 	after := marshal(t, v)
-	patched, err := Patch([]byte(original), before, after)
+	patched, err := Patch([]byte(original), before, after, rules)
 	if err != nil {
 		return "", "", err
 	}
@@ -31,7 +41,7 @@ func patchAs[T any](t *testing.T, original string, edit func(*T)) (string, strin
 	if got := marshal(t, again); !reflect.DeepEqual(decodeExactly(t, string(got)), decodeExactly(t, string(after))) {
 		t.Errorf("patched document\n%s\ndecodes to\n%s\nwant\n%s", patched, got, after)
 	}
-	merge, mergeErr := MergePatch([]byte(original), before, after)
+	merge, mergeErr := MergePatch([]byte(original), before, after, rules)
 	if mergeErr != nil {
 		return string(patched), "error: " + mergeErr.Error(), nil
 	}
@@ -94,13 +104,14 @@ type row[T any] struct {
 	pointer        string
 }
 
-func runRows[T any](t *testing.T, rows []row[T]) {
+func runRows[T any](t *testing.T, rules Rules, rows []row[T]) {
+	t.Helper()
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			got, _, err := patchAs(t, row.original, row.edit)
+			got, _, err := patchAs(t, row.original, rules, row.edit)
 			if row.want == "" {
-				var about *editError
-				if !errors.As(err, &about) || about.where.String() != row.pointer {
+				var about *EditError
+				if !errors.As(err, &about) || about.Pointers[0] != row.pointer {
 					t.Errorf("got %s, error %v; want one about %q", got, err, row.pointer)
 				}
 				return

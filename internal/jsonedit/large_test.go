@@ -22,7 +22,7 @@ func TestPatchLarge(t *testing.T) {
 	for name, makeDoc := range largeDocs {
 		original, before, after := makeDoc(size)
 		start := time.Now()
-		got, err := Patch(original, before, after)
+		got, err := Patch(original, before, after, Rules{Keys: []string{"id"}, ByIndex: name == "deep and wide"})
 		took := time.Since(start)
 		if err != nil || !json.Valid(got) || bytes.Equal(got, original) {
 			t.Errorf("%s: %v", name, err)

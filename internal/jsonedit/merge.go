@@ -25,17 +25,18 @@ func (e *Overlap) Error() string {
 //
 //  1. Objects merge member by member, at every depth, also where both sides added
 //     the object.
-//  2. Arrays whose elements are told apart by one of the keys, which are names of
-//     members, merge element by element: in the order of theirs, with the elements
-//     that mine added at the end. Each array uses the first key that is a string or
-//     a number in each element, and another one in each.
+//  2. Arrays whose elements are told apart by one of the keys of the Rules merge
+//     element by element: in the order of theirs, with the elements that mine added at
+//     the end. Each array uses the first key that is a string or a number in each
+//     element, and another one in each. With ByIndex, other arrays merge element by
+//     element where not both sides changed their length.
 //  3. Everything else is one value. It may have been changed by one side, or by
 //     both to the same; see Same.
 //
 // Where one side removes a member and the other changes something in it, they
 // overlap.
-func Merge(base, mine, theirs *Document, keys ...string) ([]byte, error) {
-	m := merging{keys: keys}
+func Merge(base, mine, theirs *Document, rules Rules) ([]byte, error) {
+	m := merging{rules: rules}
 	e := m.mergeValue(sides{base.root(), mine.root(), theirs.root()}, nil)
 	if len(m.overlaps) > 0 {
 		slices.Sort(m.overlaps)
@@ -49,7 +50,7 @@ type sides struct{ base, mine, theirs value }
 
 // merging is one merge: what tells elements apart, and what overlaps.
 type merging struct {
-	keys     []string
+	rules    Rules
 	overlaps []string
 }
 
@@ -65,7 +66,7 @@ func (m *merging) mergeValue(s sides, where *path) *edit {
 		if members, ok := s.members(); ok {
 			return m.mergeParts(members, where.to)
 		}
-		if elements, ok := s.elements(m.keys); ok {
+		if elements, ok := s.elements(m.rules); ok {
 			return m.mergeParts(elements, func(key string) *path { return where.at(elements.indexOf(key)) })
 		}
 	}
@@ -133,10 +134,10 @@ func (s sides) members() (sideParts, bool) {
 	return all, !all.base.twice && !all.mine.twice && !all.theirs.twice
 }
 
-// elements returns the elements of an array by the first key that fits, false
-// where none does.
-func (s sides) elements(keys []string) (sideParts, bool) {
-	for _, key := range keys {
+// elements returns the elements of an array by the first key that fits, or by their index,
+// false where neither does.
+func (s sides) elements(rules Rules) (sideParts, bool) {
+	for _, key := range rules.Keys {
 		base, ok1 := s.base.elementsBy(key)
 		mine, ok2 := s.mine.elementsBy(key)
 		theirs, ok3 := s.theirs.elementsBy(key)
@@ -144,7 +145,12 @@ func (s sides) elements(keys []string) (sideParts, bool) {
 			return sideParts{base, mine, theirs}, true
 		}
 	}
-	return sideParts{}, false
+	if !rules.ByIndex || s.mine.kind() != '[' {
+		return sideParts{}, false
+	}
+	all := sideParts{s.base.elementsByIndex(), s.mine.elementsByIndex(), s.theirs.elementsByIndex()}
+	base, mine, theirs := len(all.base.parts), len(all.mine.parts), len(all.theirs.parts)
+	return all, base == mine || base == theirs || mine == theirs
 }
 
 // get returns the part of that name on each side.

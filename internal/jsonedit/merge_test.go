@@ -91,7 +91,7 @@ func mergeTexts(base, mine, theirs []byte, keys []string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return Merge(docs[0], docs[1], docs[2], keys...)
+	return Merge(docs[0], docs[1], docs[2], Rules{Keys: keys})
 }
 
 // TestMergeCorners: escapes, kinds, keys and numbers at the corners of a merge.

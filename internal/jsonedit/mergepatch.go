@@ -9,14 +9,14 @@ import "bytes"
 // A merge patch can't set a member to null, replace an object by another one, or
 // be about a document that is no object: that is an error that names the member.
 // Without a change the patch is {}.
-func MergePatch(original, before, after []byte) ([]byte, error) {
-	doc, e, err := diff(original, before, after)
+func MergePatch(original, before, after []byte, rules Rules) ([]byte, error) {
+	doc, e, err := diff(original, before, after, rules)
 	if err != nil {
 		return nil, err
 	}
 	root := doc.root()
 	if root.kind() != '{' || e != nil && e.text != nil {
-		return nil, &editError{nil, whyNoObject}
+		return nil, editErrorAt(whyNoObject, curePatch, "")
 	}
 	return e.mergePatch(nil, root, nil)
 }
@@ -70,7 +70,7 @@ func (i item) mergePatch(out []byte, where *path) ([]byte, error) {
 		return i.edit.appendTo(out, i.from), nil
 	}
 	if i.from.kind() == '{' && i.edit.text[0] == '{' && len(i.from.parts()) > 0 {
-		return nil, &editError{where, whyReplace}
+		return nil, editErrorAt(whyReplace, curePatch, where.String())
 	}
 	if bytes.Contains(i.edit.text, []byte("null")) {
 		doc, err := Parse(i.edit.text)
@@ -78,7 +78,7 @@ func (i item) mergePatch(out []byte, where *path) ([]byte, error) {
 			return nil, err
 		}
 		if null, found := firstNull(doc.root(), where); found {
-			return nil, &editError{null, whyNull}
+			return nil, editErrorAt(whyNull, curePatch, null.String())
 		}
 	}
 	return append(out, i.edit.text...), nil

@@ -15,15 +15,15 @@ func TestMergePatch(t *testing.T) {
 		{"array with unknown members", `{"l":[{"a":1,"u":9007199254740993}, {"a":2}]}`, `{"l":[{"a":1},{"a":2}]}`, `{"l":[{"a":1},{"a":3}]}`, `{"l":[{"a":1,"u":9007199254740993}, {"a":3}]}`},
 		{"null in an array", `{"l":[1]}`, `{"l":[1]}`, `{"l":[null]}`, `{"l":[null]}`},
 		{"object for null", `{"o":null}`, `{"o":{"a":0}}`, `{"o":{"a":1}}`, `{"o":{"a":1}}`},
-		{"null", `{"o":{"a":1}}`, `{"o":{"a":1}}`, `{"o":{"a":null}}`, `error: ifmatch: JSON member "/o/a": ` + whyNull},
-		{"null added", `{}`, `{}`, `{"o":{"x/y":null}}`, `error: ifmatch: JSON member "/o/x~1y": ` + whyNull},
-		{"no object", `[1]`, `[1]`, `[2]`, `error: ifmatch: the JSON document: a merge patch (RFC 7396) changes members of an object, and it is none`},
-		{"no object, nothing", `[1]`, `[1]`, `[1]`, `error: ifmatch: the JSON document: a merge patch (RFC 7396) changes members of an object, and it is none`},
-		{"no object any more", `{"a":1}`, `{"a":1}`, `[2]`, `error: ifmatch: the JSON document: a merge patch (RFC 7396) changes members of an object, and it is none`},
-		{"one object for another", `{"o":{"a":1}}`, `{"o":{"a":1,"a":1}}`, `{"o":{"b":1}}`, `error: ifmatch: JSON member "/o": ` + whyReplace},
+		{"null", `{"o":{"a":1}}`, `{"o":{"a":1}}`, `{"o":{"a":null}}`, `error: ifmatch: JSON member "/o/a": ` + whyNull + ": leave WithPatch off"},
+		{"null added", `{}`, `{}`, `{"o":{"x/y":null}}`, `error: ifmatch: JSON member "/o/x~1y": ` + whyNull + ": leave WithPatch off"},
+		{"no object", `[1]`, `[1]`, `[2]`, `error: ifmatch: the JSON document: a merge patch (RFC 7396) changes members of an object, and it is none: leave WithPatch off`},
+		{"no object, nothing", `[1]`, `[1]`, `[1]`, `error: ifmatch: the JSON document: a merge patch (RFC 7396) changes members of an object, and it is none: leave WithPatch off`},
+		{"no object any more", `{"a":1}`, `{"a":1}`, `[2]`, `error: ifmatch: the JSON document: a merge patch (RFC 7396) changes members of an object, and it is none: leave WithPatch off`},
+		{"one object for another", `{"o":{"a":1}}`, `{"o":{"a":1,"a":1}}`, `{"o":{"b":1}}`, `error: ifmatch: JSON member "/o": ` + whyReplace + ": leave WithPatch off"},
 		{"empty", ``, `{}`, `{"a":1}`, `error: ifmatch: the JSON document: not JSON at byte 0: unexpected end of JSON input`},
 	} {
-		got, err := MergePatch([]byte(row.original), []byte(row.before), []byte(row.after))
+		got, err := MergePatch([]byte(row.original), []byte(row.before), []byte(row.after), Rules{Keys: []string{"a"}, ByIndex: true})
 		if err != nil {
 			got = []byte("error: " + err.Error())
 		}

@@ -1,6 +1,7 @@
 package jsonedit
 
 import (
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 )
@@ -58,6 +59,20 @@ func (v value) elementsBy(key string) (named, bool) {
 		n.names[i], n.last[name] = name, i
 	}
 	return n, true
+}
+
+// elementsByIndex returns the elements of an array by their index, and none for any other
+// value.
+func (v value) elementsByIndex() named {
+	if v.kind() != '[' {
+		return named{}
+	}
+	n := newNamed(v.parts())
+	for i := range n.parts {
+		n.names[i] = strconv.Itoa(i)
+		n.last[n.names[i]] = i
+	}
+	return n
 }
 
 func newNamed(parts []value) named {

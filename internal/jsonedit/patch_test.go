@@ -6,7 +6,7 @@ import (
 )
 
 func TestPatchMembers(t *testing.T) {
-	runRows(t, []row[sample]{
+	runRows(t, Rules{}, []row[sample]{
 		{"nothing", " {\"f\" : 1.0e0,\t\"u\":null }\n", func(d *sample) {}, " {\"f\" : 1.0e0,\t\"u\":null }\n", ""},
 		{"change", `{ "u":1, "n" : 1 , "v":[ ] }`, func(d *sample) { d.N = 2 }, `{ "u":1, "n" : 2 , "v":[ ] }`, ""},
 		{"add", `{"u":12345678901234567890123,"x":1e400}`, func(d *sample) { d.N = 2 }, `{"u":12345678901234567890123,"x":1e400,"n":2}`, ""},
@@ -47,7 +47,7 @@ func TestPatchMembers(t *testing.T) {
 		{"renders an object", `{"both":"a","u":1}`, func(d *sample) { d.Both.Text = "b" }, `{"both":{"Text":"b"},"u":1}`, ""},
 		{"invalid UTF-8", "{\"u\":\"\xff\",\"\xfe\":1,\"n\":1}", func(d *sample) { d.N = 2 }, "{\"u\":\"\xff\",\"\xfe\":1,\"n\":2}", ""},
 	})
-	runRows(t, []row[plain]{
+	runRows(t, Rules{}, []row[plain]{
 		{"rendered zero values stay out", `{"u":1}`, func(d *plain) { d.Name = "a" }, `{"u":1,"name":"a"}`, ""},
 		{"rendered zero object", `{"u":1}`, func(d *plain) { d.Point.X = 1 }, `{"u":1,"point":{"x":1,"y":0}}`, ""},
 		{"partly there", `{"point":{"u":1}}`, func(d *plain) { d.Point.X = 1 }, `{"point":{"u":1,"x":1}}`, ""},
@@ -56,10 +56,10 @@ func TestPatchMembers(t *testing.T) {
 		{"null stays", `{"ptr":null,"items":null,"name":null}`, func(d *plain) { d.Point.Y = 1 }, `{"ptr":null,"items":null,"name":null,"point":{"x":0,"y":1}}`, ""},
 		{"the root is null", ` null `, func(d *plain) { d.Name = "a" }, ` {"name":"a","point":{"x":0,"y":0},"ptr":null,"items":null} `, ""},
 	})
-	runRows(t, []row[[]element]{
+	runRows(t, Rules{Keys: []string{"id"}}, []row[[]element]{
 		{"the root is an array", ` [ {"id":1,"u":1} , {"id":2} ]`, func(d *[]element) { (*d)[0].Name = "a" }, ` [ {"id":1,"u":1,"name":"a"} , {"id":2} ]`, ""},
 	})
-	runRows(t, []row[int]{{"the root is a number", "\n10\n", func(d *int) { *d = 7 }, "\n7\n", ""}})
+	runRows(t, Rules{}, []row[int]{{"the root is a number", "\n10\n", func(d *int) { *d = 7 }, "\n7\n", ""}})
 }
 
 func TestPatchBadJSON(t *testing.T) {
@@ -80,7 +80,7 @@ func TestPatchBadJSON(t *testing.T) {
 		"deep elements":  {strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "[]", "[1]", "", ""},
 		"same, not JSON": {`nul`, `{}`, `{}`, "", "not JSON"},
 	} {
-		got, err := Patch([]byte(row.original), []byte(row.before), []byte(row.after))
+		got, err := Patch([]byte(row.original), []byte(row.before), []byte(row.after), Rules{})
 		if row.want == "" && err == nil && row.text != "" || err != nil && (row.want != "" || !strings.Contains(err.Error(), row.text)) || row.want != "" && string(got) != row.want {
 			t.Errorf("%s: got %.100s, %v; want %.100s, %s", name, got, err, row.want, row.text)
 		}

@@ -1,7 +1,6 @@
 package jsonedit
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -52,27 +51,3 @@ func namesIn(pointer string) []string {
 	}
 	return names
 }
-
-// editError is why an edit can't be made, and the member that it is about.
-type editError struct {
-	where *path
-	why   string
-}
-
-func (e *editError) Error() string {
-	if e.where == nil {
-		return "ifmatch: the JSON document: " + e.why
-	}
-	return fmt.Sprintf("ifmatch: JSON member %q: %s", e.where, e.why)
-}
-
-// Reasons of an editError. The first three are about members that T doesn't know.
-const (
-	whyDropped   = "the edit would drop it, and the edited type doesn't know it"
-	whyAlike     = "the edited type renders it like another element, so the edit leaves open which of them it removes"
-	whyAmbiguous = "the edit leaves open which array element it belongs to, and the edited type doesn't know it: move and change elements in separate edits"
-	whyDouble    = "the document has it more than once, so it can't be edited"
-	whyNoObject  = "a merge patch (RFC 7396) changes members of an object, and it is none"
-	whyNull      = "a merge patch (RFC 7396) can't set a member to null: that removes it"
-	whyReplace   = "a merge patch (RFC 7396) can't replace one object by another"
-)

@@ -1,0 +1,174 @@
+package edit
+
+import (
+	"bytes"
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+)
+
+// showsEdit returns an error where an edit changed a value that is written in its own way,
+// and that doesn't show: a secret that is always written as "***", say. was is the value as
+// it was read, and is what the edit made of it; before and after are how they are rendered.
+func (f *Format[T]) showsEdit(original, before, after []byte, was, is *T) error {
+	w := walk{hasOwn: make(map[reflect.Type]bool)}
+	if !w.mayHaveOwn(reflect.TypeFor[T]()) {
+		return nil
+	}
+	at := make(map[string]int) // where in w.read a pointer is
+	w.collect(reflect.ValueOf(was).Elem(), "", func(pointer string, v reflect.Value) {
+		at[pointer] = len(w.read)
+		w.read = append(w.read, v)
+	})
+	alone := bytes.Equal(before, after)
+	var unseen []string
+	w.collect(reflect.ValueOf(is).Elem(), "", func(pointer string, v reflect.Value) {
+		i, there := at[pointer]
+		if !there || equal(w.read[i], v) || !f.rendersEqually(w.read[i], v) {
+			return
+		}
+		if alone || !w.wasRead(v, i) {
+			unseen = append(unseen, pointer)
+		}
+	})
+	return jsonedit.Hidden(original, before, after, unseen)
+}
+
+// rendersEqually reports whether two values are rendered as one text.
+func (f *Format[T]) rendersEqually(a, b reflect.Value) bool {
+	x, err1 := f.Encode(addressed(a))
+	y, err2 := f.Encode(addressed(b))
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
+}
+
+// addressed returns a value in such a way that methods of its address are found.
+func addressed(v reflect.Value) any {
+	if v.CanAddr() {
+		return v.Addr().Interface()
+	}
+	return v.Interface()
+}
+
+// walk goes through a value as JSON sees it, and stops at what renders itself.
+type walk struct {
+	hasOwn map[reflect.Type]bool // whether a type has something in it that renders itself
+	read   []reflect.Value       // what renders itself, of the document that was read
+}
+
+// wasRead reports whether a value was in the document, wherever: then it has moved. It
+// looks near a place first.
+func (w *walk) wasRead(v reflect.Value, near int) bool {
+	for d := range len(w.read) {
+		if i := near + d; i < len(w.read) && equal(w.read[i], v) {
+			return true
+		}
+		if i := near - d; i >= 0 && equal(w.read[i], v) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHaveOwn reports whether a value of the type may have something in it that renders
+// itself.
+func (w *walk) mayHaveOwn(t reflect.Type) bool {
+	if known, ok := w.hasOwn[t]; ok {
+		return known
+	}
+	w.hasOwn[t] = false // a type may hold itself
+	has := rendersItself(t)
+	switch {
+	case has || t.Kind() == reflect.Interface: // which JSON is decoded into has nothing such
+	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice, t.Kind() == reflect.Array, t.Kind() == reflect.Map:
+		has = w.mayHaveOwn(t.Elem())
+	case t.Kind() == reflect.Struct:
+		for i := range t.NumField() {
+			has = has || w.mayHaveOwn(t.Field(i).Type)
+		}
+	}
+	w.hasOwn[t] = has
+	return has
+}
+
+// rendersItself reports whether a type has a method for it, of json or of encoding.
+func rendersItself(t reflect.Type) bool {
+	for _, name := range []string{"MarshalJSON", "MarshalJSONTo", "MarshalText", "AppendText"} {
+		if _, ok := t.MethodByName(name); ok {
+			return true
+		}
+		if _, ok := reflect.PointerTo(t).MethodByName(name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// collect calls found with each value that renders itself, and the JSON pointer to it.
+func (w *walk) collect(v reflect.Value, pointer string, found func(string, reflect.Value)) {
+	if !v.IsValid() || !w.mayHaveOwn(v.Type()) {
+		return
+	}
+	switch kind := v.Kind(); {
+	case kind == reflect.Pointer:
+		w.collect(v.Elem(), pointer, found)
+	case rendersItself(v.Type()):
+		found(pointer, v)
+	case kind == reflect.Slice || kind == reflect.Array:
+		for i := range v.Len() {
+			w.collect(v.Index(i), pointer+"/"+strconv.Itoa(i), found)
+		}
+	case kind == reflect.Map:
+		for _, key := range v.MapKeys() {
+			w.collect(v.MapIndex(key), pointer+"/"+escape(nameOf(key)), found)
+		}
+	case kind == reflect.Struct:
+		w.collectFields(v, pointer, found)
+	}
+}
+
+func (w *walk) collectFields(v reflect.Value, pointer string, found func(string, reflect.Value)) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		tag := field.Tag.Get("json")
+		name, _, _ := strings.Cut(tag, ",")
+		switch {
+		case tag == "-" || !field.IsExported() && !field.Anonymous:
+		case name == "" && field.Anonymous && !rendersItself(field.Type):
+			w.collect(v.Field(i), pointer, found)
+		case field.IsExported():
+			if name == "" {
+				name = field.Name
+			}
+			w.collect(v.Field(i), pointer+"/"+escape(name), found)
+		}
+	}
+}
+
+// nameOf returns how a key of a map is rendered.
+func nameOf(key reflect.Value) string {
+	if marshaler, ok := key.Interface().(encoding.TextMarshaler); ok && key.Kind() != reflect.String {
+		text, _ := marshaler.MarshalText() // it was rendered before
+		return string(text)
+	}
+	return fmt.Sprint(key.Interface())
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+func escape(name string) string { return pointerEscapes.Replace(name) }
+
+// equal reports whether two values that render themselves are the same. They may have a
+// method for it, as times have.
+func equal(a, b reflect.Value) bool {
+	if a.Type() != b.Type() {
+		return false
+	}
+	if method := a.MethodByName("Equal"); method.IsValid() && method.Type().NumIn() == 1 && method.Type().In(0) == b.Type() && method.Type().NumOut() == 1 && method.Type().Out(0).Kind() == reflect.Bool {
+		return method.Call([]reflect.Value{b})[0].Bool()
+	}
+	return reflect.DeepEqual(a.Interface(), b.Interface())
+}

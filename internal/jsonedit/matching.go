@@ -1,0 +1,309 @@
+package jsonedit
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// matching says which elements of an array, before an edit, are which after it.
+//
+//  1. Where a key of the Rules fits, elements are the same when their key is. With
+//     ByIndex elements of other arrays are the same when their index is.
+//  2. Elements without a key, or with one that repeats, are told apart by how they are
+//     rendered: one is the same where nothing else is rendered like it. Several that are
+//     rendered alike are the same while their indices are.
+//  3. What then is only before was removed, and what is only after is new.
+//
+// Where rule 2 finds both, an element may have changed, or another taken its place: that is
+// an error where one of them has a member that would be lost. So is a change of how
+// many are rendered alike, or of their indices, unless all of these mean the same.
+type matching struct {
+	rules                   Rules
+	original, before, after []value // as read, and as T renders them; original and before belong together
+	where                   *path   // of the array
+	key                     string  // the one of the Rules that fits; empty: none does
+	from                    []int   // for each of after its index in before, or -1
+}
+
+// match finds the elements.
+func (m *matching) match() error {
+	m.from = slices.Repeat([]int{-1}, len(m.after))
+	if m.key = m.fittingKey(); m.key == "" {
+		if m.rules.ByIndex {
+			for j := range min(len(m.before), len(m.after)) {
+				m.from[j] = j
+			}
+			return nil
+		}
+		err := m.matchAlike(countTo(len(m.before)), countTo(len(m.after)))
+		m.linkScalars()
+		return err
+	}
+	for _, g := range m.groups() {
+		if g.keyed && len(g.before) == 1 && len(g.after) == 1 {
+			m.from[g.after[0]] = g.before[0]
+			continue
+		}
+		if err := m.matchAlike(g.before, g.after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkScalars lets scalars that changed in place keep the white space around them.
+func (m *matching) linkScalars() {
+	if len(m.before) != len(m.after) {
+		return
+	}
+	linked := make([]bool, len(m.before))
+	for _, i := range m.from {
+		if i >= 0 {
+			linked[i] = true
+		}
+	}
+	for j, i := range m.from {
+		if i < 0 && !linked[j] && !m.original[j].isContainer() && !m.after[j].isContainer() {
+			m.from[j] = j
+		}
+	}
+}
+
+func countTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// fittingKey returns the first key that all objects before the edit have, or else the
+// first that one of them has. An array that was empty has nothing to tell apart.
+func (m *matching) fittingKey() string {
+	some := ""
+	for _, key := range m.rules.Keys {
+		objects, keyed := 0, 0
+		for _, v := range m.before {
+			if v.kind() == '{' {
+				objects++
+				if _, ok := v.keyBy(key); ok {
+					keyed++
+				}
+			}
+		}
+		if keyed > 0 && keyed == objects {
+			return key
+		}
+		if keyed > 0 && some == "" {
+			some = key
+		}
+	}
+	return some
+}
+
+// alike are elements of an array that have something in common, by their indices.
+type alike struct {
+	before, after []int
+	keyed         bool // it is the key
+}
+
+// groups returns the elements by their key, in the order of the array. All that have
+// none are one group.
+func (m *matching) groups() []*alike {
+	var all []*alike
+	groups := make(map[string]*alike, len(m.before))
+	groupOf := func(v value) *alike {
+		key, keyed := v.keyBy(m.key)
+		g := groups[key]
+		if g == nil {
+			g = &alike{keyed: keyed}
+			groups[key] = g
+			all = append(all, g)
+		}
+		return g
+	}
+	for i, v := range m.before {
+		g := groupOf(v)
+		g.before = append(g.before, i)
+	}
+	for j, v := range m.after {
+		g := groupOf(v)
+		g.after = append(g.after, j)
+	}
+	return all
+}
+
+// matchAlike matches elements that only their rendering tells apart: rule 2.
+func (m *matching) matchAlike(before, after []int) error {
+	if len(before) == 0 || len(after) == 0 {
+		return nil
+	}
+	gone, came := -1, false
+	for _, g := range m.groupsRendered(before, after) {
+		if len(g.before) > len(g.after) && gone < 0 {
+			gone = g.before[0]
+		}
+		// A null takes the place of nothing: to set an element to null is to remove it.
+		came = came || len(g.after) > len(g.before) && m.after[g.after[0]].kind() != 'n'
+		if !m.link(g) {
+			return m.unclear(g.before, whyAlike, g.before[0])
+		}
+	}
+	if gone >= 0 && came {
+		return m.unclear(before, whyAmbiguous, gone)
+	}
+	return nil
+}
+
+// link matches elements that are rendered alike, false where nothing says which are which.
+func (m *matching) link(g *alike) bool {
+	switch {
+	case len(g.before) == 0 || len(g.after) == 0:
+	case isWithin(g.before, g.after): // more may have come
+		for _, i := range g.before {
+			m.from[i] = i
+		}
+	case len(g.before) == 1 && len(g.after) == 1, len(g.after) <= len(g.before) && m.interchangeable(g), m.nothingLost(g):
+		for k := range min(len(g.before), len(g.after)) {
+			m.from[g.after[k]] = g.before[k]
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// isWithin reports whether all of some indices are among others. Both are sorted.
+func isWithin(some, others []int) bool {
+	for _, i := range some {
+		for len(others) > 0 && others[0] < i {
+			others = others[1:]
+		}
+		if len(others) == 0 || others[0] != i {
+			return false
+		}
+	}
+	return true
+}
+
+// groupsRendered returns elements by how they are rendered, in the order of the array.
+func (m *matching) groupsRendered(before, after []int) []*alike {
+	all := make([]*alike, 0, len(before))
+	groups := make(map[string]*alike, len(before))
+	slab := make([]alike, len(before)+len(after)) // one allocation for all groups
+	groupOf := func(v value) *alike {
+		g := groups[string(v.raw())]
+		if g == nil {
+			g, slab = &slab[0], slab[1:]
+			groups[string(v.raw())] = g
+			all = append(all, g)
+		}
+		return g
+	}
+	for _, i := range before {
+		g := groupOf(m.before[i])
+		g.before = append(g.before, i)
+	}
+	for _, j := range after {
+		g := groupOf(m.after[j])
+		g.after = append(g.after, j)
+	}
+	return all
+}
+
+// interchangeable reports whether it makes no difference which elements of the
+// group are which.
+func (m *matching) interchangeable(g *alike) bool {
+	first := m.original[g.before[0]]
+	return !slices.ContainsFunc(g.before, func(i int) bool { return !same(m.original[i], first) })
+}
+
+// nothingLost reports whether the elements of the group mean what T renders of them.
+func (m *matching) nothingLost(g *alike) bool {
+	return !slices.ContainsFunc(g.before, func(i int) bool {
+		_, lost := change{original: m.original[i], before: m.before[i]}.firstLost()
+		return lost
+	})
+}
+
+// unclear returns the error about elements of which an edit leaves open which are
+// which: about the one at an index, or else about the first that would lose something.
+// Where no member would be lost there is no error, unless elements are rendered alike that
+// aren't.
+func (m *matching) unclear(indices []int, why string, about int) error {
+	member, found := m.lostAt(about)
+	for _, i := range indices {
+		if found {
+			break
+		}
+		member, found = m.lostAt(i)
+	}
+	if !found {
+		if why == whyAmbiguous {
+			return nil
+		}
+		member = m.where.at(about)
+	}
+	return editErrorAt(why, m.cure(indices), member.String(), m.where.String())
+}
+
+// cure says what tells elements apart that nothing does.
+func (m *matching) cure(indices []int) string {
+	if m.key != "" {
+		for _, i := range indices {
+			if _, ok := m.before[i].keyBy(m.key); !ok {
+				return fmt.Sprintf("an element lacks %q, the member of MergeKey: give each one, or make the changes in separate edits", m.key)
+			}
+		}
+		return fmt.Sprintf("two elements have the same %q, the member of MergeKey: it must differ, or make the changes in separate edits", m.key)
+	}
+	for _, key := range m.rules.Keys {
+		for _, v := range m.original {
+			if _, ok := v.keyBy(key); ok {
+				return fmt.Sprintf("declare %q in the edited type, the member of MergeKey", key)
+			}
+		}
+	}
+	return cureArray
+}
+
+// lostAt finds a member that would be lost if an element were written as T renders it.
+func (m *matching) lostAt(i int) (*path, bool) {
+	if !m.original[i].isContainer() {
+		return nil, false
+	}
+	return change{original: m.original[i], before: m.before[i], where: m.where.at(i)}.firstLost()
+}
+
+// keyBy returns the value of a key in an object, as a text that is equal for equal values
+// only. It is false where there is none that is a string or a number, or two.
+func (v value) keyBy(name string) (string, bool) {
+	member := v.only(name)
+	if kind := member.kind(); kind != '"' && kind != '0' {
+		return "", false
+	}
+	return scalarKey(member), true
+}
+
+// only returns the member of an object that has this name, absent where there is none
+// or more than one.
+func (v value) only(name string) (found value) {
+	if v.kind() != '{' {
+		return value{}
+	}
+	after := v.node().after
+	for i := v.index + 1; i < after; i = v.doc.nodes[i].after {
+		part := value{v.doc, i}
+		quoted := part.quotedName()
+		inner := quoted[1 : len(quoted)-1]
+		if string(inner) != name && (bytes.IndexByte(inner, '\\') < 0 || exact(quoted) != name) {
+			continue
+		}
+		if !found.absent() {
+			return value{}
+		}
+		found = part
+	}
+	return found
+}
