@@ -51,6 +51,12 @@ var ErrNotRemembered = errors.New("ifmatch: the flow has nothing that guards the
 // server ignores, such as an If-Unmodified-Since without a date, is no precondition. A flow
 // remembers 4096 URLs, and takes every other one for met after that. Forget takes one back.
 //
+// A redirect (307, 308) that http.Client follows makes a write to another URL: that one is
+// guarded by what the flow has seen of it, and goes out as it is where the flow never met it.
+// Two spellings of a URL are one URL. Where only the spelling of an internationalized host
+// differs from what the flow has met, the write isn't sent. A Request.Host that differs from
+// the URL's makes another URL, whatever server is behind both.
+//
 // The GETs of a flow that leave Accept-Encoding to net/http ask for identity, since the
 // tag of a compressed answer guards no write of the plain state. An answer in gzip all the
 // same is decoded, as net/http does, and guards nothing.

@@ -50,6 +50,7 @@ const (
 	unanswered Reason = "the flow's last write was accepted, and its answer doesn't say what is stored now: GET it again"
 	patched    Reason = "the flow's last write changed a state that the flow hasn't seen since: GET it again"
 	aside      Reason = "an Update, or a policy, has read or written it, and the flow itself has not: GET it"
+	respelled  Reason = "the flow knows a URL that may be this one, with an internationalized host in another spelling: spell the host as in the read, or GET this URL"
 	full       Reason = "the flow knows 4096 URLs, and remembers no more: begin a new flow with Remember"
 )
 
@@ -61,7 +62,24 @@ func (f *Flow) known(of target) Known {
 	if !met && (f.lossy || len(f.byTarget) >= maxTargets) {
 		return Known{Closed: full}
 	}
+	if !met && f.knowsRespelled(of) {
+		return Known{Closed: respelled}
+	}
 	return e.Known
+}
+
+// knowsRespelled reports whether the flow has met a URL that may be this one, which it hasn't
+// met in this spelling.
+func (f *Flow) knowsRespelled(of target) bool {
+	if !international(of.host) && !international(of.name) {
+		return false
+	}
+	for known := range f.byTarget {
+		if of.mayBe(known) {
+			return true
+		}
+	}
+	return false
 }
 
 // begin counts an event.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 )
@@ -64,6 +65,27 @@ func hostOf(scheme, host string) string {
 		name += ":" + cmp.Or(strings.TrimLeft(port, "0"), "0")
 	}
 	return hosts.WithPort(&url.URL{Scheme: scheme, Host: name})
+}
+
+// mayBe reports whether two targets may be one, with the host in two spellings: net/http sends
+// an internationalized name in its xn-- form.
+func (t target) mayBe(other target) bool {
+	return t.scheme == other.scheme && t.path == other.path && t.query == other.query &&
+		sameSite(t.host, other.host) && sameSite(t.name, other.name)
+}
+
+// sameSite reports whether two hosts may be one. Of two that are ASCII it is known.
+func sameSite(a, b string) bool {
+	_, portA, _ := strings.Cut(a, ":")
+	_, portB, _ := strings.Cut(b, ":")
+	return a == b || portA == portB && international(a) && international(b) && (!ascii(a) || !ascii(b))
+}
+
+// international reports whether a host has a name that isn't ASCII, or stands for such a name.
+func international(host string) bool { return !ascii(host) || strings.Contains(host, "xn--") }
+
+func ascii(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // Characters that mean the same where they are escaped, beside letters and digits: those

@@ -94,3 +94,47 @@ func TestOpaque(t *testing.T) {
 		t.Errorf("the host in the target is lost: %q", got)
 	}
 }
+
+// TestInternationalHosts: a URL that may be one that the flow has met in another spelling of
+// its host is closed.
+func TestInternationalHosts(t *testing.T) {
+	const puny = "http://xn--bcher-kva.test/a?b"
+	for name, row := range map[string]struct {
+		met, written string
+		want         Known
+	}{
+		"as it was read":       {"http://b\u00fccher.test/a?b", "http://B\u00dccher.test:80/a?b", Known{Tag: `"v1"`}},
+		"xn-- as it was read":  {puny, "http://XN--bcher-kva.test/a?b", Known{Tag: `"v1"`}},
+		"xn-- of what is read": {"http://b\u00fccher.test/a?b", puny, Known{Closed: respelled}},
+		"what xn-- was read":   {puny, "http://b\u00fccher.test/a?b", Known{Closed: respelled}},
+		"two characters":       {"http://b\u00fccher.test/a?b", "http://bu\u0308cher.test/a?b", Known{Closed: respelled}},
+		"another dot":          {"http://b\u00fccher\u3002test/a?b", "http://b\u00fccher.test/a?b", Known{Closed: respelled}},
+		"two of xn--":          {puny, "http://xn--other-kva.test/a?b", Known{}},
+		"another path":         {puny, "http://b\u00fccher.test/b?b", Known{}},
+		"another query":        {puny, "http://b\u00fccher.test/a", Known{}},
+		"another port":         {puny, "http://b\u00fccher.test:81/a?b", Known{}},
+		"another scheme":       {puny, "https://b\u00fccher.test:80/a?b", Known{}},
+		"plain, and of a read": {puny, "http://bucher.test/a?b", Known{}},
+		"plain was read":       {"http://bucher.test/a?b", "http://b\u00fccher.test/a?b", Known{}},
+	} {
+		f := new(Flow)
+		ask(t, f, newRequest(t, http.MethodGet, row.met), answer(200, "Etag", `"v1"`))
+		if got := f.at(t, row.written); got != row.want {
+			t.Errorf("%s: %+v, want %+v", name, got, row.want)
+		}
+		// By Request.Host it is the same.
+		f = new(Flow)
+		read, write := newRequest(t, http.MethodGet, row.met), newRequest(t, http.MethodPut, row.written)
+		read.URL.Host, write.URL.Host = "127.0.0.1", "127.0.0.1"
+		ask(t, f, read, answer(200, "Etag", `"v1"`))
+		if got := f.Visit(write, false).Known(); got != row.want {
+			t.Errorf("%s, by Host: %+v, want %+v", name, got, row.want)
+		}
+	}
+	f := new(Flow)
+	ask(t, f, newRequest(t, http.MethodGet, puny), answer(200, "Etag", `"v1"`))
+	f.Forget(newRequest(t, http.MethodGet, puny).URL)
+	if got := f.at(t, "http://b\u00fccher.test/a?b"); got != (Known{}) {
+		t.Errorf("forgotten: %+v", got)
+	}
+}
