@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -202,4 +203,78 @@ func TestUpdateInContext(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRewrittenUpdate: what something between has rewritten, the URL or the body, is the write
+// of the Update still, and no other policy decides for it.
+func TestRewrittenUpdate(t *testing.T) {
+	for name, rewrite := range map[string]func(r *http.Request, data []byte){
+		"the URL":  func(r *http.Request, _ []byte) { r.URL.Path = "/doc" },
+		"the body": func(r *http.Request, data []byte) { setBody(r, append([]byte(" "), data...)) },
+	} {
+		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			below := NewTransport(origin.Client().Transport, Resend)
+			c := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				again := r.Clone(r.Context())
+				if r.Method == http.MethodGet {
+					again.URL.Path = "/doc"
+				} else {
+					data, err := io.ReadAll(r.Body)
+					if err != nil {
+						return nil, err
+					}
+					r.Body.Close()
+					setBody(again, data)
+					rewrite(again, data)
+				}
+				return below.RoundTrip(again)
+			})}
+			if name == "the URL" {
+				url = origin.URL + "/alias"
+			}
+			origin.Inject(ifmatchtest.CompetingWriter(2, addFour))
+			if got, err := Update(t.Context(), c, url, addOne); err != nil || got.Value.N != 442 || stateOf(origin) != `{"n":442}` && stateOf(origin) != ` {"n":442}` {
+				t.Errorf("%s: %+v, %v: %s, %s", name, got.Value, err, stateOf(origin), requests(origin))
+			}
+		})
+	}
+}
+
+// setBody gives a request another body.
+func setBody(r *http.Request, data []byte) {
+	r.ContentLength = int64(len(data))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	r.Body, _ = r.GetBody()
+}
+
+// TestMirrorOfAnUpdate: a write of the same body elsewhere has a policy of its own, where its
+// context says so.
+func TestMirrorOfAnUpdate(t *testing.T) {
+	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		origin.Put("/mirror", "application/json", []byte(`{"n":77}`))
+		other := NewTransport(origin.Client().Transport, Resend)
+		below := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPut {
+				body, err := r.GetBody()
+				if err != nil {
+					return nil, err
+				}
+				mirror, err := http.NewRequestWithContext(WithOptions(r.Context(), OnConflict(Stop)), http.MethodPut, origin.URL+"/mirror", body)
+				if err != nil {
+					return nil, err
+				}
+				mirror.Header.Set("If-Match", `"old"`)
+				if got := sendVia(t, other, mirror); got.resp.StatusCode != http.StatusPreconditionFailed {
+					t.Errorf("%s, %v", got.summary(), got.err)
+				}
+			}
+			return origin.Client().Transport.RoundTrip(r)
+		})
+		if got, err := Update(t.Context(), &http.Client{Transport: NewTransport(below, Stop)}, url, addOne); err != nil || got.Value.N != 2 {
+			t.Errorf("%+v, %v", got.Value, err)
+		}
+		if got, _, _ := origin.State("/mirror"); string(got) != `{"n":77}` {
+			t.Errorf("the mirror became %s", got)
+		}
+	})
 }
