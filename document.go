@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,11 +12,13 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/media"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
+	"github.com/ifmatch-go/ifmatch/internal/stored"
 )
 
 // document is one URL that is read and written: the store of an Update on a server. It
@@ -91,6 +94,9 @@ type state[T any] struct {
 	media    string          // as which it came, where that is JSON; empty: the document's
 	versions []guard.Version // where a dialect has places of its own; then ETag has them in one text
 
+	asSent bool // an own write has made it, and it is what was sent, as far as is known
+	told   bool // it is the body of the answer to an own write
+
 	keepsMarks, dropsMarks bool // the document was seen to, when the state was read
 
 	// unversioned is why there are no versions, where the dialect wants some. A write
@@ -100,7 +106,7 @@ type state[T any] struct {
 
 // snapshot is the state for a caller, without an outcome.
 func (s *state[T]) snapshot() Snapshot[T] {
-	return Snapshot[T]{Validators: s.Validators, Value: s.Value, Header: s.header}
+	return Snapshot[T]{Validators: s.Validators, Value: s.Value, Raw: s.Text, Header: s.header}
 }
 
 // get reads the document for a caller. It writes nothing, so the effect is known.
@@ -271,6 +277,65 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 		return nil, err
 	}
 	return &state[T]{Validators: v, Document: read, header: h, media: back}, nil
+}
+
+// made is the state that a write has made, as far as the answer that accepted it shows, and
+// what the answer names the state by, be it this one or another. It closes the body of the
+// answer.
+func (d *document[T]) made(req *http.Request, resp *http.Response, w *submission[T]) (*state[T], Validators) {
+	dialect := d.dialect(req.Context())
+	facts, body := d.lookAt(req, resp, w, dialect)
+	verdict := facts.Verdict()
+	if verdict == stored.Told {
+		s, err := d.decode(Validators(dialect.Validators(resp.Header, body)), resp.Header, body)
+		if err == nil {
+			d.readVersions(s, dialect)
+			s.media, s.told, s.asSent = cmp.Or(s.media, w.media), true, facts.Body == stored.Same
+			return s, s.Validators
+		}
+		verdict = stored.Unknown // its validators are of something that T can't hold
+	}
+	// What was sent is cloned: a base may still read it.
+	s := &state[T]{Document: edit.Document[T]{Text: bytes.Clone(w.draft.Stored), Value: w.draft.Value}, header: resp.Header, media: w.media}
+	var named Validators
+	// An API with versions of its own gives the next one only in a state.
+	if facts.Place != stored.OfAnother && !dialect.OwnPlaces() {
+		named = Validators(etag.Of(resp.Header))
+	}
+	if s.asSent = verdict == stored.AsSent; s.asSent {
+		s.Validators = named
+	}
+	return s, named
+}
+
+// lookAt gathers what the answer to an accepted write shows, and returns its body. A body that
+// is no state is read briefly; what may be one, as far as WithMaxRepresentation goes.
+func (d *document[T]) lookAt(req *http.Request, resp *http.Response, w *submission[T], dialect *guard.Dialect) (stored.Facts, []byte) {
+	facts := stored.Facts{Place: stored.PlaceOf(req.URL, resp.Header)}
+	most := d.effective(req.Context()).maxRepresentation
+	switch {
+	case resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated:
+		facts.Says = stored.Says(resp.Header) || dialect.Returns(req)
+	// A proxy has changed the answer, and nobody knows what else it makes up.
+	case resp.StatusCode == http.StatusNonAuthoritativeInfo:
+		facts.Place = stored.OfAnother
+	// Other statuses have no representation.
+	case facts.Place == stored.OfTarget:
+		facts.Place = stored.Unsaid
+	}
+	if !facts.Says && facts.Place != stored.OfTarget {
+		most = min(most, drain.KeepLimit+2*int64(len(w.draft.Stored))) // what was sent comes back, or isn't known
+	}
+	body, whole := drain.Whole(resp, most)
+	sent := stored.Sent{Body: w.draft.Body, Stored: w.draft.Stored, JSON: d.format.JSON, Media: w.media}
+	if d.marker.IDs != nil {
+		sent.Hidden = marksMember
+	}
+	facts.Body = sent.Look(body, resp.Header)
+	if !whole || facts.Body != stored.None && (resp.Uncompressed || semantics.Coded(resp.Header)) {
+		facts.Body = stored.Unread
+	}
+	return facts, body
 }
 
 // readVersions takes the version from where the dialect has it, where that isn't the ETag.

@@ -58,6 +58,9 @@ type Marks struct {
 	IDs []string `json:"_ifmatch,omitempty"`
 }
 
+// marksMember is the member of Marks in a JSON document, as the tag above has it.
+const marksMember = "_ifmatch"
+
 // marks is promoted to the T that embeds Marks, and so shows that it does.
 func (m *Marks) marks() *Marks { return m }
 

@@ -15,24 +15,6 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 )
 
-// ErrEditLimit says that an edit took longer than WithEditLimit and was left out
-// of the write, so it changed nothing. Where the error matches ErrOutcomeUnknown, too,
-// an earlier attempt of the write holds the edit and may have been applied.
-var ErrEditLimit = commit.ErrLimit
-
-// WithEditLimit bounds how long one edit may hold up the others of a Resource, in each
-// of its runs. One that takes longer is left out of the write, and its Update returns
-// ErrEditLimit once the edit returns. Get and the function Update ignore it: their edit
-// holds up nobody.
-//
-// By default, and when d is zero or negative, it is 5 seconds.
-func WithEditLimit(d time.Duration) UpdateOption {
-	if d <= 0 {
-		d = defaultEditLimit
-	}
-	return updateFunc(func(s *updateSettings) { s.editLimit = d })
-}
-
 // Resource is one document with many writers in this process: edits queue while
 // a write is in flight and then go out together as one write. Make one with
 // NewResource for each document, and share it: it is safe for concurrent use. The
@@ -53,6 +35,7 @@ type Resource[T any] struct {
 	// hands them from one to the next.
 	kept     *state[T] // what is known to be stored; nil: read first
 	faithful bool      // the server was seen to store exactly what was sent
+	truthful bool      // it was seen to store exactly what an answer said that it does
 
 	roundTrip time.Duration // of the last request
 }
@@ -305,6 +288,7 @@ func (c *committed[T]) forOne(codec Codec) Snapshot[T] {
 	own := c.snapshot
 	own.Header = own.Header.Clone()
 	own.Outcome = own.Outcome.clone()
+	own.Raw = bytes.Clone(own.Raw)
 	if len(c.state.Text) > 0 {
 		own.Value = *new(T)
 		codec.Decode(c.state.Text, &own.Value) // it was decoded before
@@ -336,8 +320,11 @@ func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T
 		// The state was read, so it doesn't show that the server stores what is sent.
 		return &committed[T]{snapshot, u.found, false, true}, nil
 	}
-	stored := &state[T]{Validators: snapshot.Validators, Document: edit.Document[T]{Text: b.made.Stored}, header: snapshot.Header, media: u.last.media}
-	return &committed[T]{snapshot, stored, wrote, false}, nil
+	made := u.last.made
+	if !wrote {
+		made = &state[T]{Document: edit.Document[T]{Text: b.made.Stored}}
+	}
+	return &committed[T]{snapshot, made, wrote, false}, nil
 }
 
 // draft runs the edits of a batch one after another, each on what the one before has made,
@@ -369,15 +356,20 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 }
 
 // keepState keeps the state for the next write, once the server was seen to store
-// exactly what was sent. Otherwise the next write reads first: an edit of a state that
-// the server hasn't stored would drop what the server put in.
+// exactly what was sent, or what its answer said. Otherwise the next write reads first: an
+// edit of a state that the server hasn't stored would drop what the server put in.
 func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
+	seen := &r.faithful
+	if s.told {
+		seen = &r.truthful
+	}
+	r.faithful = r.faithful && s.asSent
 	// A weak tag guards nothing, and only the server knows what a patch makes, or an API's
 	// own version.
-	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch || r.doc.dialect(ctx).OwnPlaces() {
+	if s.ETag == "" || etag.Weak(s.ETag) || r.doc.set.patch && !s.told || r.doc.dialect(ctx).OwnPlaces() {
 		return
 	}
-	if !r.faithful {
+	if !*seen {
 		// The callers wait for this read, although their edits are written: so it is
 		// short, and isn't repeated.
 		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithoutRepeats()), 2*drain.KeepTime)
@@ -386,7 +378,7 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.Text, s.Text) {
 			return
 		}
-		r.faithful = true
+		*seen = true
 	}
 	// The callers' snapshots have the value: the next edits get one of their own.
 	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {

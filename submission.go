@@ -13,11 +13,9 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
-	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // store reads and writes the document of an Update: on a server, or for a test. The
@@ -52,9 +50,10 @@ type submission[T any] struct {
 	overState bool   // no draft of the Update was to create the document
 
 	// Set by the store.
-	media  string // of the state that the draft was made from, as it is written back
-	sent   bool   // something was, for this submission or one before
-	broken bool   // no draft could be made of the state that refused this one
+	media  string    // of the state that the draft was made from, as it is written back
+	sent   bool      // something was, for this submission or one before
+	broken bool      // no draft could be made of the state that refused this one
+	made   *state[T] // by the draft that was accepted; nil before
 }
 
 // setback is a refusal of a draft, and the state that refused it.
@@ -154,11 +153,7 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 	case last.end != nil:
 		return last.end.snapshot(), o, nil
 	}
-	s, o, err := d.answered(req, resp, w.draft.Value, o)
-	if err == nil {
-		d.noteAccepted(w, s.Validators)
-	}
-	return s, o, err
+	return d.answered(req, resp, w, o)
 }
 
 // policyOf returns the policy of a submission, which edits again at each refusal. It keeps
@@ -199,7 +194,8 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Accept", d.media) // refreshes must select what was read
+	req.Header.Set("Accept", d.media)             // refreshes must select what was read
+	req.Header.Set("Accept-Encoding", "identity") // the tag of another coding is no guard (RFC 9110 §8.8.3.3)
 	d.set.setOn(req, true)
 	switch {
 	case versions != nil:
@@ -322,9 +318,9 @@ func errRedirected(req *http.Request, resp *http.Response, o Outcome) error {
 	return err
 }
 
-// answered reads the final answer to the write of a value, to a bound; the caller closes
-// it. A success has the Snapshot of the value that the server accepted.
-func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, o Outcome) (Snapshot[T], Outcome, error) {
+// answered reads the final answer to a write, to a bound; the caller closes it. A success
+// has the Snapshot of the state that the write has made.
+func (d *document[T]) answered(req *http.Request, resp *http.Response, w *submission[T], o Outcome) (Snapshot[T], Outcome, error) {
 	at, dialect := redact.URL(req.URL), d.dialect(req.Context())
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
@@ -333,16 +329,11 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, value T, 
 		err := errRedirected(req, resp, o)
 		o.Err = cmp.Or(o.Err, err)
 		return Snapshot[T]{}, o, err
-	// The Snapshot has the value of the draft: whatever the body holds, it isn't read.
 	case success && o.Effect == EffectApplied:
-		s := Snapshot[T]{Value: value, Header: resp.Header}
-		// An API with versions of its own gives the next one only in a state, and
-		// an answer may be about another resource (RFC 9110 §8.7).
-		if !dialect.OwnPlaces() && semantics.AboutTarget(req.URL, resp.Header) {
-			s.Validators = Validators(etag.Of(resp.Header))
-		}
-		drain.Briefly(resp)
-		return s, o, nil
+		made, named := d.made(req, resp, w)
+		d.noteAccepted(w, named)
+		w.made = made
+		return w.made.snapshot(), o, nil
 	// A dialect's refusal may have a status that also means something else.
 	case refusedAtLast(o) && dialect.RefusesWith(resp.StatusCode),
 		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:

@@ -9,17 +9,26 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/internal/commit"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
-// Snapshot is a state of a document that the server gave or accepted. It belongs to the
-// caller, and shares nothing with the Snapshot of another caller.
+// Snapshot is a state of a document that the server gave or accepted: Validators, Value and
+// Raw are of one state. It belongs to the caller, who may change all of it, and shares
+// nothing with the Snapshot of another caller.
+//
+// After a write the state is the body of the answer where that says so: by a
+// Content-Location of the URL that was written, by Preference-Applied:
+// return=representation, or by the dialect. Otherwise it is what was sent and accepted.
 type Snapshot[T any] struct {
 	// Validators of this state, as the answer carried them. After a write they
-	// are empty where the answer has none, which RFC 9110 §9.3.4 allows: the
+	// are empty where the answer has none, which RFC 9110 §9.3.4 allows, and where they
+	// may name another state: the body has all members of what was sent, isn't the
+	// same, and nothing says that it is the new state; or it couldn't be read whole. The
 	// next write must read first, as Update does.
 	Validators
 	Value   T           // the zero T where the document isn't there, with CreateIfAbsent
+	Raw     []byte      // the text of the same state, such as the base of MergeJSON; nil where there is none
 	Header  http.Header // of the answer
 	Outcome Outcome     // of the write; where none was sent, its Effect is EffectNotApplied and its Attempts 0
 }
@@ -190,6 +199,24 @@ func CreateIfAbsent() UpdateOption {
 // By default the whole document is sent.
 func WithPatch() UpdateOption {
 	return updateFunc(func(s *updateSettings) { s.patch = true })
+}
+
+// ErrEditLimit says that an edit took longer than WithEditLimit and was left out
+// of the write, so it changed nothing. Where the error matches ErrOutcomeUnknown, too,
+// an earlier attempt of the write holds the edit and may have been applied.
+var ErrEditLimit = commit.ErrLimit
+
+// WithEditLimit bounds how long one edit may hold up the others of a Resource, in each
+// of its runs. One that takes longer is left out of the write, and its Update returns
+// ErrEditLimit once the edit returns. Get and the function Update ignore it: their edit
+// holds up nobody.
+//
+// By default, and when d is zero or negative, it is 5 seconds.
+func WithEditLimit(d time.Duration) UpdateOption {
+	if d <= 0 {
+		d = defaultEditLimit
+	}
+	return updateFunc(func(s *updateSettings) { s.editLimit = d })
 }
 
 // WithCodec reads and writes documents in another format. Then the document is

@@ -47,6 +47,12 @@ type Dialect struct {
 	// Nil: of none.
 	VersionOnly func(*http.Request) bool
 
+	// ReturnsState reports whether the API says that the body of a 200 or 201 to such
+	// a write is the state that the write has made, as a GET has it. The Snapshot of
+	// Update has that state then, and its version. Other answers say so themselves, by
+	// Content-Location or Preference-Applied. Nil: of none.
+	ReturnsState func(*http.Request) bool
+
 	// WeakTags says that the API gives out weak entity-tags and compares them
 	// in If-Match, which RFC 9110 §13.1.1 forbids. They go back byte for byte,
 	// also where a strong one was refused.

@@ -27,9 +27,17 @@ func Dialect() dialect.Dialect {
 		},
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 		Judge:          judge,
+		ReturnsState:   returnsResource,
 		WeakTags:       true,
 		RefreshRequest: query.Without("attributes", "excludedAttributes"),
 	}
+}
+
+// returnsResource: the answer to a PUT has the entire resource, and so has a 200 to a
+// PATCH (RFC 7644 §3.5.1, §3.5.2), unless the query asks for a part of it.
+func returnsResource(req *http.Request) bool {
+	query := req.URL.Query()
+	return (req.Method == http.MethodPut || req.Method == http.MethodPatch) && !query.Has("attributes") && !query.Has("excludedAttributes")
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {

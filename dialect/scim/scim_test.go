@@ -189,3 +189,22 @@ func TestNotInSCIM(t *testing.T) {
 		})
 	}
 }
+
+// TestReturnsResource (RFC 7644 §3.5.1, §3.5.2, §3.9): which answers have the entire resource.
+func TestReturnsResource(t *testing.T) {
+	returns := Dialect().ReturnsState
+	for write, want := range map[string]bool{
+		"PUT /Users/1": true, "PATCH /Users/1": true, "PUT /Users/1?x=y": true,
+		"PUT /Users/1?attributes=userName": false, "PATCH /Users/1?excludedAttributes=groups": false,
+		"POST /Users": false, "DELETE /Users/1": false,
+	} {
+		method, path, _ := strings.Cut(write, " ")
+		req, err := http.NewRequest(method, "http://scim.test"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := returns(req); got != want {
+			t.Errorf("%s: %v", write, got)
+		}
+	}
+}

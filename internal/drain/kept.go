@@ -37,7 +37,11 @@ func Keep(resp *http.Response, within time.Duration, closeBody func(io.Closer)) 
 	if resp.Body == nil || resp.Body == http.NoBody {
 		return Kept{End: io.EOF}
 	}
-	within = min(KeepTime, within)
+	return keep(resp, KeepLimit, min(KeepTime, within), closeBody)
+}
+
+// keep is Keep with another limit, for an answer with a body.
+func keep(resp *http.Response, limit int64, within time.Duration, closeBody func(io.Closer)) Kept {
 	if within <= 0 {
 		closeBody(resp.Body)
 		return Kept{End: ErrTooLong}
@@ -48,7 +52,7 @@ func Keep(resp *http.Response, within time.Duration, closeBody func(io.Closer)) 
 		defer cut.Done()
 		closeBody(resp.Body)
 	})
-	data, end := UpTo(resp.Body, KeepLimit, resp.ContentLength)
+	data, end := UpTo(resp.Body, limit, resp.ContentLength)
 	if timer.Stop() {
 		closeBody(resp.Body)
 		return Kept{data, end}
@@ -64,6 +68,19 @@ func Keep(resp *http.Response, within time.Duration, closeBody func(io.Closer)) 
 // returns what it could read in time.
 func Briefly(resp *http.Response) []byte {
 	return Keep(resp, KeepTime, simply).Data
+}
+
+// Whole reads the body of an answer as Keep does, up to limit bytes, and reports whether it
+// is whole. A body that is announced as longer is read no further than Keep would.
+func Whole(resp *http.Response, limit int64) (body []byte, whole bool) {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		return nil, true
+	}
+	if resp.ContentLength > limit {
+		limit = min(limit, KeepLimit)
+	}
+	kept := keep(resp, limit, KeepTime, simply)
+	return kept.Data, kept.End == io.EOF
 }
 
 // Skip closes an answer whose body isn't needed, after reading what little there

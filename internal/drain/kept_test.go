@@ -152,3 +152,40 @@ func TestSkip(t *testing.T) {
 	}
 	Skip(&http.Response{ContentLength: KeepLimit + 1}, time.Second) // as HEAD is answered by some
 }
+
+// TestWhole: a body is whole when its end was read, within its own limit.
+func TestWhole(t *testing.T) {
+	large := bodytest.Pattern(KeepLimit + 100)
+	for name, test := range map[string]struct {
+		body   io.Reader
+		length int64
+		limit  int64
+		bytes  int
+		whole  bool
+	}{
+		"small":                   {strings.NewReader("kept"), -1, 10, 4, true},
+		"empty":                   {strings.NewReader(""), 0, 10, 0, true},
+		"at its limit":            {bytes.NewReader(large), -1, KeepLimit + 100, KeepLimit + 100, true},
+		"above its limit":         {bytes.NewReader(large), -1, KeepLimit + 99, KeepLimit + 99, false},
+		"announced as too large":  {bytes.NewReader(large), KeepLimit + 100, KeepLimit + 99, KeepLimit, false},
+		"announced beyond little": {strings.NewReader("kept"), 4, 3, 3, false},
+		"breaks off":              {io.MultiReader(strings.NewReader("ke"), &bodytest.Chunks{Err: io.ErrUnexpectedEOF}), 4, 10, 2, false},
+	} {
+		resp, src := answer(test.body, test.length)
+		if got, whole := Whole(resp, test.limit); len(got) != test.bytes || whole != test.whole {
+			t.Errorf("%s: %d bytes, whole %v", name, len(got), whole)
+		}
+		src.Check(t)
+	}
+	for _, body := range []io.ReadCloser{nil, http.NoBody} {
+		if got, whole := Whole(&http.Response{Body: body}, 10); len(got) != 0 || !whole {
+			t.Errorf("%v: %q, %v", body, got, whole)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start, body := time.Now(), bodytest.NewStuck(7)
+		if got, whole := Whole(&http.Response{Body: body, ContentLength: -1}, 1<<20); len(got) != 7 || whole || time.Since(start) != KeepTime {
+			t.Errorf("%d bytes, whole %v after %v", len(got), whole, time.Since(start))
+		}
+	})
+}

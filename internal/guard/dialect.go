@@ -294,6 +294,17 @@ func (d *Dialect) HidesState(write *http.Request) bool {
 	return d.VersionOnly(&request)
 }
 
+// Returns reports whether the body of a success to a write is the state that the write has
+// made.
+func (d *Dialect) Returns(write *http.Request) bool {
+	if d.ReturnsState == nil {
+		return false
+	}
+	request := *write
+	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
+	return d.ReturnsState(&request)
+}
+
 // ErrHidden is why a state can't be had, where HidesState says so.
 func (d *Dialect) ErrHidden() error {
 	return fmt.Errorf("dialect %s: the refresh of such a write has its version, but not the state that it replaces", d.Name)

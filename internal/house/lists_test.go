@@ -9,6 +9,7 @@ var floors = []string{
 	"internal/edit",
 	"internal/memory",
 	"internal/marks",
+	"internal/stored",
 	"internal/refresh",
 	"internal/guard",
 	"internal/doubt",

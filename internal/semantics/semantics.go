@@ -161,9 +161,38 @@ func ReplayedBelow(h http.Header) bool {
 	return HasIdempotencyKey(h)
 }
 
-// AboutTarget reports whether the validators of an answer to a write are about the
-// URL that was written, and not about another resource (RFC 9110 §8.7).
+// AboutTarget reports whether body and validators of an answer to a write are about the
+// URL that was written, and not about another resource: its Content-Location is that URL,
+// absolute or relative, or there is none (RFC 9110 §8.7). Of two nobody knows.
 func AboutTarget(u *url.URL, answer http.Header) bool {
-	at := answer.Get("Content-Location")
-	return at == "" || at == u.RequestURI() || at == u.String()
+	lines := field.Lines(answer, "Content-Location")
+	switch {
+	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
+		return true
+	case len(lines) > 1:
+		return false
+	}
+	at, err := u.Parse(lines[0])
+	return err == nil && at.Opaque == u.Opaque && at.Scheme == u.Scheme && hostOf(at) == hostOf(u) &&
+		pathOf(at) == pathOf(u) && at.RawQuery == u.RawQuery
+}
+
+// hostOf is the host of a URL, without the port that its scheme has anyway.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
+}
+
+// pathOf is the path of a URL; none is the same as the root.
+func pathOf(u *url.URL) string {
+	if path := u.EscapedPath(); path != "" {
+		return path
+	}
+	return "/"
 }

@@ -73,3 +73,30 @@ func TestCoded(t *testing.T) {
 		}
 	}
 }
+
+// TestAboutTargetSpellings: relative references, other spellings of one URL, and several.
+func TestAboutTargetSpellings(t *testing.T) {
+	for target, at := range map[string]map[string]bool{
+		"https://user@Example.test:443/a/doc?v=1": {
+			"https://example.test/a/doc?v=1": true, "//EXAMPLE.test/a/doc?v=1": true, "doc?v=1": true, "../a/doc?v=1": true, "?v=1": true,
+			"doc": false, "doc?v=2": false, "/doc?v=1": false, "http://example.test/a/doc?v=1": false, "https://example.test:80/a/doc?v=1": false,
+			"mailto:doc": false, "http://[::1": false, "%zz": false, "/a/doc/2?v=1": false,
+		},
+		"http://example.test":                 {"/": true, "http://example.test:80": true, "http://example.test/": true, "http://example.test:443": false},
+		"unix://sock/doc":                     {"/doc": true, "unix://sock:80/doc": false},
+		"http://example.test/d%C3%A9?q=a%20b": {"/d%C3%A9?q=a%20b": true, "/d%C3%A9?q=a+b": false},
+	} {
+		u, err := url.Parse(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for location, want := range at {
+			if got := AboutTarget(u, http.Header{"content-location": {location}}); got != want {
+				t.Errorf("%s: Content-Location %q: %v, want %v", target, location, got, want)
+			}
+		}
+		if AboutTarget(u, http.Header{"Content-Location": {target, target}}) || !AboutTarget(u, http.Header{"Content-Location": {""}}) || !AboutTarget(u, nil) {
+			t.Errorf("%s: none, or two", target)
+		}
+	}
+}
