@@ -1,6 +1,8 @@
 package ifmatch
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -137,4 +139,110 @@ func (c *call) handsOver(resp *http.Response) string {
 		return "" // it guards nothing
 	}
 	return tag
+}
+
+// inTurn runs an Update. Where writers that lost a race are in the lane of the
+// document, the Update waits for its turn first: what it reads before would be
+// stale by then. It keeps the turn to its end, and leaves it on every path. What it sends
+// meanwhile doesn't wait in the lane that it holds. kept is what a Resource keeps; nil:
+// nothing.
+func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
+	turn := d.lineUp(ctx)
+	defer turn.Leave()
+	ctx, end := besideFlow(turn.Within(ctx))
+	defer end()
+	if err := d.unmarkable(ctx); err != nil {
+		return u.breakOff(ctx, err)
+	}
+	if turn == (lane.Turn{}) || u.shared {
+		return u.inRounds(ctx, kept)
+	}
+	u.handed = turn.Handed()
+	handed := d.handedState(ctx, u.handed)
+	s, err := u.inRounds(ctx, handed)
+	// Nobody decides on a state that wasn't read.
+	if handed != nil && !u.last.sent && ctx.Err() == nil {
+		s, err = u.inRounds(ctx, nil)
+	}
+	turn.HandOver(d.leaves(ctx, u, s.Validators))
+	return s, err
+}
+
+// handsStates reports whether Updates of the document may hand a state on. What a request
+// carries is then what Update put into it, so that credentials can be compared: no jar of
+// cookies and no RoundTripper below adds any. And a read would be the plain one that shows
+// what a PUT has stored.
+func (d *document[T]) handsStates(ctx context.Context) bool {
+	t, ours := d.client.Transport.(*Transport)
+	if !ours || d.client.Jar != nil || d.set.patch {
+		return false
+	}
+	if _, plain := t.base.(*http.Transport); !plain {
+		return false
+	}
+	set := d.effective(ctx)
+	dialect := set.dialectFor(d.target, &d.rfc9110)
+	return *set.refreshRequest == nil && dialect.RefreshRequest == nil && !dialect.OwnPlaces()
+}
+
+// handedState is the state that the Update before wrote, where the server was seen to store
+// what is sent and this Update's own read would show the same; otherwise it is nil.
+func (d *document[T]) handedState(ctx context.Context, h lane.Handed) *state[T] {
+	if h.State == nil || !h.State.Seen || !d.handsStates(ctx) {
+		return nil
+	}
+	header := http.Header{"Content-Type": h.Write.Header["Content-Type"], "Etag": {h.Tag}}
+	s, err := d.decode(Validators{ETag: h.Tag}, header, h.State.Text)
+	if err != nil {
+		return nil // this Update reads it for itself, and tells the error
+	}
+	own, err := d.writeRequest(ctx, s, nil)
+	if err != nil || !sameReader(h.Write, own) {
+		return nil
+	}
+	d.recall(s)
+	return s
+}
+
+// leaves is what an Update that has ended leaves to the next one in the lane: what it wrote,
+// under the tag in the answer. It leaves nothing where that isn't known.
+func (d *document[T]) leaves(ctx context.Context, u *updater[T], v Validators) lane.Handed {
+	tag := strongTag(v)
+	if u.total.Effect != EffectApplied || u.found != nil || tag == "" || !d.handsStates(ctx) {
+		return lane.Handed{}
+	}
+	write, err := d.writeRequest(ctx, u.last.on, nil)
+	if err != nil {
+		return lane.Handed{}
+	}
+	return lane.Handed{Tag: tag, Write: write, State: &lane.State{Text: u.last.draft.Stored, Seen: u.stores}}
+}
+
+// seesStored reports whether a state that was read shows that the server stores what it is
+// sent: it has the tag and the bytes of the write before.
+func (u *updater[T]) seesStored(s *state[T]) bool {
+	h := u.handed
+	return h.State != nil && strongTag(s.Validators) == h.Tag && bytes.Equal(s.Text, h.State.Text)
+}
+
+// lineUp waits for the turn. The turn is zero where the lane is empty, and where the wait
+// is too long or ctx ends: then the Update goes on without one, since the lane only
+// spares requests. A zero turn holds up nobody.
+func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
+	t, ours := d.client.Transport.(*Transport)
+	if !ours {
+		return lane.Turn{}
+	}
+	var until time.Time // from the first wait on: without one, nothing is looked up
+	turn, _ := t.lanes.EnterOccupied(ctx, lane.TargetOf(d.target, ""), func(wake <-chan struct{}, left time.Duration) error {
+		if until.IsZero() {
+			set := d.effective(ctx)
+			until = time.Now().Add(set.elapsed(traits{update: true}))
+		}
+		if err := awaitWithin(ctx, nil, wake, left, time.Until(until)); err != nil {
+			return err
+		}
+		return ctx.Err()
+	})
+	return turn
 }

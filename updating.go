@@ -33,6 +33,9 @@ type updater[T any] struct {
 	// have been written.
 	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
+	handed lane.Handed // by the Update before in the lane; zero: nothing
+	stores bool        // the server was seen to store what it is sent
+
 	shared bool // by the callers of a Resource
 	pace   roundPace
 	waited time.Duration // since the last submission
@@ -71,43 +74,6 @@ func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func
 		store: d, name: d.name, create: d.set.create, mark: mark, make: make,
 		most: set.maxRepresentation, attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
 	}
-}
-
-// inTurn runs an Update. Where writers that lost a race are in the lane of the
-// document, the Update waits for its turn first: what it reads before would be
-// stale by then. It keeps the turn to its end, and leaves it on every path. What it sends
-// meanwhile doesn't wait in the lane that it holds.
-func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T]) (Snapshot[T], error) {
-	turn := d.lineUp(ctx)
-	defer turn.Leave()
-	ctx, end := besideFlow(turn.Within(ctx))
-	defer end()
-	if err := d.unmarkable(ctx); err != nil {
-		return u.breakOff(ctx, err)
-	}
-	return u.inRounds(ctx, kept)
-}
-
-// lineUp waits for the turn. The turn is zero where the lane is empty, and where the wait
-// is too long or ctx ends: then the Update goes on without one, since the lane only
-// spares requests. A zero turn holds up nobody.
-func (d *document[T]) lineUp(ctx context.Context) lane.Turn {
-	t, ours := d.client.Transport.(*Transport)
-	if !ours {
-		return lane.Turn{}
-	}
-	var until time.Time // from the first wait on: without one, nothing is looked up
-	turn, _ := t.lanes.EnterOccupied(ctx, lane.TargetOf(d.target, ""), func(wake <-chan struct{}, left time.Duration) error {
-		if until.IsZero() {
-			set := d.effective(ctx)
-			until = time.Now().Add(set.elapsed(traits{update: true}))
-		}
-		if err := awaitWithin(ctx, nil, wake, left, time.Until(until)); err != nil {
-			return err
-		}
-		return ctx.Err()
-	})
-	return turn
 }
 
 // maxRounds bounds the rounds. One follows a lost answer, one a document that somebody
@@ -170,9 +136,13 @@ func (u *updater[T]) current(ctx context.Context, kept *state[T]) (*state[T], er
 		u.elapsed = max(time.Until(u.until), 1)
 	}
 	if kept != nil {
+		u.stores = u.handed.State != nil && u.handed.State.Seen
 		return kept, nil
 	}
 	s, err := u.readInTime(ctx)
+	if err == nil {
+		u.stores = u.seesStored(s)
+	}
 	u.denied = u.denied || err == nil && s.Absent && u.total.Cause == CauseExists
 	return s, err
 }

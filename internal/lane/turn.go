@@ -23,6 +23,13 @@ type Turn struct {
 type Handed struct {
 	Tag   string        // of what is stored now
 	Write *http.Request // the write that was accepted; only to be read
+	State *State        // nil: only the tag is handed over
+}
+
+// State is what was written.
+type State struct {
+	Text []byte
+	Seen bool // the server was seen to store such a write byte for byte
 }
 
 // scopeKey is the context key of a scope.

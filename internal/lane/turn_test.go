@@ -69,7 +69,7 @@ func TestHandOver(t *testing.T) {
 					t.Errorf("got %v twice", again)
 				}
 				if tag != "" {
-					turn.HandOver(Handed{tag, nil})
+					turn.HandOver(Handed{Tag: tag})
 				}
 				return "gets " + got.Tag
 			}
@@ -101,17 +101,17 @@ func TestHandOver(t *testing.T) {
 func TestHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got Handed
-		write := new(http.Request)
+		write, state := new(http.Request), new(State)
 		crowd(t,
-			writer{name: "a", holds: 10 * ms, then: func(turn Turn) string { turn.HandOver(Handed{`"v2"`, write}); return "" }},
+			writer{name: "a", holds: 10 * ms, then: func(turn Turn) string { turn.HandOver(Handed{Tag: `"v2"`, Write: write, State: state}); return "" }},
 			writer{name: "b", after: 1 * ms, holds: 10 * ms},
 			writer{name: "c", after: 2 * ms, holds: 10 * ms, then: func(turn Turn) string { got = turn.Handed(); return "" }},
 		)
-		if got != (Handed{`"v2"`, write}) {
+		if got != (Handed{Tag: `"v2"`, Write: write, State: state}) {
 			t.Errorf("got %v", got)
 		}
 		crowd(t,
-			writer{name: "a", holds: 10 * ms, then: func(turn Turn) string { turn.HandOver(Handed{`"v2"`, write}); return "" }},
+			writer{name: "a", holds: 10 * ms, then: func(turn Turn) string { turn.HandOver(Handed{Tag: `"v2"`, Write: write, State: state}); return "" }},
 			writer{name: "b", after: 1 * ms, holds: 10 * ms, then: func(turn Turn) string { turn.HandOver(Handed{}); return "" }},
 			writer{name: "c", after: 2 * ms, then: func(turn Turn) string { got = turn.Handed(); return "" }},
 		)
