@@ -713,3 +713,95 @@ func TestMarksOfADialect(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatShowsThatMarksAreKept: an own id that was read back, and the word of WithMarker; not
+// a document that was deleted in between (rule 10).
+func TestWhatShowsThatMarksAreKept(t *testing.T) {
+	for _, kind := range []string{"Update", "Resource"} {
+		// The own id of the write before is the only one. Then a request is lost, and a rival
+		// writes without an id.
+		withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			transport := NewTransport(origin.Client().Transport, Stop)
+			r := NewResource[markedCounter](&http.Client{Transport: transport}, url)
+			update := func() error {
+				if kind == "Resource" {
+					_, err := r.Update(t.Context(), addMarked)
+					return err
+				}
+				_, err := Update(t.Context(), &http.Client{Transport: transport}, url, addMarked)
+				return err
+			}
+			if err := update(); err != nil {
+				t.Fatal(err)
+			}
+			transport.base = firstWrite(origin.Client().Transport, false, func() {
+				body, _, _ := origin.State("/doc")
+				origin.Put("/doc", "application/json", bytes.Replace(body, []byte(`"n":2`), []byte(`"n":40`), 1))
+			}).Transport
+			if err := update(); err != nil || !strings.Contains(stateOf(origin), `"n":41`) {
+				t.Errorf("%s: %v: %s", kind, err, stateOf(origin))
+			}
+		})
+	}
+	bothWays(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, name string, update updating[markedCounter]) {
+		rival := func() { origin.Put("/doc", "application/json", []byte(`{"n":40}`)) }
+		sure := noting(func(m *markedCounter) *[]string { return &m.IDs }, true)
+		c := firstWrite(origin.Client().Transport, false, rival)
+		if got, err := update(t.Context(), c, addMarked, sure); err != nil || got.Value.N != 41 {
+			t.Errorf("%s, find says absent: %+v, %v: %s", name, got.Value, err, requests(origin))
+		}
+	})
+	// The document that has gained an id may be another one, with the old ids copied into it.
+	withDocument(t, `{"n":1,"_ifmatch":["w"]}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		server := &filtered{base: origin.Client().Transport, origin: origin, keep: keepers["drops new ones"]}
+		c := &http.Client{Transport: NewTransport(server, Stop)}
+		get := func() {
+			if _, err := Get[markedCounter](t.Context(), c, url, CreateIfAbsent()); err != nil {
+				t.Error(err)
+			}
+		}
+		get()
+		origin.Delete("/doc")
+		get()
+		origin.Put("/doc", "application/json", []byte(`{"n":1,"_ifmatch":["w","x"]}`))
+		get()
+		server.lose = "cut"
+		if _, err := Update(t.Context(), c, url, addMarked); !errors.Is(err, ErrOutcomeUnknown) || !strings.Contains(stateOf(origin), `"n":2`) {
+			t.Errorf("another document: %v: %s", err, stateOf(origin))
+		}
+	})
+}
+
+// TestWeakTagShowsNoDrop: several states may have one weak tag, so none shows that a mark was
+// dropped.
+func TestWeakTagShowsNoDrop(t *testing.T) {
+	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		origin.Inject(ifmatchtest.DropUnknown(noted{}), ifmatchtest.WeakTags())
+		c := clientOn(origin)
+		for range 2 {
+			if _, err := Update(t.Context(), c, url, addMarked); errors.Is(err, errDropsMarks) {
+				t.Errorf("%v: %s", err, requests(origin))
+			}
+		}
+	})
+}
+
+// TestMarkerOfMisplacedMarks: with WithMarker it doesn't matter where T has Marks; without one
+// of its functions nothing is sent.
+func TestMarkerOfMisplacedMarks(t *testing.T) {
+	put, find := func(*namedMarks, string) {}, func(*namedMarks, string) Mark { return MarkFound }
+	for name, row := range map[string]struct {
+		marker UpdateOption
+		bad    bool
+	}{
+		"a marker": {WithMarker(put, find), false}, "no put": {WithMarker(nil, find), true},
+		"no find": {WithMarker(put, nil), true}, "of another T": {WithMarker(func(*counter, string) {}, func(*counter, string) Mark { return MarkFound }), true},
+	} {
+		bothWays(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, kind string, update updating[namedMarks]) {
+			_, err := update(t.Context(), origin.Client(), func(m *namedMarks) error { m.M.IDs = []string{"a"}; return nil }, row.marker)
+			if (err != nil) != row.bad || row.bad && requests(origin) != "" {
+				t.Errorf("%s, %s: %v: %s", kind, name, err, requests(origin))
+			}
+		})
+	}
+}
