@@ -164,7 +164,7 @@ func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T])
 	if handed != nil && !u.last.sent && ctx.Err() == nil {
 		s, err = u.inRounds(ctx, nil)
 	}
-	turn.HandOver(d.leaves(ctx, u, s.Validators))
+	turn.HandOver(d.leaves(ctx, u, s))
 	return s, err
 }
 
@@ -204,10 +204,11 @@ func (d *document[T]) handedState(ctx context.Context, h lane.Handed) *state[T] 
 	return s
 }
 
-// leaves is what an Update that has ended leaves to the next one in the lane: what it wrote,
-// under the tag in the answer. It leaves nothing where that isn't known.
-func (d *document[T]) leaves(ctx context.Context, u *updater[T], v Validators) lane.Handed {
-	tag := strongTag(v)
+// leaves is what an Update that has ended leaves to the next one in the lane: the state that
+// it made, and its tag. It leaves nothing where that isn't known. The caller may change what
+// it gets.
+func (d *document[T]) leaves(ctx context.Context, u *updater[T], s Snapshot[T]) lane.Handed {
+	tag := strongTag(s.Validators)
 	if u.total.Effect != EffectApplied || u.found != nil || tag == "" || !d.handsStates(ctx) {
 		return lane.Handed{}
 	}
@@ -215,7 +216,7 @@ func (d *document[T]) leaves(ctx context.Context, u *updater[T], v Validators) l
 	if err != nil {
 		return lane.Handed{}
 	}
-	return lane.Handed{Tag: tag, Write: write, State: &lane.State{Text: u.last.draft.Stored, Seen: u.stores}}
+	return lane.Handed{Tag: tag, Write: write, State: &lane.State{Text: bytes.Clone(s.Raw), Seen: u.stores}}
 }
 
 // seesStored reports whether a state that was read shows that the server stores what it is

@@ -80,9 +80,11 @@ func TestStateHandedOn(t *testing.T) {
 							opts = row.opts(i)
 						}
 						for range each {
-							if _, err := Update(context.Background(), client, url, func(c *twice) error { c.N++; c.X++; return nil }, opts...); err != nil {
+							got, err := Update(context.Background(), client, url, func(c *twice) error { c.N++; c.X++; return nil }, opts...)
+							if err != nil {
 								t.Error(err)
 							}
+							clear(got.Raw) // it is the caller's own
 						}
 					})
 				}
