@@ -375,7 +375,14 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 		ctx, cancel := context.WithTimeout(WithOptions(ctx, WithoutRepeats()), 2*drain.KeepTime)
 		defer cancel()
 		stored, err := r.doc.read(ctx)
-		if err != nil || stored.ETag != s.ETag || !bytes.Equal(stored.Text, s.Text) {
+		if err != nil {
+			return
+		}
+		// It is read already: the next write is an edit of this state, and reads none.
+		if stored.ETag != s.ETag || !bytes.Equal(stored.Text, s.Text) {
+			if strongTag(stored.Validators) != "" {
+				r.kept = stored
+			}
 			return
 		}
 		*seen = true
