@@ -321,6 +321,7 @@ func TestRaw(t *testing.T) {
 	if err != nil || string(same.Raw) != doc {
 		t.Errorf("unchanged: %s, %v", same.Raw, err)
 	}
+	s.log = nil
 	r := NewResource[counter](c, "http://origin.test/doc")
 	for i := range 4 {
 		got, err := r.Update(t.Context(), addOne)
@@ -330,6 +331,9 @@ func TestRaw(t *testing.T) {
 		for j := range got.Raw {
 			got.Raw[j] = 'x' // what is kept stays as it is
 		}
+	}
+	if log := strings.Join(s.log, " "); log != "GET PUT GET PUT PUT PUT" {
+		t.Errorf("requests %s: what is kept was changed by a caller", log)
 	}
 	absent := roundTripper(func(req *http.Request) (*http.Response, error) { return replyTo(req, 404, "{}"), nil })
 	none, err := Get[counter](t.Context(), &http.Client{Transport: absent}, "http://origin.test/doc", CreateIfAbsent())
