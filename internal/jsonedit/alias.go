@@ -6,12 +6,11 @@ import (
 	"slices"
 )
 
-// alias is a member that T renders and the document hasn't, beside members that T doesn't
-// render: it may have been read from one of these.
+// alias is an object with members that T renders and the document hasn't, beside members
+// that T doesn't render: the former may have been read from the latter.
 type alias struct {
 	in      value // how T renders the object
-	name    string
-	old     value
+	names   []string
 	unknown []value // of the document
 	where   *path
 }
@@ -21,21 +20,29 @@ func (d *diffing) noteAlias(o *objectEdit, name string, old value) {
 	if old.absent() || d.rules.Render == nil {
 		return
 	}
+	if o.alias == nil {
+		o.alias = &alias{in: o.before, unknown: o.unknown(), where: o.where}
+		if len(o.alias.unknown) > 0 {
+			d.aliases = append(d.aliases, o.alias)
+		}
+	}
+	o.alias.names = append(o.alias.names, name)
+}
+
+// unknown returns the members that T doesn't render.
+func (o *objectEdit) unknown() (all []value) {
 	known := make(map[int]bool)
 	for _, indices := range o.owned {
 		for _, i := range indices {
 			known[i] = true
 		}
 	}
-	a := alias{in: o.before, name: name, old: old, where: o.where.to(name)}
 	for i, member := range o.members.parts {
 		if !known[i] {
-			a.unknown = append(a.unknown, member)
+			all = append(all, member)
 		}
 	}
-	if len(a.unknown) > 0 {
-		d.aliases = append(d.aliases, a)
-	}
+	return all
 }
 
 // settleAliases returns an error where T renders a member otherwise, or not at all, once
@@ -47,9 +54,11 @@ func (d *diffing) settleAliases() error {
 	}
 	twins := d.twinsOf(d.root.before, d.renamed())
 	for _, a := range d.aliases {
-		twin, there := twins[a.in.index]
-		if !there || !bytes.Equal(twin.members().get(a.name).raw(), a.old.raw()) {
-			return editErrorAt(whyAlias, cureAlias, a.where.String())
+		was, is := a.in.members(), twins[a.in.index].members()
+		for _, name := range a.names {
+			if !bytes.Equal(is.get(name).raw(), was.get(name).raw()) {
+				return editErrorAt(whyAlias, cureAlias, a.where.to(name).String())
+			}
 		}
 	}
 	return nil
@@ -66,7 +75,7 @@ func (d *diffing) renamed() []byte {
 	text := d.root.original.doc.text
 	var out []byte
 	at := int32(0)
-	for i, member := range slices.Compact(members) {
+	for i, member := range members {
 		n := member.node()
 		out = append(append(out, text[at:n.name]...), fmt.Sprintf(`"?%d?"`, i)...)
 		at = n.nameEnd

@@ -19,23 +19,31 @@ func FuzzPatchText(f *testing.F) {
 			return
 		}
 		before, after := marshal(t, v), marshal(t, w)
-		got, err := Patch(original, before, after, Rules{})
-		merge, mergeErr := MergePatch(original, before, after, Rules{})
-		if err != nil {
-			return // duplicates
-		}
-		var again any
-		if err := json.Unmarshal(got, &again); err != nil || !reflect.DeepEqual(again, w) {
-			t.Errorf("%s edited to %s is %s", original, after, got)
-		}
-		if bytes.Equal(before, after) && !bytes.Equal(got, original) {
-			t.Errorf("%s became %s without an edit", original, got)
-		}
-		if mergeErr == nil && !reflect.DeepEqual(applyMergePatch(t, string(original), string(merge)), decodeExactly(t, string(got))) {
-			t.Errorf("%s with the merge patch %s isn't %s", original, merge, got)
-		}
-		if _, err := Patch(original, after, before, Rules{}); err == nil {
-			_, _ = MergePatch(original, after, before, Rules{})
+		for _, rules := range []Rules{{}, {ByIndex: true}, {Keys: []string{"a"}, Render: renderAs[any]}} {
+			checkText(t, original, before, after, w, rules)
 		}
 	})
+}
+
+// checkText fails where a document that is edited as any isn't what the edit made of it.
+func checkText(t *testing.T, original, before, after []byte, want any, rules Rules) {
+	t.Helper()
+	got, err := Patch(original, before, after, rules)
+	merge, mergeErr := MergePatch(original, before, after, rules)
+	if err != nil {
+		return // duplicates
+	}
+	var again any
+	if err := json.Unmarshal(got, &again); err != nil || !reflect.DeepEqual(again, want) {
+		t.Errorf("%s edited to %s is %s", original, after, got)
+	}
+	if bytes.Equal(before, after) && !bytes.Equal(got, original) {
+		t.Errorf("%s became %s without an edit", original, got)
+	}
+	if mergeErr == nil && !reflect.DeepEqual(applyMergePatch(t, string(original), string(merge)), decodeExactly(t, string(got))) {
+		t.Errorf("%s with the merge patch %s isn't %s", original, merge, got)
+	}
+	if _, err := Patch(original, after, before, rules); err == nil {
+		_, _ = MergePatch(original, after, before, rules)
+	}
 }

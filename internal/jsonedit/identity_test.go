@@ -545,7 +545,7 @@ func TestIdentity(t *testing.T) {
 	for _, mode := range identityModes {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
-			refused, all := 0, 1500
+			refused, all := 0, 1000
 			for seed := range uint64(all) {
 				if checkIdentity(t, seed, mode.keyed, mode.few, mode.rules) != nil {
 					refused++

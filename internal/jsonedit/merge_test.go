@@ -69,7 +69,7 @@ func TestMerge(t *testing.T) {
 // "(all)" is the empty one.
 func mergedOrOverlaps(t *testing.T, base, mine, theirs string, keys ...string) string {
 	t.Helper()
-	got, err := mergeTexts([]byte(base), []byte(mine), []byte(theirs), keys)
+	got, err := mergeTexts([]byte(base), []byte(mine), []byte(theirs), Rules{Keys: keys})
 	var overlap *Overlap
 	switch {
 	case err == nil:
@@ -83,7 +83,7 @@ func mergedOrOverlaps(t *testing.T, base, mine, theirs string, keys ...string) s
 }
 
 // mergeTexts merges three texts, any of which may be no JSON.
-func mergeTexts(base, mine, theirs []byte, keys []string) ([]byte, error) {
+func mergeTexts(base, mine, theirs []byte, rules Rules) ([]byte, error) {
 	var docs [3]*Document
 	for i, text := range [...][]byte{base, mine, theirs} {
 		var err error
@@ -91,7 +91,7 @@ func mergeTexts(base, mine, theirs []byte, keys []string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return Merge(docs[0], docs[1], docs[2], Rules{Keys: keys})
+	return Merge(docs[0], docs[1], docs[2], rules)
 }
 
 // TestMergeCorners: escapes, kinds, keys and numbers at the corners of a merge.
@@ -134,13 +134,40 @@ func TestMergeNotUnicode(t *testing.T) {
 		{`{"n":"\uD83D\uDE00"}`, `{"n":"x"}`, `{"n":"😀","k":1}`, `{"n":"x","k":1}`},
 		{`{"n":"\ufffd"}`, `{"n":"x"}`, `{"n":"�","k":1}`, `{"n":"x","k":1}`},
 	} {
-		got, err := mergeTexts([]byte(row.base), []byte(row.mine), []byte(row.theirs), []string{"id"})
+		got, err := mergeTexts([]byte(row.base), []byte(row.mine), []byte(row.theirs), Rules{Keys: []string{"id"}})
 		if string(got) != row.want || (err == nil) != (row.want != "") {
 			t.Errorf("%q, %q, %q: %q, %v", row.base, row.mine, row.theirs, got, err)
 		}
 	}
-	_, err := mergeTexts([]byte(`{"\ud83d":1}`), []byte(`{"\ud83d":2}`), []byte(`{"\ud83d":3}`), nil)
+	_, err := mergeTexts([]byte(`{"\ud83d":1}`), []byte(`{"\ud83d":2}`), []byte(`{"\ud83d":3}`), Rules{})
 	if e := (*Overlap)(nil); !errors.As(err, &e) || fmt.Sprint(e.Pointers) != `[/\ud83d]` {
 		t.Error(err)
+	}
+}
+
+// TestMergeByIndex: elements are the same where their index is, unless both sides changed
+// the length, each to another one.
+func TestMergeByIndex(t *testing.T) {
+	for _, row := range []struct{ base, mine, theirs, want string }{
+		{`[1,2]`, `[9,2]`, `[1, 3]`, `[9, 3]`},
+		{`[[1,2],[3,4]]`, `[[1,2],[3,5]]`, `[[0,2],[3,4]]`, `[[0,2],[3,5]]`},
+		{`[1,2]`, `[1]`, `[5,2]`, `[5]`},
+		{`[1,2]`, `[7,2]`, `[1]`, `[7]`},
+		{`[1,2]`, `[1,7]`, `[1]`, `/1`},
+		{`[1]`, `[1,2]`, `[1,2]`, `[1,2]`},
+		{`[1]`, `[1,2]`, `[1,3]`, `/1`},
+		{`[1,2,3]`, `[1,2]`, `[1,2,3,4]`, `(all)`},
+		{`{}`, `{"a":[1]}`, `{"a":[1]}`, `{"a":[1]}`},
+		{`{"a":1}`, `{"a":[1]}`, `{"a":[2]}`, `/a`},
+	} {
+		got, err := mergeTexts([]byte(row.base), []byte(row.mine), []byte(row.theirs), Rules{ByIndex: true})
+		if overlap := (*Overlap)(nil); errors.As(err, &overlap) {
+			if got = []byte(strings.Join(overlap.Pointers, " ")); len(got) == 0 {
+				got = []byte("(all)")
+			}
+		}
+		if string(got) != row.want {
+			t.Errorf("%s, %s, %s: %s, want %s", row.base, row.mine, row.theirs, got, row.want)
+		}
 	}
 }

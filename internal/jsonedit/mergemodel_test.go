@@ -18,19 +18,21 @@ func FuzzMerge(f *testing.F) {
 		f.Add([]byte(base), []byte(mine), []byte(theirs), seed%2 == 0)
 	}
 	f.Fuzz(func(t *testing.T, base, mine, theirs []byte, keyed bool) {
-		var keys []string
-		if keyed {
-			keys = []string{"a"}
+		for _, byIndex := range []bool{false, true} {
+			rules := Rules{ByIndex: byIndex}
+			if keyed {
+				rules.Keys = []string{"a"}
+			}
+			checkMerge(t, base, mine, theirs, rules)
 		}
-		checkMerge(t, base, mine, theirs, keys)
 	})
 }
 
 // checkMerge fails where a merge of three texts, which may be no JSON, breaks a
 // rule of merges.
-func checkMerge(t *testing.T, base, mine, theirs []byte, keys []string) {
+func checkMerge(t *testing.T, base, mine, theirs []byte, rules Rules) {
 	t.Helper()
-	got, err := mergeTexts(base, mine, theirs, keys)
+	got, err := mergeTexts(base, mine, theirs, rules)
 	var overlap *Overlap
 	if err != nil && !errors.As(err, &overlap) {
 		return // not JSON
@@ -38,29 +40,29 @@ func checkMerge(t *testing.T, base, mine, theirs []byte, keys []string) {
 	if err == nil && !json.Valid(got) {
 		t.Fatalf("%s, %s, %s gave %s", base, mine, theirs, got)
 	}
-	if same, err := mergeTexts(base, base, theirs, keys); err != nil || !bytes.Equal(same, theirs) {
+	if same, err := mergeTexts(base, base, theirs, rules); err != nil || !bytes.Equal(same, theirs) {
 		t.Errorf("without mine: %s, %s gave %s, %v", base, theirs, same, err)
 	}
-	if same, err := mergeTexts(base, mine, mine, keys); err != nil || !bytes.Equal(same, mine) {
+	if same, err := mergeTexts(base, mine, mine, rules); err != nil || !bytes.Equal(same, mine) {
 		t.Errorf("the same twice: %s, %s gave %s, %v", base, mine, same, err)
 	}
-	alone, err := mergeTexts(base, mine, base, keys)
-	if err != nil || keys == nil && !Same(alone, mine) {
+	alone, err := mergeTexts(base, mine, base, rules)
+	if err != nil || rules.Keys == nil && !Same(alone, mine) {
 		t.Errorf("mine alone: %s, %s gave %s, %v", base, mine, alone, err)
 	}
-	checkSwapped(t, base, mine, theirs, keys, got, overlap)
+	checkSwapped(t, base, mine, theirs, rules, got, overlap)
 }
 
 // checkSwapped fails where the merge depends on which side is mine.
-func checkSwapped(t *testing.T, base, mine, theirs []byte, keys []string, got []byte, overlap *Overlap) {
+func checkSwapped(t *testing.T, base, mine, theirs []byte, rules Rules, got []byte, overlap *Overlap) {
 	t.Helper()
-	swapped, err := mergeTexts(base, theirs, mine, keys)
+	swapped, err := mergeTexts(base, theirs, mine, rules)
 	var other *Overlap
 	errors.As(err, &other)
 	if (overlap == nil) != (other == nil) {
 		t.Fatalf("%s, %s, %s: overlap %v, the other way round %v", base, mine, theirs, overlap, other)
 	}
-	if keys != nil {
+	if rules.Keys != nil {
 		return // the elements of arrays have the order that theirs has
 	}
 	if overlap != nil && !slices.Equal(overlap.Pointers, other.Pointers) || overlap == nil && !Same(got, swapped) {
@@ -159,7 +161,7 @@ func TestMergeModel(t *testing.T) {
 		json.Unmarshal([]byte(mine), &m)
 		json.Unmarshal([]byte(theirs), &o)
 		want := fmt.Sprintf("%s %v", marshal(t, mergeModel(b, m, o, "", &overlaps)), overlaps)
-		got, err := mergeTexts([]byte(base), []byte(mine), []byte(theirs), nil)
+		got, err := mergeTexts([]byte(base), []byte(mine), []byte(theirs), Rules{})
 		var overlap *Overlap
 		if errors.As(err, &overlap) {
 			if !slices.Equal(overlap.Pointers, overlaps) {
@@ -173,8 +175,10 @@ func TestMergeModel(t *testing.T) {
 			t.Fatalf("%s, %s, %s: got %s, want %s", base, mine, theirs, got, want)
 		}
 		clean++
-		checkMerge(t, []byte(base), []byte(mine), []byte(theirs), nil)
-		checkMerge(t, []byte(base), []byte(mine), []byte(theirs), []string{"a"})
+		checkMerge(t, []byte(base), []byte(mine), []byte(theirs), Rules{})
+		checkMerge(t, []byte(base), []byte(mine), []byte(theirs), Rules{ByIndex: true})
+		checkMerge(t, []byte(base), []byte(mine), []byte(theirs), Rules{Keys: []string{"a"}})
+		checkMerge(t, []byte(base), []byte(mine), []byte(theirs), Rules{Keys: []string{"a"}, ByIndex: true})
 	}
 	if clean < 500 {
 		t.Errorf("only %d of 5000 had no overlap", clean)

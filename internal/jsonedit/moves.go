@@ -163,7 +163,8 @@ func (d *diffing) carryTexts() {
 }
 
 // settleStays returns an error where an object stays at its path, and is rendered as
-// another one was: they may have been swapped, or one taken from the other.
+// another one was: they may have been swapped, or one taken from the other. The other one
+// is looked at where it left its place or changed, too.
 func (d *diffing) settleStays() error {
 	if d.rules.ByIndex {
 		return nil
@@ -176,13 +177,8 @@ func (d *diffing) settleStays() error {
 	inBefore := sightingsOf(d.root.before.doc, renderings)
 	for _, c := range telling {
 		for _, other := range inBefore.of(c.after) {
-			was := d.root.at(other)
-			lost, found := c.firstLost()
-			if !found && !was.original.absent() {
-				lost, found = was.firstLost()
-			}
-			if found {
-				return editErrorAt(whySwapped, cureTelling, lost.String(), c.where.String(), was.where.String())
+			if lost, found := c.firstLost(); found {
+				return editErrorAt(whySwapped, cureTelling, lost.String(), c.where.String(), d.root.at(other).where.String())
 			}
 		}
 	}

@@ -62,6 +62,10 @@ func TestMoves(t *testing.T) {
 		{"members swapped", pair, func(d *board) { d.Primary, d.Secondary = d.Secondary, d.Primary }, "", "/primary/u"},
 		{"one taken from another", pair, func(d *board) { d.Primary, d.Secondary = d.Secondary, nil }, "", "/primary/u"},
 		{"one copied from another", pair, func(d *board) { d.Primary = d.Secondary }, "", "/primary/u"},
+		{"one copied where nothing is unknown", `{"todo":[],"primary":{"id":1},"secondary":{"id":2,"u":"b"}}`, func(d *board) { d.Primary = d.Secondary }, `{"todo":[],"primary":{"id":2},"secondary":{"id":2,"u":"b"}}`, ""},
+		{"swapped where one has nothing unknown", `{"todo":[],"primary":{"id":1},"secondary":{"id":2,"u":"b"}}`, func(d *board) { d.Primary, d.Secondary = d.Secondary, d.Primary }, "", "/secondary/u"},
+		{"two alike, one is left elsewhere", `{"todo":[{"id":1,"u":"a"}],"done":[{"id":1,"u":"b"}]}`, func(d *board) { d.Primary, d.Todo, d.Done = &card{ID: 1}, nil, nil }, "", "/todo/0/u"},
+		{"a flag taken over another", flags, func(d *board) { d.Named["b"] = d.Named["a"]; delete(d.Named, "a") }, "", "/named/a/u"},
 		{"one taken where nothing is unknown", `{"todo":[],"primary":{"id":1},"secondary":{"id":2,"u":"b"}}`, func(d *board) { d.Primary, d.Secondary = d.Secondary, nil }, "", "/secondary/u"},
 		{"one taken, nothing unknown", `{"todo":[],"primary":{"id":1},"secondary":{"id":2},"u":1}`, func(d *board) { d.Primary, d.Secondary = d.Secondary, nil }, `{"todo":[],"primary":{"id":2},"u":1}`, ""},
 		{"to a place that is null", `{"todo":[],"primary":null,"secondary":{"id":2, "u":"b"}}`, func(d *board) { d.Primary, d.Secondary = d.Secondary, nil }, `{"todo":[],"primary":{"id":2, "u":"b"}}`, ""},
@@ -80,9 +84,24 @@ func TestMoves(t *testing.T) {
 			d.Done = append(d.Done, card{ID: 1, Title: "x"})
 			d.Todo = d.Todo[1:]
 		}, "", "/todo/0/u"},
+		{"to another place, and another one alike", `{"todo":[{"id":1,"title":"x","u":"a"}],"done":[{"id":1,"title":"y","u":"b"}]}`, func(d *board) { d.Primary, d.Todo, d.Done[0].Title = &d.Todo[0], nil, "x" }, "", "/todo/0/u"},
+		{"one without a key changed", `{"todo":[{"title":"a","u":1},{"id":2}]}`, func(d *board) { d.Todo[0].Title = "b" }, "", "/todo/0/u"},
 		{"another key in another list", `{"todo":[{"id":1,"title":"x","u":"a"}]}`, func(d *board) { d.Done, d.Todo = []card{{ID: 2, Title: "x"}}, nil }, `{"todo":null,"done":[{"id":2,"title":"x"}]}`, ""},
 		{"to be like one in another list", `{"todo":[{"id":1,"title":"x","u":"a"}],"done":[{"id":1,"title":"y","u":"b"}]}`, func(d *board) { d.Todo[0].Title = "y" }, `{"todo":[{"id":1,"title":"y","u":"a"}],"done":[{"id":1,"title":"y","u":"b"}]}`, ""},
 		{"to another list and another key", kanban, func(d *board) { d.Done = append(d.Done, card{ID: 77}); d.Todo = d.Todo[1:] }, `{"todo":[{"id":2,"u":"b"}],"done":[{"id":3,"u":"c"},{"id":77}]}`, ""},
+	})
+	runRows(t, Rules{Keys: []string{"id", "title"}}, []row[board]{
+		{"the key that all have", `{"todo":[{"id":1,"title":"a","u":1},{"title":"b","u":2}]}`, func(d *board) { slices.Reverse(d.Todo); d.Todo[0].On = true }, `{"todo":[{"title":"b","u":2,"on":true},{"id":1,"title":"a","u":1}]}`, ""},
+	})
+	type point struct {
+		N int `json:"n"`
+	}
+	runRows(t, Rules{}, []row[map[string]point]{
+		{"zero", `{"a":{"n":0,"u":1},"b":{"n":5,"u":2}}`, func(d *map[string]point) { (*d)["b"] = point{} }, `{"a":{"n":0,"u":1},"b":{"n":0,"u":2}}`, ""},
+		{"a number that another has", `{"a":{"n":6,"u":1},"b":{"n":5,"u":2}}`, func(d *map[string]point) { (*d)["b"] = point{6} }, "", "/b/u"},
+	})
+	runRows(t, Rules{ByIndex: true}, []row[map[string]point]{
+		{"a number that another has", `{"a":{"n":6,"u":1},"b":{"n":5,"u":2}}`, func(d *map[string]point) { (*d)["b"] = point{6} }, `{"a":{"n":6,"u":1},"b":{"n":6,"u":2}}`, ""},
 	})
 }
 
@@ -96,9 +115,20 @@ func TestZeros(t *testing.T) {
 		{"zero, another removed", `{"todo":[],"zero":{"id":1,"u":1},"secondary":{"id":2,"u":2}, "named":{"a":{"id":3,"u":3}}}`, func(d *board) { d.Zero, d.Secondary, d.Named = card{}, nil, nil }, `{"todo":[],"zero":{"u":1}}`, ""},
 		{"moved", `{"todo":[],"zero":{"id":1,"u":1}}`, func(d *board) { d.Todo, d.Zero = []card{d.Zero}, card{} }, `{"todo":[{"id":1,"u":1}]}`, ""},
 	})
+	runRows(t, Rules{}, []row[nested]{
+		{"something in it moved", `{"zero":{"n":1,"u":1,"card":{"id":1,"u":2}}}`, func(d *nested) { d.Todo = []card{d.Zero.Card}; d.Zero.N, d.Zero.Card = 0, card{} }, `{"zero":{"u":1},"todo":[{"id":1,"u":2}]}`, ""},
+	})
 	runRows(t, Rules{Keys: []string{"id"}}, []row[sized]{
 		{"in an element", `[{"id":1,"size":{"w":1,"inner":{"h":1,"u":1}}},{"id":2,"size":{"w":1}}]`, func(d *sized) { slices.Reverse(*d); (*d)[1].Size = sizeOf{}; (*d)[0].Size = sizeOf{} }, `[{"id":2},{"id":1,"size":{"inner":{"u":1}}}]`, ""},
 	})
+}
+
+type nested struct {
+	Zero struct {
+		N    int  `json:"n"`
+		Card card `json:"card,omitzero"`
+	} `json:"zero,omitzero"`
+	Todo []card `json:"todo,omitempty"`
 }
 
 type sized []struct {

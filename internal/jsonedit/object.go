@@ -11,6 +11,7 @@ type objectEdit struct {
 	gone    map[int]bool
 	added   []item
 	result  *edit
+	alias   *alias // of the object; nil: nothing of it is in question
 }
 
 // editObject edits an object member by member.

@@ -120,7 +120,7 @@ type diffing struct {
 	moved   []move
 	left    map[int32]bool // by the node in the document: values that moved
 	zeroed  []*leaving     // objects that T leaves out
-	aliases []alias
+	aliases []*alias
 }
 
 // whole returns what becomes of the document.

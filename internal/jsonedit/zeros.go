@@ -24,14 +24,20 @@ func (d *diffing) settleZeros(whole *edit) {
 		}
 	}
 	twins := d.twinsOf(d.root.after, d.root.original.doc.with(whole))
+	members := make(map[value]named)
+	parents := make(map[*edit]bool)
 	for _, l := range d.zeroed {
+		parents[l.parent] = true
 		twin, there := twins[l.in.index]
-		if !there || !twin.members().get(l.name).absent() {
+		if _, known := members[twin]; there && !known {
+			members[twin] = twin.members()
+		}
+		if !there || !members[twin].get(l.name).absent() {
 			l.edit.removed = true
 		}
 	}
-	for _, l := range d.zeroed {
-		l.parent.items = slices.DeleteFunc(l.parent.items, item.isRemoved)
+	for parent := range parents {
+		parent.items = slices.DeleteFunc(parent.items, item.isRemoved)
 	}
 }
 
