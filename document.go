@@ -62,6 +62,9 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 		return nil, err
 	}
 	d.format.Rules = set.rules
+	if _, standard := set.codec.(jsonCodec); standard {
+		d.format.Traits = edit.TraitsOf[T]()
+	}
 	return d, nil
 }
 

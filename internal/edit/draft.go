@@ -17,14 +17,30 @@ type Draft[T any] struct {
 	Same   bool   // nothing was changed
 }
 
-// Draft runs edit on a freshly decoded value of the document, puts the mark into
-// what it made, and renders that. It leaves the document as it is. An error of
-// edit is returned as it is.
+// Draft runs edit on a value of the document, puts the mark into what it made, and
+// renders that. The first edit of a document may get the value that was decoded already,
+// so after an error or a panic of edit nobody may look at it. Otherwise the document is
+// left as it is. An error of edit is returned as it is.
 func (f *Format[T]) Draft(d *Document[T], m *Mark[T], edit func(*T) error) (*Draft[T], error) {
-	v, err := f.fresh(d)
-	if err != nil {
-		return nil, err
+	// What T renders in its own way is compared with the value as it was read.
+	if d.Absent || d.edited || !f.ShowsAll {
+		v, err := f.fresh(d)
+		if err != nil {
+			return nil, err
+		}
+		return f.draft(d, v, m, edit)
 	}
+	d.edited = true
+	made, err := f.draft(d, &d.Value, m, edit)
+	if err != nil || !made.Same {
+		return made, err
+	}
+	*d, err = f.Read(d.Text) // edit may have changed what isn't rendered
+	return made, err
+}
+
+// draft is Draft with an edit of v.
+func (f *Format[T]) draft(d *Document[T], v *T, m *Mark[T], edit func(*T) error) (*Draft[T], error) {
 	before, err := f.render(v)
 	if err != nil {
 		return nil, err
@@ -72,7 +88,14 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 			next, err = nil, fmt.Errorf("ifmatch: update %q: encoding or decoding %T after the edit panicked: %v", f.Name, *new(T), p)
 		}
 	}()
-	made, err := f.Draft(d, new(Mark[T]), edit)
+	// An edit that is cut out may go on for long: nobody looks at what it got any more.
+	v := &d.Value
+	if d.ofStep && !d.edited && f.ShowsAll {
+		d.edited = true
+	} else if v, err = f.fresh(d); err != nil {
+		return nil, err
+	}
+	made, err := f.draft(d, v, new(Mark[T]), edit)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +106,7 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 	if err != nil {
 		return nil, err
 	}
+	read.ofStep = true
 	if err := f.takesMark(&read, m); err != nil {
 		return nil, err
 	}
@@ -95,11 +119,20 @@ func (f *Format[T]) Finish(d, end *Document[T], m *Mark[T]) (*Draft[T], error) {
 	if end == d {
 		return &Draft[T]{Value: d.Value, Stored: d.Text, Same: true}, nil
 	}
-	made := &Draft[T]{Value: end.Value, Body: end.Text, Stored: end.Text}
-	if m.Kept() {
+	made := &Draft[T]{Body: end.Text, Stored: end.Text}
+	switch {
+	case m.Kept():
 		if err := f.putMark(made, d, end, m); err != nil {
 			return nil, err
 		}
+	case end.edited: // by an edit that failed, or changed nothing
+		v, err := f.fresh(end)
+		if err != nil {
+			return nil, err
+		}
+		made.Value = *v
+	default:
+		made.Value = end.Value
 	}
 	if f.Patch && !d.Absent {
 		patch, err := jsonedit.MergePatch(d.Text, d.Text, made.Stored, jsonedit.Rules{}) // of the documents themselves
@@ -151,6 +184,10 @@ func (f *Format[T]) texts(d *Document[T], before, after []byte) (body, stored []
 	if d.Absent || !f.JSON {
 		return after, after, nil
 	}
+	// T knows all that is there, and how it is written.
+	if !f.Patch && bytes.Equal(d.Text, before) {
+		return after, after, nil
+	}
 	if stored, err = jsonedit.Patch(d.Text, before, after, f.rules()); err != nil || !f.Patch {
 		return stored, stored, err
 	}
@@ -176,7 +213,7 @@ func (f *Format[T]) patchOf(d *Document[T], made *Draft[T]) ([]byte, error) {
 // stored than from what it rendered after the edit: the edit would be lost. T may
 // read members that it doesn't write, or know one by several names.
 func (f *Format[T]) readsAs(stored, after []byte) error {
-	if bytes.Equal(stored, after) {
+	if f.ReadsBack || bytes.Equal(stored, after) {
 		return nil
 	}
 	var got, want T
@@ -203,7 +240,7 @@ func (f *Format[T]) readsAs(stored, after []byte) error {
 // keepsMark returns an error where the document lacks the mark that was put into
 // it: then an own write couldn't be told from another's.
 func (f *Format[T]) keepsMark(stored []byte, m *Mark[T]) error {
-	if !m.Kept() {
+	if !m.Kept() || f.ReadsBack && m.marker.IDs != nil && bytes.Contains(stored, []byte(m.id)) {
 		return nil
 	}
 	var check T
@@ -222,15 +259,15 @@ func (f *Format[T]) takesMark(d *Document[T], m *Mark[T]) (err error) {
 	if !m.Kept() {
 		return nil
 	}
+	if m.marker.IDs != nil {
+		if m.marker.IDs(&d.Value) == nil {
+			return fmt.Errorf("ifmatch: the edit leaves a %T without its Marks", d.Value)
+		}
+		return nil
+	}
 	v, err := f.fresh(d)
 	if err != nil {
 		return err
-	}
-	if m.marker.IDs != nil {
-		if m.marker.IDs(v) == nil {
-			return fmt.Errorf("ifmatch: the edit leaves a %T without its Marks", *v)
-		}
-		return nil
 	}
 	defer func() {
 		if p := recover(); p != nil {

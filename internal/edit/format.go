@@ -27,6 +27,8 @@ type Format[T any] struct {
 	JSON  bool   // the Codec knows JSON: what T doesn't know is kept
 	Patch bool   // what is sent is a JSON Merge Patch (RFC 7396); JSON only
 
+	Traits
+
 	Rules jsonedit.Rules // what is the same before and after an edit; JSON only. Without Render
 }
 
@@ -48,6 +50,9 @@ type Document[T any] struct {
 	Text   []byte
 	Value  T    // decoded from Text
 	Absent bool // there is none: a write creates it
+
+	edited bool // an edit got Value itself
+	ofStep bool // made by Step: only the next edit and Finish look at Value
 }
 
 // Read decodes a text. The Document keeps the text.

@@ -3,10 +3,12 @@ package edit
 import (
 	"bytes"
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
@@ -15,8 +17,8 @@ import (
 // and that doesn't show: a secret that is always written as "***", say. was is the value as
 // it was read, and is what the edit made of it; before and after are how they are rendered.
 func (f *Format[T]) showsEdit(original, before, after []byte, was, is *T) error {
-	w := walk{hasOwn: make(map[reflect.Type]bool)}
-	if !w.mayHaveOwn(reflect.TypeFor[T]()) {
+	w := walk{own: rendersItself, hasOwn: make(map[reflect.Type]bool)}
+	if f.ShowsAll || !w.mayHaveOwn(reflect.TypeFor[T]()) {
 		return nil
 	}
 	at := make(map[string]int) // where in w.read a pointer is
@@ -55,7 +57,8 @@ func addressed(v reflect.Value) any {
 
 // walk goes through a value as JSON sees it, and stops at what renders itself.
 type walk struct {
-	hasOwn map[reflect.Type]bool // whether a type has something in it that renders itself
+	own    func(reflect.Type) bool
+	hasOwn map[reflect.Type]bool // whether a type has something in it that is so
 	read   []reflect.Value       // what renders itself, of the document that was read
 }
 
@@ -73,14 +76,14 @@ func (w *walk) wasRead(v reflect.Value, near int) bool {
 	return false
 }
 
-// mayHaveOwn reports whether a value of the type may have something in it that renders
-// itself.
+// mayHaveOwn reports whether a value of the type may have something in it that own is true
+// of.
 func (w *walk) mayHaveOwn(t reflect.Type) bool {
 	if known, ok := w.hasOwn[t]; ok {
 		return known
 	}
 	w.hasOwn[t] = false // a type may hold itself
-	has := rendersItself(t)
+	has := w.own(t)
 	switch {
 	case has || t.Kind() == reflect.Interface: // which JSON is decoded into has nothing such
 	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice, t.Kind() == reflect.Array, t.Kind() == reflect.Map:
@@ -96,15 +99,40 @@ func (w *walk) mayHaveOwn(t reflect.Type) bool {
 
 // rendersItself reports whether a type has a method for it, of json or of encoding.
 func rendersItself(t reflect.Type) bool {
-	for _, name := range []string{"MarshalJSON", "MarshalJSONTo", "MarshalText", "AppendText"} {
-		if _, ok := t.MethodByName(name); ok {
-			return true
-		}
-		if _, ok := reflect.PointerTo(t).MethodByName(name); ok {
-			return true
-		}
+	p := reflect.PointerTo(t) // which has the methods of t, too
+	_, to := p.MethodByName("MarshalJSONTo")
+	return to || p.Implements(reflect.TypeFor[json.Marshaler]()) ||
+		p.Implements(reflect.TypeFor[encoding.TextMarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextAppender]())
+}
+
+// readsItself reports whether a type may read other members than it renders. One that is a
+// single text can't. A map may read two names as one key.
+func readsItself(t reflect.Type) bool {
+	if t.Kind() == reflect.Map && (t.Key().Kind() != reflect.String || reflect.PointerTo(t.Key()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())) {
+		return true
 	}
-	return false
+	p := reflect.PointerTo(t)
+	_, from := p.MethodByName("UnmarshalJSONFrom")
+	return t != reflect.TypeFor[time.Time]() && (from || p.Implements(reflect.TypeFor[json.Unmarshaler]()))
+}
+
+// Traits are what is known of a type T under encoding/json. The zero Traits are of one that
+// may do anything.
+type Traits struct {
+	// ReadsBack says that T reads from a text what it has rendered there, whatever else is
+	// in the text. Otherwise each draft is read, to see whether it does.
+	ReadsBack bool
+
+	// ShowsAll says that what an edit changes in a T shows in how it is rendered, or isn't
+	// rendered at all.
+	ShowsAll bool
+}
+
+// TraitsOf returns the Traits of T.
+func TraitsOf[T any]() Traits {
+	reads := walk{own: readsItself, hasOwn: make(map[reflect.Type]bool)}
+	renders := walk{own: rendersItself, hasOwn: make(map[reflect.Type]bool)}
+	return Traits{!reads.mayHaveOwn(reflect.TypeFor[T]()), !renders.mayHaveOwn(reflect.TypeFor[T]())}
 }
 
 // collect calls found with each value that renders itself, and the JSON pointer to it.

@@ -1,0 +1,182 @@
+package edit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// counting is encoding/json, and counts what it does.
+type counting struct{ decodes, encodes int }
+
+func (c *counting) Decode(b []byte, v any) error { c.decodes++; return json.Unmarshal(b, v) }
+
+func (c *counting) Encode(v any) ([]byte, error) { c.encodes++; return json.Marshal(v) }
+
+// noted holds marks, and what JSON doesn't show.
+type noted struct {
+	IDs    []string `json:"ids,omitempty"`
+	N      int      `json:"n"`
+	Hidden int      `json:"-"`
+}
+
+var (
+	errNo = errors.New("no")
+	inc   = func(d *noted) error { d.N++; d.Hidden++; return nil }
+	same  = func(d *noted) error { d.Hidden++; return nil }
+	fails = func(d *noted) error { d.N += 100; d.Hidden++; return errNo }
+)
+
+func formatOf[T any](c Codec) *Format[T] {
+	return &Format[T]{Codec: c, Name: "x", JSON: true, Traits: TraitsOf[T]()}
+}
+
+// TestWorkOfADraft: a draft of a document that was read costs two encodes, and no decode. Of
+// several edits each costs one decode more.
+func TestWorkOfADraft(t *testing.T) {
+	marker := Marker[noted]{IDs: func(d *noted) *[]string { return &d.IDs }}
+	for _, mark := range []*Mark[noted]{new(Mark[noted]), NewMark(marker)} {
+		c := new(counting)
+		f := formatOf[noted](c)
+		d, _ := f.Read([]byte(`{"n":1}`))
+		*c = counting{}
+		if made, err := f.Draft(&d, mark, inc); err != nil || made.Value.N != 2 {
+			t.Error(made, err)
+		}
+		want := counting{0, 2}
+		if mark.Kept() {
+			want = counting{0, 3}
+		}
+		if *c != want {
+			t.Errorf("marked %v: one edit took %+v, want %+v", mark.Kept(), *c, want)
+		}
+		d, _ = f.Read([]byte(`{"n":1}`))
+		*c = counting{}
+		end := &d
+		for range 10 {
+			next, err := f.Step(end, mark, inc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end = next
+		}
+		if want = (counting{1 + 10, 20}); *c != want {
+			t.Errorf("marked %v: ten edits took %+v, want %+v", mark.Kept(), *c, want)
+		}
+	}
+}
+
+// TestEditsGetTheirOwn: what an edit does to its value, and doesn't show, is nobody else's.
+func TestEditsGetTheirOwn(t *testing.T) {
+	f := formatOf[noted](new(counting))
+	d, _ := f.Read([]byte(`{"n":1}`))
+	for range 2 {
+		if made, err := f.Draft(&d, new(Mark[noted]), same); err != nil || !made.Same || d.Value.Hidden != 0 {
+			t.Errorf("%+v, %v; the document has %+v", made, err, d.Value)
+		}
+	}
+	for _, last := range []func(*noted) error{same, fails} {
+		d, _ := f.Read([]byte(`{"n":1}`))
+		end := &d
+		for _, edit := range []func(*noted) error{last, inc, last, last, inc, last} {
+			next, err := f.Step(end, new(Mark[noted]), func(v *noted) error {
+				if v.Hidden != 0 {
+					t.Errorf("got %+v", *v)
+				}
+				return edit(v)
+			})
+			if err == nil {
+				end = next
+			}
+		}
+		made, err := f.Finish(&d, end, new(Mark[noted]))
+		if want := (noted{N: 3}); err != nil || !reflect.DeepEqual(made.Value, want) || string(made.Stored) != `{"n":3}` || d.Value.Hidden != 0 {
+			t.Errorf("%+v, %v; %+v", made, err, d.Value)
+		}
+	}
+}
+
+// TestTraitsOf: what a type may do on its own.
+func TestTraitsOf(t *testing.T) {
+	type own struct{ V big.Int } // reads and renders itself
+	type secret struct{ V textOnly }
+	for _, row := range []struct {
+		of   any
+		got  Traits
+		want Traits
+	}{
+		{"a list", TraitsOf[noted](), Traits{true, true}},
+		{"any JSON", TraitsOf[map[string]any](), Traits{true, true}},
+		{"a type that holds itself", TraitsOf[tree](), Traits{true, true}},
+		{"a time", TraitsOf[time.Time](), Traits{true, false}},
+		{"a number of its own", TraitsOf[own](), Traits{false, false}},
+		{"a text of its own", TraitsOf[secret](), Traits{true, false}},
+		{"in a list, by pointer", TraitsOf[[]*own](), Traits{false, false}},
+		{"numbers as keys", TraitsOf[map[int]string](), Traits{false, true}},
+		{"addresses as keys", TraitsOf[struct{ M map[netip.Addr]int }](), Traits{false, true}},
+	} {
+		if row.got != row.want {
+			t.Errorf("%v: %+v, want %+v", row.of, row.got, row.want)
+		}
+	}
+}
+
+type tree struct {
+	Kids []tree `json:"kids"`
+}
+
+type textOnly string
+
+func (textOnly) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// BenchmarkDraft is an edit by hand, and as a draft.
+func BenchmarkDraft(b *testing.B) {
+	type item struct {
+		ID   int      `json:"id"`
+		Name string   `json:"name"`
+		Tags []string `json:"tags"`
+	}
+	type document struct {
+		N     int    `json:"n"`
+		Items []item `json:"items"`
+	}
+	for _, size := range []int{1 << 10, 100 << 10, 9 << 20} {
+		doc := document{N: 1}
+		for i := range size / 64 {
+			doc.Items = append(doc.Items, item{i, fmt.Sprintf("item number %d", i), []string{"a", "bb", "ccc"}})
+		}
+		text, _ := json.Marshal(doc)
+		edits := map[string]func(*document) error{
+			"number": func(d *document) error { d.N++; return nil },
+			"item":   func(d *document) error { d.Items[len(d.Items)/2].Name = "new"; return nil },
+		}
+		for name, edit := range edits {
+			b.Run(fmt.Sprintf("%dKiB/%s/hand", size>>10, name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					var d document
+					json.Unmarshal(text, &d)
+					edit(&d)
+					json.Marshal(&d)
+				}
+			})
+			for kind, text := range map[string][]byte{"known": text, "unknown": append([]byte(`{"theirs":1,`), text[1:]...)} {
+				f := formatOf[document](new(counting))
+				b.Run(fmt.Sprintf("%dKiB/%s/%s", size>>10, name, kind), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						d, _ := f.Read(text)
+						if _, err := f.Draft(&d, new(Mark[document]), edit); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
+}
