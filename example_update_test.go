@@ -42,6 +42,42 @@ func ExampleUpdate() {
 	// {"name":"bolt","stock":6,"note":null}
 }
 
+// With a key an edit may change, add and remove elements at once. Each keeps what the type
+// doesn't declare. Without one that is an error.
+func ExampleMergeKey() {
+	srv := ifmatchtest.NewServer()
+	defer srv.Close()
+	srv.Put("/order", "application/json", []byte(`{"lines":[{"sku":"bolt","qty":2,"bin":"A7"},{"sku":"nut","qty":1,"bin":"B1"}]}`))
+
+	type Line struct {
+		SKU string `json:"sku"`
+		Qty int    `json:"qty"`
+	}
+	type Order struct {
+		Lines []Line `json:"lines"`
+	}
+	ctx, url := context.Background(), srv.URL+"/order"
+	edit := func(o *Order) error {
+		o.Lines = append(o.Lines[1:], Line{"screw", 5})
+		o.Lines[0].Qty++
+		return nil
+	}
+
+	_, err := ifmatch.Update(ctx, nil, url, edit)
+	if lost := (*ifmatch.EditError)(nil); errors.As(err, &lost) {
+		fmt.Println("without:", lost.Pointers)
+	}
+	if _, err := ifmatch.Update(ctx, nil, url, edit, ifmatch.MergeKey("sku")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	state, _, _ := srv.State("/order")
+	fmt.Printf("with:    %s\n", state)
+	// Output:
+	// without: [/lines/0/bin /lines]
+	// with:    {"lines":[{"sku":"nut","qty":2,"bin":"B1"},{"sku":"screw","qty":5}]}
+}
+
 // An answer that is lost leaves open whether the write was applied. With Marks in
 // the document the next read tells.
 func ExampleUpdate_marks() {

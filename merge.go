@@ -63,7 +63,7 @@ func MergeJSON(base []byte, opts ...MergeOption) Policy {
 		}
 	}
 	p.base, p.err = jsonedit.Parse(bytes.Clone(base))
-	p.err = withTooLarge(p.err)
+	p.err = askable(p.err)
 	return p
 }
 
@@ -235,17 +235,17 @@ func (c *call) originalDocument() (*jsonedit.Document, error) {
 // Content-Encoding is named only where the body isn't JSON: it is the likely reason.
 func parseCoded(body []byte, header http.Header) (*jsonedit.Document, error) {
 	doc, err := jsonedit.Parse(body)
-	err = withTooLarge(err)
+	err = askable(err)
 	if coding := strings.Join(field.Lines(header, "Content-Encoding"), ", "); err != nil && coding != "" {
 		return nil, fmt.Errorf("it has the Content-Encoding %q: %w", coding, err)
 	}
 	return doc, err
 }
 
-// withTooLarge returns the error of an edit with what callers can ask for: it matches
+// askable returns an error of jsonedit as one that callers can ask for: it matches
 // ErrTooLarge where the text is too long for one, and is an *EditError where the document
 // would lose something.
-func withTooLarge(err error) error {
+func askable(err error) error {
 	if errors.Is(err, jsonedit.ErrTooLarge) {
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}

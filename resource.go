@@ -339,7 +339,7 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	b.edits.Draft(inDoubt, func(run func(*T) error) (changed bool, err error) {
 		next, err := format.Step(end, mark, run)
 		if err != nil {
-			return false, withTooLarge(err)
+			return false, askable(err)
 		}
 		if changed = next != end; changed {
 			err = fits(b.doc.name, next.Text, most)
@@ -352,7 +352,7 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	})
 	made, err := format.Finish(&s.Document, end, mark)
 	b.made = made
-	return made, withTooLarge(err)
+	return made, askable(err)
 }
 
 // keepState keeps the state for the next write, once the server was seen to store

@@ -60,7 +60,7 @@ func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapsh
 	mark := edit.NewMark(d.marker)
 	u := d.updater(ctx, mark, func(s *state[T], _ bool) (*edit.Draft[T], error) {
 		made, err := d.format.Draft(&s.Document, mark, change)
-		return made, withTooLarge(err)
+		return made, askable(err)
 	})
 	defer func() { report(ctx, u.total) }()
 	return d.inTurn(ctx, u, nil)

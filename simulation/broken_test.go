@@ -69,12 +69,13 @@ func (b broken) plan(seed uint64) *plan {
 	return p
 }
 
-// plainCodec is JSON without what T doesn't know.
+// plainCodec is JSON without what T doesn't know. It doesn't say that it is JSON: then the
+// rest would be kept.
 type plainCodec struct{}
 
 func (plainCodec) Decode(b []byte, v any) error { return json.Unmarshal(b, v) }
 func (plainCodec) Encode(v any) ([]byte, error) { return json.Marshal(v) }
-func (plainCodec) ContentType() string          { return "application/json" }
+func (plainCodec) ContentType() string          { return "text/plain" }
 
 // lying tells its caller something else than it was told.
 type lying struct {
