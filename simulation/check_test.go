@@ -252,7 +252,7 @@ func (h *history) checkCause(r *running) {
 		}
 	case ifmatch.CauseSelfContradiction:
 		// A tag of the content that returns between two writes of others was refused twice too.
-		if !h.w.plan.forgets() && s.Tags != "none" && !s.Markers && !(s.Tags == "hash" && others) && !r.met(readLags, after412, resentFirst, resentLast, resentBelow, late) {
+		if !h.w.plan.forgets() && s.Tags != "none" && !s.Markers && !(s.Tags == "hash" && others) && !r.met(readLags, readOdd, after412, resentFirst, resentLast, resentBelow, late) {
 			h.fail("cause", r, "the server contradicts itself nowhere")
 		}
 	case ifmatch.CauseOwnEarlierWrite:
@@ -265,8 +265,8 @@ func (h *history) checkCause(r *running) {
 		}
 	case ifmatch.CauseExists:
 		// A refusal of a create says that it exists, and a marker refuses one. Only an
-		// Update has read before it tries again.
-		believed := s.Markers && (r.client.API != "update" && r.client.API != "resource" || r.told.Attempts == 1)
+		// Update has read before it tries again after a refusal.
+		believed := s.Markers && (r.client.API != "update" && r.client.API != "resource" || refusals(r.told.Outcome) <= 1)
 		if !existed && h.w.server.body == nil && !believed {
 			h.fail("cause", r, "it was never there")
 		}
@@ -310,4 +310,14 @@ func (h *history) checkTag(r *running) {
 	case r.told.shown != nothing && r.client.API != "rebuild" && !slices.Equal(itemsOf(of), strings.Fields(r.told.state.items)) && h.w.plan.Object != register && h.w.plan.Object != mixed:
 		h.fail("snapshot", r, "%s is the tag of %s", r.told.tag, of)
 	}
+}
+
+// refusals is how many writes of a call were answered with 412.
+func refusals(o ifmatch.Outcome) (n int) {
+	for _, e := range o.Exchanges {
+		if e.StatusCode == http.StatusPreconditionFailed {
+			n++
+		}
+	}
+	return n
 }

@@ -177,3 +177,24 @@ func TestFoundRow(t *testing.T) {
 		Ops:     []op{{Verb: "swap"}},
 	})
 }
+
+// TestFoundCheckOfCauses: the check of causes was wrong where a create met a delete marker after
+// an attempt that was never sent, and where a read that was no state contradicted the server.
+func TestFoundCheckOfCauses(t *testing.T) {
+	holds(t, &plan{
+		Seed: 2204587, Object: mixed, Listed: true,
+		Server:  traits{Markers: true, Absent: true},
+		Clients: []client{{API: "resend"}, {API: "update", Attempts: 2}, {}},
+		Actors:  []int{0, 1, 2, 0, 1},
+		Ops:     []op{{ID: 5, Verb: "add", Pause: 1}, {Actor: 4, ID: 6, Verb: "qty"}, {Actor: 4, ID: 10, Verb: "add", Pause: 3}, {ID: 15, Verb: "delete"}},
+		Faults:  []fault{{Who: "e.10", Nth: 2, Kind: "dial error"}},
+	})
+	holds(t, &plan{
+		Seed: 2273878, Object: mixed, Listed: true,
+		Server:  traits{Absent: true},
+		Clients: []client{{API: "resource"}, {API: "update"}, {}},
+		Actors:  []int{0, 1, 2, 0, 1},
+		Ops:     []op{{Actor: 4, ID: 1, Verb: "swap"}, {Actor: 3, ID: 6, Verb: "qty", Pause: 1}},
+		Faults:  []fault{{Who: "R0.0", Nth: 3, Kind: "read odd"}},
+	})
+}

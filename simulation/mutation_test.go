@@ -20,11 +20,13 @@ var tables = []struct {
 }{
 	{"internal/refresh/machine.go", nil},
 	{"internal/refresh/state.go", nil},
+	{"internal/refresh/stability.go", nil},
 	{"internal/guard/judge.go", nil},
 	{"internal/doubt/doubt.go", nil},
 	{"internal/doubt/refusal.go", nil},
 	{"internal/doubt/read.go", nil},
 	{"internal/rounds/rounds.go", nil},
+	{"internal/marks/record.go", nil},
 	{"internal/evidence/evidence.go", nil},
 	{"internal/commit/fate.go", nil},
 	{"internal/memory/visit.go", []string{"seen", "unusable", "Accepted", "wholeBy", "Answered"}},
