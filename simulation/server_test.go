@@ -20,7 +20,7 @@ type traits struct {
 	Nodes     int    // nodes that answer in turn
 	Weakly    bool   // If-Match compares weakly, as OData has it
 	Prunes    bool   // drops the members that it doesn't know
-	PrunesNew bool   // drops the newest mark
+	PrunesNew bool   // drops the mark that a write adds
 	Frozen    bool   // drops all marks that are new, unless the write creates the document
 	Orders    string // of marks: "", sorted (and each once), newest first
 	Marked    int    // how many marks there are at first
@@ -321,7 +321,7 @@ func marksOf(body []byte) []string {
 func (s *server) keep(marks []string) []string {
 	t, old := s.traits, marksOf(s.body)
 	isNew := func(id string) bool { return !slices.Contains(old, id) }
-	if t.PrunesNew && len(marks) > 0 {
+	if t.PrunesNew && len(marks) > 0 && isNew(marks[len(marks)-1]) {
 		marks = marks[:len(marks)-1]
 	}
 	if t.Frozen && s.body != nil {
