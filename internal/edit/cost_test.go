@@ -116,6 +116,11 @@ func TestTraitsOf(t *testing.T) {
 		{"a time", TraitsOf[time.Time](), Traits{true, false}},
 		{"a number of its own", TraitsOf[own](), Traits{false, false}},
 		{"a text of its own", TraitsOf[secret](), Traits{true, false}},
+		{"a text that may be refused", TraitsOf[level](), Traits{false, true}},
+		{"an object that is rendered as a text", TraitsOf[point](), Traits{false, false}},
+		{"an object with another name", TraitsOf[titled](), Traits{false, false}},
+		{"what nothing can be read into", TraitsOf[struct{ S fmt.Stringer }](), Traits{false, true}},
+		{"a pointer that can't be set", TraitsOf[struct{ *tree }](), Traits{false, true}},
 		{"in a list, by pointer", TraitsOf[[]*own](), Traits{false, false}},
 		{"numbers as keys", TraitsOf[map[int]string](), Traits{false, true}},
 		{"addresses as keys", TraitsOf[struct{ M map[netip.Addr]int }](), Traits{false, true}},
@@ -124,6 +129,70 @@ func TestTraitsOf(t *testing.T) {
 			t.Errorf("%v: %+v, want %+v", row.of, row.got, row.want)
 		}
 	}
+}
+
+// TestUnreadable: what an edit makes is refused where the type can't read it again, or reads
+// what was there before.
+func TestUnreadable(t *testing.T) {
+	refused(t, `{"v":"low","u":1}`, func(d *struct {
+		V level `json:"v"`
+	}) {
+		d.V = "odd"
+	})
+	refused(t, `{"v":{"X":1},"u":1}`, func(d *struct {
+		V point `json:"v"`
+	}) {
+		d.V.X = 2
+	})
+	refused(t, `{"v":{"name":"a"}}`, func(d *struct {
+		V titled `json:"v"`
+	}) {
+		d.V.Name = "b"
+	})
+	refused(t, `{"v":null,"u":1}`, func(d *struct {
+		V fmt.Stringer `json:"v"`
+	}) {
+		d.V = new(big.Float)
+	})
+	refused(t, `{"u":1}`, func(d *struct{ *tree }) { d.tree = new(tree) })
+}
+
+// refused checks that an edit of a document is an error, before it is sent.
+func refused[T any](t *testing.T, doc string, change func(*T)) {
+	t.Helper()
+	f := formatOf[T](new(counting))
+	d, err := f.Read([]byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := f.Draft(&d, new(Mark[T]), func(v *T) error { change(v); return nil })
+	if err == nil {
+		t.Errorf("%s of %s", made.Stored, doc)
+	}
+}
+
+// level is one of a few words.
+type level string
+
+func (l *level) UnmarshalText(text []byte) error {
+	if *l = level(text); *l != "low" && *l != "high" {
+		return errNo
+	}
+	return nil
+}
+
+// point is rendered as a text, and read as an object.
+type point struct{ X int }
+
+func (p point) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "at %d", p.X), nil }
+
+// titled is rendered under another name than it is read by.
+type titled struct {
+	Name string `json:"name"`
+}
+
+func (v titled) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"title": v.Name})
 }
 
 type tree struct {

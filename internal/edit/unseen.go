@@ -79,21 +79,31 @@ func (w *walk) wasRead(v reflect.Value, near int) bool {
 // mayHaveOwn reports whether a value of the type may have something in it that own is true
 // of.
 func (w *walk) mayHaveOwn(t reflect.Type) bool {
-	if known, ok := w.hasOwn[t]; ok {
-		return known
+	has, known := w.hasOwn[t]
+	if !known {
+		has = w.reachesOwn(t, make(map[reflect.Type]bool))
+		w.hasOwn[t] = has
 	}
-	w.hasOwn[t] = false // a type may hold itself
-	has := w.own(t)
+	return has
+}
+
+// reachesOwn is mayHaveOwn without the types in seen, of which it is known by the caller: types
+// may hold each other.
+func (w *walk) reachesOwn(t reflect.Type, seen map[reflect.Type]bool) (has bool) {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	has = w.own(t)
 	switch {
 	case has || t.Kind() == reflect.Interface: // which JSON is decoded into has nothing such
 	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice, t.Kind() == reflect.Array, t.Kind() == reflect.Map:
-		has = w.mayHaveOwn(t.Elem())
+		has = w.reachesOwn(t.Elem(), seen)
 	case t.Kind() == reflect.Struct:
 		for i := range t.NumField() {
-			has = has || w.mayHaveOwn(t.Field(i).Type)
+			has = has || w.reachesOwn(t.Field(i).Type, seen)
 		}
 	}
-	w.hasOwn[t] = has
 	return has
 }
 
@@ -105,15 +115,41 @@ func rendersItself(t reflect.Type) bool {
 		p.Implements(reflect.TypeFor[encoding.TextMarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextAppender]())
 }
 
-// readsItself reports whether a type may read other members than it renders. One that is a
-// single text can't. A map may read two names as one key.
+// readsItself reports whether a type may read other members than it renders, or may refuse
+// what it has rendered. A type with a method for one way need not fit itself on the other.
 func readsItself(t reflect.Type) bool {
-	if t.Kind() == reflect.Map && (t.Key().Kind() != reflect.String || reflect.PointerTo(t.Key()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())) {
-		return true
-	}
 	p := reflect.PointerTo(t)
 	_, from := p.MethodByName("UnmarshalJSONFrom")
-	return t != reflect.TypeFor[time.Time]() && (from || p.Implements(reflect.TypeFor[json.Unmarshaler]()))
+	_, to := p.MethodByName("MarshalJSONTo")
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return false
+	case from || to || p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[json.Marshaler]()):
+		return true
+	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return true
+	// It is rendered as a text, and only a string is read from one.
+	case rendersItself(t):
+		return t.Kind() != reflect.String
+	}
+	return isUneven(t)
+}
+
+// isUneven reports whether encoding/json itself may not read what it renders of a type.
+func isUneven(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface:
+		return t.NumMethod() > 0 // only null is read into it
+	case reflect.Map: // two names may be one key
+		return t.Key().Kind() != reflect.String || reflect.PointerTo(t.Key()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	case reflect.Struct: // an embedded pointer of a name that isn't exported can't be set
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Traits are what is known of a type T under encoding/json. The zero Traits are of one that

@@ -101,6 +101,26 @@ func TestUnseenAlone(t *testing.T) {
 	}
 }
 
+// branch and twig hold each other.
+type branch struct {
+	Twig *twig  `json:"twig,omitempty"`
+	Key  secret `json:"key"`
+}
+
+type twig struct {
+	Branch *branch `json:"branch"`
+}
+
+// TestUnseenInTypesThatHoldEachOther: an edit that doesn't show is an error at every depth.
+func TestUnseenInTypesThatHoldEachOther(t *testing.T) {
+	f := jsonOf[branch](false)
+	d := read(t, f, `{"key":"k","twig":{"branch":{"key":"k"}}}`)
+	made, err := f.Draft(d, new(Mark[branch]), func(b *branch) error { b.Twig.Branch.Key = "new"; return nil })
+	if about := (*jsonedit.EditError)(nil); !errors.As(err, &about) || about.Pointers[0] != "/twig/branch/key" {
+		t.Errorf("%+v, %v", made, err)
+	}
+}
+
 // TestUnseenLarge: many values that render themselves take no longer than they must.
 func TestUnseenLarge(t *testing.T) {
 	var list []string
