@@ -60,9 +60,8 @@ func NewTransport(base http.RoundTripper, onConflict Policy, opts ...Option) *Tr
 	OnConflict(onConflict).apply(&s)
 	Options(opts).apply(&s)
 	if pins := s.pinned; pins != nil {
-		tokens, cost := s.budgetTokens, s.budgetCost
 		s = pins.over(s)
-		s.pinned, s.budgetTokens, s.budgetCost = pins, tokens, cost
+		s.pinned = pins
 	}
 	s = s.over(defaults())
 	return &Transport{

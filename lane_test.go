@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -154,16 +156,108 @@ func TestHandsOver(t *testing.T) {
 		"elsewhere":  {"PUT", []string{"ETag", `"v1"`, "Content-Location", "/doc"}, ""},
 		"compressed": {"PUT", []string{"ETag", `"v1-gzip"`, "Content-Encoding", "gzip"}, ""},
 		"decoded":    {"PUT", []string{"ETag", `"v1-gzip"`}, ""},
+		"a version":  {"PUT", []string{"ETag", `"v1"`}, ""},
 	} {
 		req := mustPut(t)
 		req.Method = test.method
 		resp := responseTo(req, 200, "", test.fields...)
 		resp.Uncompressed = name == "decoded"
 		c := new(Transport).newCall(nil, req)
+		if name == "a version" {
+			c.sent.guard.Versions = []guard.Version{{}}
+		}
 		if got := c.handsOver(resp); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
+}
+
+// inTurnAfter makes a call that has its turn in a lane after a writer that left this.
+func inTurnAfter(t *testing.T, left lane.Handed, policy Policy, opts ...Option) *call {
+	t.Helper()
+	tr := NewTransport(nil, policy, opts...)
+	c, target := tr.newCall(nil, mustPut(t)), lane.TargetOf(mustPut(t).URL, "")
+	admitted := func(wake <-chan struct{}, _ time.Duration) error { <-wake; return nil }
+	before, err := tr.lanes.Enter(t.Context(), target, admitted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.HandOver(left)
+	var all sync.WaitGroup
+	all.Go(func() { c.turn.Turn, err = tr.lanes.Enter(t.Context(), target, admitted) })
+	synctest.Wait()
+	before.Leave()
+	if all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestTakeHandedTag: which call tries the tag that the writer before has left, and what becomes
+// of the tag otherwise.
+func TestTakeHandedTag(t *testing.T) {
+	same := func(*http.Request) (*http.Request, error) { return nil, nil }
+	old := guard.Guard{Kind: guard.Tags, Tags: []string{`"v1"`}}
+	for name, test := range map[string]struct {
+		policy Policy
+		opts   []Option
+		left   lane.Handed // the Write is set below
+		guard  guard.Guard
+		change func(c *call)
+		state  bool // is needed
+		takes  bool
+		stays  bool // for the next writer
+	}{
+		"the last writer wins": {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: old, takes: true},
+		"nothing was left":     {policy: Resend, guard: old},
+		"a state is needed":    {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: old, state: true},
+		"the state matters":    {policy: rebuilding, left: lane.Handed{Tag: `"v2"`}, guard: old},
+		"in doubt": {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: old, stays: true,
+			change: func(c *call) { c.doubt.first = new(lostAnswer) }},
+		"refused just now":  {policy: Resend, left: lane.Handed{Tag: `"v1"`}, guard: old},
+		"a date":            {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: guard.Guard{Kind: guard.Date, Date: "a date"}},
+		"a tag and a date":  {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: guard.Guard{Kind: guard.Tags, Tags: old.Tags, Date: "a date"}},
+		"a version":         {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: guard.Guard{Kind: guard.Tags, Tags: old.Tags, Versions: []guard.Version{{}}}},
+		"no precondition":   {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: guard.Guard{Kind: guard.None}},
+		"a changed refresh": {policy: Resend, opts: []Option{WithRefreshRequest(same)}, left: lane.Handed{Tag: `"v2"`}, guard: old},
+		"other credentials": {policy: Resend, left: lane.Handed{Tag: `"v2"`}, guard: old,
+			change: func(c *call) { c.sent.write.Header.Set("Authorization", "Bearer b") }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if test.left.Tag != "" {
+				test.left.Write = mustPut(t)
+			}
+			c := inTurnAfter(t, test.left, test.policy, test.opts...)
+			if test.change != nil {
+				test.change(c)
+			}
+			got, want := c.takeHandedTag(&test.guard, test.state), ""
+			if test.takes {
+				want = test.left.Tag
+			}
+			if got != want || c.turn.underHandedTag != test.takes {
+				t.Errorf("%s: %q, want %q; under it: %v", name, got, want, c.turn.underHandedTag)
+			}
+			if left := c.turn.Handed(); (left.Tag != "") != test.stays {
+				t.Errorf("%s: %q is left", name, left.Tag)
+			}
+		})
+	}
+}
+
+// TestOldTagIsntLeft: a call whose answer has no tag leaves nothing, also of the tag that it
+// was handed and hasn't tried: that is old now.
+func TestOldTagIsntLeft(t *testing.T) {
+	for tag, want := range map[string]string{`"v3"`: `"v3"`, `W/"v3"`: "", "": ""} {
+		synctest.Test(t, func(t *testing.T) {
+			c := inTurnAfter(t, lane.Handed{Tag: `"v2"`, Write: mustPut(t)}, Resend)
+			c.handOver(responseTo(mustPut(t), 204, "", "ETag", tag))
+			if left := c.turn.Handed(); left.Tag != want || (left.Write == c.sent.write) != (want != "") {
+				t.Errorf("after %q: %q is left, of %p", tag, left.Tag, left.Write)
+			}
+		})
+	}
+	new(Transport).newCall(nil, mustPut(t)).handOver(responseTo(mustPut(t), 204, "")) // without a turn
 }
 
 // TestStrangersDontQueue: two sites of one server, and two URLs that differ in Opaque

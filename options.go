@@ -118,6 +118,9 @@ func (s settings) over(base settings) settings {
 	if s.expectContinue == nil {
 		s.expectContinue = base.expectContinue
 	}
+	if s.budgetTokens == 0 && s.budgetCost == 0 {
+		s.budgetTokens, s.budgetCost = base.budgetTokens, base.budgetCost
+	}
 	s.uniqueBody = s.uniqueBody || base.uniqueBody
 	s.refusalErrors = s.refusalErrors || base.refusalErrors
 	s.writeIDs = s.writeIDs || base.writeIDs

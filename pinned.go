@@ -18,13 +18,12 @@ import "context"
 // context that a pinned one has overridden is named in Outcome.Err, where the call ends
 // with a refusal.
 //
-// It counts only in NewClient and NewTransport, as WithRetryBudget does.
+// It counts only in NewClient and NewTransport, as WithRetryBudget does, which can be pinned too.
 func Pinned(opts ...Option) Option {
 	var pins settings
 	Options(opts).apply(&pins)
 	if pins.pinned != nil {
-		pins = pins.pinned.over(pins)
-		pins.pinned = nil
+		pins = pins.pinned.over(pins) // which has no pins of its own
 	}
 	return optionFunc(func(s *settings) {
 		all := pins
@@ -32,9 +31,6 @@ func Pinned(opts ...Option) Option {
 			all = pins.over(*s.pinned)
 		}
 		s.pinned = &all
-		if pins.budgetTokens != 0 || pins.budgetCost != 0 {
-			s.budgetTokens, s.budgetCost = pins.budgetTokens, pins.budgetCost
-		}
 	})
 }
 
@@ -65,7 +61,7 @@ func (s settings) without(pins *settings) settings {
 	for _, option := range pinnable {
 		if option.isSet(pins) && option.isSet(&s) {
 			option.unset(&s)
-			s.discarded = append(s.discarded[:len(s.discarded):len(s.discarded)], option.name)
+			s.discarded = append(s.discarded, option.name) // no context has any, so nobody shares it
 		}
 	}
 	return s

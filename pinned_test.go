@@ -35,6 +35,8 @@ func TestPinnedPolicy(t *testing.T) {
 		"nothing overridden": {[]Option{stop}, with(WithMaxAttempts(9)), 412, ""},
 		"something else":     {[]Option{Pinned(WithMaxAttempts(2))}, with(OnConflict(Resend)), 204, ""},
 		"within":             {[]Option{Pinned(Options{Pinned(OnConflict(Stop)), WithMaxAttempts(3)})}, with(OnConflict(Resend), WithMaxAttempts(7)), 412, "OnConflict, WithMaxAttempts"},
+		"pinned within":      {[]Option{Pinned(Pinned(OnConflict(Stop)), OnConflict(Resend))}, with(OnConflict(Unconditional)), 412, "OnConflict"},
+		"pinned twice":       {[]Option{Pinned(WithMaxAttempts(3)), Pinned(Pinned(OnConflict(Stop)))}, with(OnConflict(Resend), WithMaxAttempts(7)), 412, "OnConflict, WithMaxAttempts"},
 		"the later pin":      {[]Option{Pinned(OnConflict(Resend)), stop}, with(OnConflict(Resend)), 412, "OnConflict"},
 		"both pins":          {[]Option{stop, Pinned(WithMaxAttempts(2))}, with(OnConflict(Resend)), 412, "OnConflict"},
 		"after it":           {[]Option{stop, OnConflict(Resend)}, func(ctx context.Context) context.Context { return ctx }, 412, ""},
@@ -146,6 +148,43 @@ func TestPinnedAddsUp(t *testing.T) {
 		}
 		if rt.budget.Tokens != 7 || rt.budget.Cost != 3 {
 			t.Errorf("budget %d, %d", rt.budget.Tokens, rt.budget.Cost)
+		}
+	})
+}
+
+// TestPinnedBudget: a pinned budget counts over one that isn't, in any order, and of two the
+// later one counts. What isn't said of it is the default.
+func TestPinnedBudget(t *testing.T) {
+	budget := WithRetryBudget
+	for name, test := range map[string]struct {
+		opts         []Option
+		tokens, cost int64
+	}{
+		"none":              {nil, 0, 0},
+		"not pinned":        {[]Option{Pinned(WithMaxAttempts(2)), budget(7, 3)}, 7, 3},
+		"before":            {[]Option{Pinned(budget(7, 3)), budget(9, 1)}, 7, 3},
+		"after":             {[]Option{budget(9, 1), Pinned(budget(7, 3))}, 7, 3},
+		"only tokens":       {[]Option{budget(9, 1), Pinned(budget(7, 0))}, 7, 0},
+		"only a cost":       {[]Option{budget(9, 1), Pinned(budget(0, 3))}, 0, 3},
+		"two":               {[]Option{Pinned(budget(9, 1)), Pinned(budget(7, 3))}, 7, 3},
+		"and something":     {[]Option{Pinned(budget(7, 3)), Pinned(WithMaxAttempts(2))}, 7, 3},
+		"within, and after": {[]Option{Pinned(Pinned(budget(7, 3)), budget(9, 1))}, 7, 3},
+	} {
+		rt := NewTransport(nil, Stop, test.opts...)
+		if rt.budget.Tokens != test.tokens || rt.budget.Cost != test.cost {
+			t.Errorf("%s: %d tokens, cost %d", name, rt.budget.Tokens, rt.budget.Cost)
+		}
+	}
+}
+
+// TestPinnedForReads: what is pinned binds what Get and Update do by themselves, too.
+func TestPinnedForReads(t *testing.T) {
+	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		c := &http.Client{Transport: NewTransport(origin.Client().Transport, Stop, Pinned(WithMaxRepresentation(3)))}
+		for name, ctx := range map[string]context.Context{"no context": t.Context(), "a context": WithOptions(t.Context(), WithMaxRepresentation(100))} {
+			if _, err := Get[counter](ctx, c, url, WithMaxRepresentation(100)); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 }

@@ -30,7 +30,7 @@ func WithRefusalError() Option { return optionFunc(func(s *settings) { s.refusal
 // then, and closed.
 func (c *call) errorFor(resp *http.Response, how endingKind) error {
 	// An Update has errors of its own.
-	if !c.refusalErrors || resp == nil || c.traits.update || semantics.Safe(c.sent.write.Method) {
+	if !c.refusalErrors || c.traits.update || semantics.Safe(c.sent.write.Method) {
 		return nil
 	}
 	method, url := c.sent.write.Method, redact.URL(c.sent.write.URL)
@@ -44,7 +44,8 @@ func (c *call) errorFor(resp *http.Response, how endingKind) error {
 			Method: method, URL: url, StatusCode: resp.StatusCode,
 			Header: resp.Header, Body: c.refused.kept.Data, Outcome: c.told.outcome, Err: c.told.outcome.Err,
 		}
-	case c.told.outcome.Effect == EffectUnknown && semantics.AmbiguousStatus(resp.StatusCode):
+	// Whether the write was applied is open then, whatever came before.
+	case semantics.AmbiguousStatus(resp.StatusCode):
 		c.startClock()
 		kept := c.keep(resp)
 		return c.unknownError(&StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: kept.Data})

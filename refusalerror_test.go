@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 )
 
@@ -17,6 +18,7 @@ func TestRefusalError(t *testing.T) {
 	lostOnce := func(status int) []ifmatchtest.Fault {
 		return []ifmatchtest.Fault{ifmatchtest.FailAfter(1, status)}
 	}
+	stops := WithDialect(dialect.Dialect{Judge: func(a *dialect.Answer) dialect.Verdict { return a.Stops("a lease") }})
 	for name, test := range map[string]struct {
 		policy Policy
 		opts   []Option
@@ -48,6 +50,10 @@ func TestRefusalError(t *testing.T) {
 		"Content-Range":     {policy: Stop, fields: []string{stale, "Content-Range: bytes 0-3/4"}, faults: []ifmatchtest.Fault{ifmatchtest.Refuse(1)}, want: "412", effect: EffectNotApplied},
 		"no precondition":   {policy: Resend, faults: []ifmatchtest.Fault{ifmatchtest.Refuse(1)}, want: "412", effect: EffectNotApplied},
 		"none, under Stop":  {policy: Stop, faults: []ifmatchtest.Fault{ifmatchtest.Refuse(1)}, want: "412", effect: EffectNotApplied},
+		"foreign":           {policy: Resend, fields: []string{`If: (["v1"])`}, faults: []ifmatchtest.Fault{ifmatchtest.Refuse(1)}, want: "conflict", effect: EffectNotApplied},
+		"a verdict":         {policy: Resend, opts: []Option{stops}, fields: []string{stale}, want: "conflict", effect: EffectNotApplied},
+		"see other":         {policy: Stop, fields: []string{fresh}, faults: []ifmatchtest.Fault{replying("PUT", 1, 303, "Location: /b")}, want: "303"},
+		"taken on":          {policy: Stop, fields: []string{fresh}, faults: []ifmatchtest.Fault{replying("PUT", 1, 202)}, want: "202"},
 		"a lost connection": {policy: Stop, fields: []string{fresh}, faults: []ifmatchtest.Fault{ifmatchtest.LostAnswer(4)}, want: "unknown"},
 	} {
 		for where, in := range map[string]func(context.Context) (context.Context, []Option){
@@ -117,6 +123,23 @@ func TestRefusalErrorCloses(t *testing.T) {
 	}
 }
 
+// TestRefusalErrorAfterRedirect: a read that http.Client makes of a redirected write stays a
+// response, although its 500 says nothing of the write.
+func TestRefusalErrorAfterRedirect(t *testing.T) {
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		origin.Inject(replying("PUT", 1, 303, "Location: /b"), replying("GET", 1, 500).At("/b"))
+		c := &http.Client{Transport: NewTransport(origin.Client().Transport, Stop, WithRefusalError())}
+		var o Outcome
+		resp, err := c.Do(newWrite(t, WithOutcome(t.Context(), &o), origin, "PUT", []string{fresh}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != 500 || o.Effect != EffectUnknown {
+			t.Errorf("%d, %v", resp.StatusCode, o)
+		}
+	})
+}
+
 // TestRefusalErrorStacked: a Transport above a refusal that became an error repeats nothing
 // and says what the one below said; a Transport that has the option passes on what one below
 // has handled.
@@ -139,6 +162,12 @@ func TestRefusalErrorStacked(t *testing.T) {
 // TestRefusalErrorAndUpdate: an Update goes on at a refusal, and ends as ever.
 func TestRefusalErrorAndUpdate(t *testing.T) {
 	withDocument(t, `{"n":1}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+		// Nothing is left to write after the refusal, so it is no failure.
+		origin.Inject(ifmatchtest.CompetingWriter(1, func([]byte) []byte { return []byte(`{"n":7}`) }))
+		seven := &http.Client{Transport: NewTransport(origin.Client().Transport, Stop, WithRefusalError())}
+		if got, err := Update(t.Context(), seven, url, func(c *counter) error { c.N = 7; return nil }); err != nil || got.Value.N != 7 {
+			t.Errorf("%+v, %v", got, err)
+		}
 		c := &http.Client{Transport: above{NewTransport(origin.Client().Transport, Stop, WithRefusalError())}}
 		origin.Inject(ifmatchtest.CompetingWriter(1, func(b []byte) []byte { return append([]byte(" "), b...) }))
 		if got, err := Update(WithOptions(t.Context(), WithRefusalError()), c, url, addOne, WithRefusalError()); err != nil || got.Outcome.Attempts != 2 {

@@ -8,15 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/memory"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -436,6 +439,8 @@ func TestRememberDialectBelow(t *testing.T) {
 		"as in RFC 9110":  {dialect.Dialect{}, true, nil, `"v2"`},
 		"it can create":   {dialect.Dialect{}, false, nil, "*"},
 		"a version of it": {inField, true, []string{"X-If-Version: 6"}, ""},
+		"a create":        {inField, false, nil, "closed"},
+		"its own":         {inField, true, []string{`If-Match: "v2"`}, `"v2"`},
 	} {
 		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
 			f := newFlow(t, origin, Stop, WithDialect(test.dialect))
@@ -444,7 +449,7 @@ func TestRememberDialectBelow(t *testing.T) {
 				origin.Delete("/doc")
 			}
 			f.call("GET", "/doc")
-			if name == "a version of it" {
+			if name == "a version of it" || name == "its own" {
 				f.rt = f.rt.(*Transport).base.(above).RoundTripper
 			}
 			if got := f.guardOf("PUT", "/doc", test.fields...); got != test.want {
@@ -515,6 +520,148 @@ func TestRememberVersionInBody(t *testing.T) {
 			if sees := want && again; sees != (len(sent) == 2 && sent[1] == "PUT "+body) || sees == errors.Is(got.err, ErrNotRemembered) {
 				t.Errorf("%s, GetBody %v: sent %q, %v", body, again, sent, got.err)
 			}
+		}
+	}
+}
+
+// TestRememberVersionUnseen: a body that can't be had, or not whole, shows no version. Each one
+// that is had is closed.
+func TestRememberVersionUnseen(t *testing.T) {
+	place := dialect.Token{Sent: dialect.InBody("/rev"), Current: dialect.InBody("/rev")}
+	for name, test := range map[string]struct {
+		body io.Reader // nil: there is none
+		err  error
+		want bool
+	}{
+		"seen":      {strings.NewReader(`{"rev":"7"}`), nil, true},
+		"an error":  {nil, errFull, false},
+		"both":      {strings.NewReader(`{"rev":"7"}`), errFull, false},
+		"no body":   {nil, nil, false},
+		"too large": {strings.NewReader(`{"rev":"7"}` + strings.Repeat(" ", 100)), nil, false},
+		"broken":    {io.MultiReader(strings.NewReader(`{"rev":"7"}`), iotest.ErrReader(errFull)), nil, false},
+		"not JSON":  {strings.NewReader(`{"rev":"7"`), nil, false},
+	} {
+		write, had := mustPut(t), &closeCount{Reader: test.body}
+		write.GetBody = func() (io.ReadCloser, error) {
+			if test.body == nil {
+				return nil, test.err
+			}
+			return had, test.err
+		}
+		tr := NewTransport(nil, Stop, WithDialect(dialect.Dialect{Tokens: []dialect.Token{place}}), WithMaxRepresentation(50))
+		if got := tr.versionInBody(write, tr.dialectFor(write, nil)); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if test.body != nil && test.err == nil && had.closed != 1 {
+			t.Errorf("%s: closed %d times", name, had.closed)
+		}
+	}
+}
+
+// TestRememberDialectPanics: where a function of the dialect panics the body of the write is
+// closed, once, and nothing is sent.
+func TestRememberDialectPanics(t *testing.T) {
+	place := dialect.Token{Sent: dialect.InHeader("X-Version"), Current: dialect.InHeader("X-Version"), For: func(req *http.Request) bool {
+		if req.Method == http.MethodPut {
+			panic("the dialect")
+		}
+		return true
+	}}
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return nil, errFull
+	})
+	tr := NewTransport(base, Stop, WithDialect(dialect.Dialect{Tokens: []dialect.Token{place}}))
+	write, body := mustPut(t), &closeCount{Reader: mine()}
+	write.Body, write.GetBody = body, nil
+	visit := new(memory.Flow).Visit(write, false)
+	func() {
+		defer func() {
+			if got := recover(); got != "the dialect" {
+				t.Error(got)
+			}
+		}()
+		tr.guardInFlow(write, visit, tr.dialectFor(write, nil))
+	}()
+	if body.closed != 1 {
+		t.Errorf("closed %d times", body.closed)
+	}
+}
+
+// TestBesideFlow: a part of a flow that the flow doesn't see ends with the call that it was
+// made for, not with a part within it; a flow that begins in such a part sees all.
+func TestBesideFlow(t *testing.T) {
+	ctx := Remember(t.Context())
+	beside := func(ctx context.Context) bool { s := scopeOf(ctx); return s.besideFlow() }
+	outer, endOuter := besideFlow(ctx)
+	inner, endInner := besideFlow(outer)
+	if beside(ctx) || !beside(outer) || !beside(inner) || beside(Remember(inner)) {
+		t.Error("before an end")
+	}
+	if endInner(); !beside(outer) || !beside(inner) {
+		t.Error("a part within has ended the part around it")
+	}
+	if endOuter(); beside(outer) || beside(inner) {
+		t.Error("after the end")
+	}
+	again, end := besideFlow(inner)
+	if !beside(again) || beside(inner) {
+		t.Error("a context whose part has ended is used again")
+	}
+	if end(); beside(again) {
+		t.Error("after the second end")
+	}
+	for name, ctx := range map[string]context.Context{"no scope": t.Context(), "no flow": WithOptions(t.Context(), WithMaxAttempts(2))} {
+		if got, end := besideFlow(ctx); got != ctx {
+			t.Errorf("%s: another context", name)
+		} else {
+			end()
+		}
+	}
+}
+
+// TestRememberRead: the answer to a read of a flow is an answer to the caller's request, and
+// the context that the read was sent with ends with it, also where base fails or panics.
+func TestRememberRead(t *testing.T) {
+	for _, how := range []string{"answered", "fails", "panics", "of another request"} {
+		var sent *http.Request
+		other := mustPut(t)
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			sent = req
+			switch how {
+			case "fails":
+				return nil, errFull
+			case "panics":
+				panic(how)
+			case "of another request":
+				return responseTo(other, 200, "theirs"), nil
+			}
+			return responseTo(req, 200, "theirs"), nil
+		})
+		req, err := http.NewRequestWithContext(Remember(t.Context()), http.MethodGet, thing, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() { recover() }()
+			resp, err := NewTransport(base, Stop).RoundTrip(req)
+			if (err != nil) != (how == "fails") {
+				t.Errorf("%s: %v", how, err)
+			}
+			if err != nil {
+				return
+			}
+			want := req
+			if how == "of another request" {
+				want = other
+			}
+			if resp.Request != want || sent == req {
+				t.Errorf("%s: an answer to %p, not %p", how, resp.Request, want)
+			}
+			resp.Body.Close()
+		}()
+		if sent.Context().Err() == nil {
+			t.Errorf("%s: the context of the read goes on", how)
 		}
 	}
 }
@@ -1002,4 +1149,218 @@ func TestRememberAndResource(t *testing.T) {
 			t.Errorf("If-Match %s: %s", tag, requests(origin))
 		}
 	})
+}
+
+// TestRememberProtocols: a flow is guarded over real connections of each protocol as it is
+// in a bubble.
+func TestRememberProtocols(t *testing.T) {
+	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		f := newFlow(t, origin, Stop, quick...)
+		guards := func(when, want string) {
+			t.Helper()
+			if guard := f.guardOf("PUT", "/doc"); guard != want {
+				t.Errorf("%s: under %q, want %q", when, guard, want)
+			}
+		}
+		guards("never met", "")
+		guards("its own write", `"v3"`)
+		read := f.call("GET", "/doc")
+		if read.resp.ProtoMajor != 2 && strings.HasPrefix(origin.URL, "https") || read.body != "mine" {
+			t.Errorf("%s: %q", read.resp.Proto, read.body)
+		}
+		origin.Put("/doc", "text/plain", []byte("theirs"))
+		for range 2 {
+			guards("refused", `"v4"`)
+		}
+		f.call("HEAD", "/doc")
+		guards("HEAD", `"v4"`)
+		f.call("GET", "/doc", "Range: bytes=0-1")
+		guards("a part", `"v4"`)
+		origin.Inject(ifmatchtest.GzipTags())
+		f.call("GET", "/doc")
+		guards("on a server that compresses", `"v5"`)
+		f.call("GET", "/doc")
+		origin.Inject(ifmatchtest.LostAnswer(1))
+		if got := f.call("PUT", "/doc"); !errors.Is(got.err, ErrOutcomeUnknown) {
+			t.Errorf("a lost answer: %s, %v", got.summary(), got.err)
+		}
+		guards("a lost answer", `"v6"`)
+		f.call("GET", "/doc")
+		f.call("DELETE", "/doc")
+		origin.Put("/doc", "text/plain", []byte("theirs"))
+		guards("deleted, and created by others", "*")
+		if state := stateOf(origin); state != "theirs" {
+			t.Errorf("state %q", state)
+		}
+	})
+}
+
+// TestRememberCancelledRead: a read that its context cut off has seen nothing whole, whatever
+// arrived, and moves no guard. One that was read to its end has, whatever comes then.
+func TestRememberCancelledRead(t *testing.T) {
+	const theirs = "what others wrote"
+	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		for name, test := range map[string]struct {
+			sent, reads int // before the context ends
+			announced   bool
+			met         bool
+			want        string
+		}{
+			"unread":               {len(theirs) - 1, 0, true, true, `"v1"`},
+			"midway":               {len(theirs) - 1, 4, true, true, `"v1"`},
+			"before the last byte": {len(theirs) - 1, len(theirs) - 1, true, true, `"v1"`},
+			"before the end":       {len(theirs), len(theirs), false, true, `"v1"`},
+			"at the end":           {len(theirs), len(theirs), true, true, `"v2"`},
+			"never met":            {len(theirs) - 1, 4, true, false, "closed"},
+		} {
+			path := "/" + strings.ReplaceAll(name, " ", "-")
+			f := newFlow(t, origin, Stop)
+			if origin.Put(path, "text/plain", []byte("ours")); test.met {
+				f.call("GET", path)
+			}
+			tag := origin.Put(path, "text/plain", []byte(theirs))
+			origin.Inject(ifmatchtest.Reply(1, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", tag)
+				if test.announced {
+					w.Header().Set("Content-Length", strconv.Itoa(len(theirs)))
+				}
+				io.WriteString(w, theirs[:test.sent])
+				if w.(http.Flusher).Flush(); test.want != tag {
+					<-r.Context().Done()
+				}
+			}).On("GET").At(path))
+			readAndCancel(t, f, path, test.reads)
+			if guard := f.guardOf("PUT", path); guard != test.want {
+				t.Errorf("%s: under %q, want %q", name, guard, test.want)
+			}
+			if state, _, _ := origin.State(path); test.want != tag && string(state) != theirs {
+				t.Errorf("%s: the state is %q", name, state)
+			}
+		}
+	})
+	inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		f := newFlow(t, origin, Stop)
+		f.call("GET", "/doc")
+		origin.Put("/doc", "text/plain", []byte("others"))
+		origin.Inject(ifmatchtest.SlowAnswer(1, time.Minute).On("GET"))
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		if got := sendVia(t, f.rt, newRead(t, ctx, origin)); !errors.Is(got.err, context.DeadlineExceeded) {
+			t.Errorf("%s, %v", got.summary(), got.err)
+		}
+		if guard := f.guardOf("PUT", "/doc"); guard != `"v2"` {
+			t.Errorf("before the answer: under %q", guard)
+		}
+	})
+}
+
+// readAndCancel reads n bytes of an answer in a flow, ends the context, and reads on.
+func readAndCancel(t *testing.T, f flow, path string, n int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.origin.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := f.rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(resp.Body, make([]byte, n)); err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	cancel()
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+}
+
+// TestRememberCrowd: many goroutines use one flow at once, over real connections: they read,
+// leave bodies unread, write, delete, and give up midway, while others write. No write of a
+// URL that the flow has met arrives without a guard.
+func TestRememberCrowd(t *testing.T) {
+	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
+		const goroutines, rounds = 12, 10
+		paths := []string{"/one", "/two", "/three"}
+		f := newFlow(t, origin, Resend, quick...)
+		for _, path := range append(paths, "/forgotten") {
+			origin.Put(path, "application/json", []byte(`{"n":1}`))
+			f.call("GET", path)
+		}
+		client := &http.Client{Transport: f.rt}
+		var all sync.WaitGroup
+		for i := range goroutines {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(i), 14))
+				for range rounds {
+					stepInFlow(t, f, client, paths[random.IntN(len(paths))], random)
+				}
+			})
+		}
+		all.Wait()
+		writes := 0
+		for _, r := range origin.Log() {
+			if semantics.Safe(r.Method) || r.Path == "/forgotten" {
+				continue
+			}
+			if writes++; r.Header.Get("If-Match") == "" && r.Header.Get("If-None-Match") == "" {
+				t.Errorf("%s %s: an unguarded write", r.Method, r.Path)
+			}
+		}
+		if writes < goroutines*rounds/8 {
+			t.Errorf("%d writes arrived", writes)
+		}
+	})
+}
+
+// stepInFlow makes one call of the flow, of a kind chosen at random.
+func stepInFlow(t *testing.T, f flow, client *http.Client, path string, random *rand.Rand) {
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	method, reads, midway := "GET", int64(1<<20), false
+	switch random.IntN(12) {
+	case 0, 1:
+	case 2:
+		reads = random.Int64N(3) // and is closed
+	case 3:
+		reads, midway = 1, true
+	case 4, 5, 6:
+		method = "PUT"
+	case 7:
+		method = "PUT"
+		time.AfterFunc(time.Duration(random.IntN(2000))*time.Microsecond, cancel)
+	case 8:
+		method = "DELETE"
+	case 9:
+		f.origin.Put(path, "application/json", []byte(`{"n":2}`))
+		return
+	case 10:
+		path = "/forgotten"
+		Forget(f.ctx, f.origin.URL+path)
+	case 11:
+		Update(ctx, client, f.origin.URL+path, addOne) // others make errors of some
+		return
+	}
+	var body io.Reader
+	if method == "PUT" {
+		body = strings.NewReader(`{"n":3}`)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, f.origin.URL+path, body)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	resp, err := f.rt.RoundTrip(req)
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, ErrNotRemembered) {
+			t.Errorf("%s %s: %v", method, path, err)
+		}
+		return
+	}
+	io.CopyN(io.Discard, resp.Body, reads)
+	if midway {
+		cancel()
+		io.Copy(io.Discard, resp.Body)
+	}
+	resp.Body.Close()
 }

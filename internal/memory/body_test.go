@@ -88,6 +88,8 @@ func TestWholeBody(t *testing.T) {
 		"unread":                  {int64(size), strings.NewReader(state), short(0), false},
 		"broken":                  {-1, io.MultiReader(strings.NewReader(state), iotest.ErrReader(errors.New("broken off"))), whole, false},
 		"goes on":                 {-1, iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(state))), func(body io.ReadCloser) { whole(body); whole(body) }, false},
+		"failed once":             {-1, iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(state))), func(body io.ReadCloser) { io.Copy(io.Discard, body); io.Copy(io.Discard, body) }, false},
+		"failed, and closed":      {-1, iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("   "))), whole, false},
 		"closed at once":          {-1, strings.NewReader(state), func(body io.ReadCloser) { body.Close() }, false},
 		"half, and closed":        {-1, strings.NewReader(state), func(body io.ReadCloser) { body.Read(make([]byte, 3)); body.Close() }, false},
 		"nothing, and closed":     {-1, strings.NewReader(""), func(body io.ReadCloser) { body.Close() }, true},

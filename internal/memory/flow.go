@@ -59,7 +59,7 @@ func (f *Flow) known(of target) Known {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e, met := f.byTarget[of]
-	if !met && (f.lossy || len(f.byTarget) >= maxTargets) {
+	if !met && len(f.byTarget) >= maxTargets {
 		return Known{Closed: full}
 	}
 	if !met && f.knowsRespelled(of) {

@@ -76,6 +76,9 @@ func TestForgetMakesRoom(t *testing.T) {
 		req := newRequest(t, http.MethodGet, fmt.Sprint("http://example.test/", i))
 		ask(t, f, req, answer(200, "Etag", `"v1"`))
 	}
+	if known := f.at(t, "http://example.test/more"); known != (Known{Closed: full}) {
+		t.Errorf("a full table, and nothing lost: %+v", known)
+	}
 	f.Forget(newRequest(t, http.MethodGet, "http://example.test/0").URL)
 	if known := f.at(t, "http://example.test/more"); known != (Known{}) {
 		t.Errorf("%+v", known)
@@ -144,4 +147,23 @@ func TestLaterCounts(t *testing.T) {
 	again.Answered(after, true)
 	io.Copy(io.Discard, after.Body)
 	want(`"v9"`, "after Forget")
+}
+
+// TestEarlierReadCounts: a read that the flow's own write has overtaken changes nothing,
+// whatever it shows, since it was asked for before.
+func TestEarlierReadCounts(t *testing.T) {
+	get, put := newRequest(t, http.MethodGet, docURL), newRequest(t, http.MethodPut, docURL)
+	for name, resp := range map[string]*http.Response{
+		"nothing is there": answer(404), "no tag": answer(200), "compressed": answer(200, "Etag", `"v1"`, "Content-Encoding", "br"),
+		"followed below": followed(200, "Etag", `"v1"`), "a tag": answer(200, "Etag", `"v1"`),
+	} {
+		f := new(Flow)
+		early := f.Visit(get, false).Read(get)
+		f.Visit(put, false).Accepted(put, answer(204, "Etag", `"own"`), Wrote{true, true})
+		early.Answered(resp, true)
+		whole(resp.Body)
+		if known := f.at(t, docURL); known != (Known{Tag: `"own"`}) {
+			t.Errorf("%s: %+v", name, known)
+		}
+	}
 }
