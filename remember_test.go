@@ -1318,7 +1318,7 @@ func stepInFlow(t *testing.T, f flow, client *http.Client, path string, random *
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
 	method, reads, midway := "GET", int64(1<<20), false
-	switch random.IntN(12) {
+	switch random.IntN(14) {
 	case 0, 1:
 	case 2:
 		reads = random.Int64N(3) // and is closed
@@ -1340,9 +1340,11 @@ func stepInFlow(t *testing.T, f flow, client *http.Client, path string, random *
 	case 11:
 		Update(ctx, client, f.origin.URL+path, addOne) // others make errors of some
 		return
+	case 12, 13:
+		method = "PATCH" // closes the URL
 	}
 	var body io.Reader
-	if method == "PUT" {
+	if method == "PUT" || method == "PATCH" {
 		body = strings.NewReader(`{"n":3}`)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, f.origin.URL+path, body)
@@ -1350,6 +1352,7 @@ func stepInFlow(t *testing.T, f flow, client *http.Client, path string, random *
 		t.Error(err)
 		return
 	}
+	req.Header.Set("Content-Type", "application/merge-patch+json")
 	resp, err := f.rt.RoundTrip(req)
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, ErrNotRemembered) {
