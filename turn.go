@@ -160,8 +160,8 @@ func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T])
 	u.handed = turn.Handed()
 	handed := d.handedState(ctx, u.handed)
 	s, err := u.inRounds(ctx, handed)
-	// Nobody decides on a state that wasn't read.
-	if handed != nil && !u.last.sent && ctx.Err() == nil {
+	// Nobody decides on a state that wasn't read. An error stays where no read can follow.
+	if handed != nil && !u.last.sent && (err == nil || ctx.Err() == nil) {
 		s, err = u.inRounds(ctx, nil)
 	}
 	turn.HandOver(d.leaves(ctx, u, s))
@@ -186,7 +186,7 @@ func (d *document[T]) handsStates(ctx context.Context) bool {
 }
 
 // handedState is the state that the Update before wrote, where the server was seen to store
-// what is sent and this Update's own read would show the same; otherwise it is nil.
+// such a state and this Update's own read would show the same; otherwise it is nil.
 func (d *document[T]) handedState(ctx context.Context, h lane.Handed) *state[T] {
 	if h.State == nil || !h.State.Seen || !d.handsStates(ctx) {
 		return nil
@@ -216,11 +216,14 @@ func (d *document[T]) leaves(ctx context.Context, u *updater[T], s Snapshot[T]) 
 	if err != nil {
 		return lane.Handed{}
 	}
-	return lane.Handed{Tag: tag, Write: write, State: &lane.State{Text: bytes.Clone(s.Raw), Seen: u.stores}}
+	left := &lane.State{Text: bytes.Clone(s.Raw), Told: u.last.made != nil && u.last.made.told}
+	// A server that stores what its answers tell need not store what it is sent.
+	left.Seen = u.stores && left.Told == u.handed.State.Told
+	return lane.Handed{Tag: tag, Write: write, State: left}
 }
 
-// seesStored reports whether a state that was read shows that the server stores what it is
-// sent: it has the tag and the bytes of the write before.
+// seesStored reports whether a state that was read shows that the server stores what the write
+// before was known to make: it has the tag and the bytes.
 func (u *updater[T]) seesStored(s *state[T]) bool {
 	h := u.handed
 	return h.State != nil && strongTag(s.Validators) == h.Tag && bytes.Equal(s.Text, h.State.Text)

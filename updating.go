@@ -34,7 +34,7 @@ type updater[T any] struct {
 	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
 
 	handed lane.Handed // by the Update before in the lane; zero: nothing
-	stores bool        // the server was seen to store what it is sent
+	stores bool        // the server was seen to store a state as the handed one
 
 	shared bool // by the callers of a Resource
 	pace   roundPace

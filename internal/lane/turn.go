@@ -29,7 +29,8 @@ type Handed struct {
 // State is what was written.
 type State struct {
 	Text []byte
-	Seen bool // the server was seen to store such a write byte for byte
+	Told bool // by the answer; otherwise it is what was sent
+	Seen bool // the server was seen to store, byte for byte, what is known so
 }
 
 // scopeKey is the context key of a scope.
