@@ -31,7 +31,7 @@ type holder struct {
 // TestPatchMany: no edit of thousands of objects takes quadratic time.
 func TestPatchMany(t *testing.T) {
 	t.Parallel()
-	const n = 5_000
+	n := long(5_000, 500)
 	keyed := Rules{Keys: []string{"id"}}
 	all := func(c *crowd, change func(i int, m *member)) {
 		for i := range c.A {
@@ -83,7 +83,7 @@ func TestPatchMany(t *testing.T) {
 			if (err != nil) != row.fails || err == nil && !json.Valid(got) {
 				t.Errorf("%v", err)
 			}
-			if t.Log(took); took > 8*time.Second {
+			if t.Log(took); took > 20*time.Second {
 				t.Error("it takes too long")
 			}
 		})
