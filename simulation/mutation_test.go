@@ -106,6 +106,7 @@ func killed(t *testing.T, root string, m mutant) string {
 	for _, try := range tries {
 		cmd := exec.Command("go", append([]string{"test", "-count=1", "-failfast", "-overlay", overlay}, try.args...)...)
 		cmd.Dir = try.dir
+		cmd.Env = append(os.Environ(), "IFMATCH_MUTANTS=") // or the simulation's tests would make mutants, too
 		out, err := cmd.CombinedOutput()
 		switch {
 		case err == nil:
