@@ -99,7 +99,33 @@ func TestPatchKeyed(t *testing.T) {
 		}, `{"items":[{"id":1,"u":1,"name":"x"},{"id":0,"name":"a"},{"id":0,"name":"b"}]}`, ""},
 		{"null elements", `{"ptrs":[null,{"id":1,"u":1},null]}`, func(d *sample) { d.Ptrs = append(d.Ptrs[1:], &element{ID: 2}); d.Ptrs[0].Name = "x" }, `{"ptrs":[{"id":1,"u":1,"name":"x"},null,{"id":2}]}`, ""},
 		{"arrays in arrays", `{"deep":[[{"id":1,"u":1}],[{"id":2,"u":2}]]}`, func(d *sample) { d.Deep[1][0].Name = "x" }, "", "/deep/1/0/u"},
+		{"one of two with one key gets another", `{"items":[{"id":1,"u":1},{"id":1,"name":"a","u":2}]}`, func(d *sample) { d.Items[1].ID = 5 }, "", "/items/1/u"},
+		{"one of two with one key gets another, nothing unknown", `{"items":[{"id":1},{"id":1,"name":"a"}]}`, func(d *sample) { d.Items[1].ID = 5 }, `{"items":[{"id":1},{"id":5,"name":"a"}]}`, ""},
+		{"a null set where another has a key", `{"ptrs":[null,{"id":1,"u":1}]}`, func(d *sample) { d.Ptrs[0] = &element{ID: 2} }, `{"ptrs":[{"id":2},{"id":1,"u":1}]}`, ""},
 		{"a key that T doesn't declare", `{"at":[{"sku":1,"at":"2024-05-01T00:00:00Z"}]}`, func(d *sample) { d.At[0].N = 1 }, "", "/at/0/sku"},
+	})
+}
+
+// TestPatchRekeyed: an element without a key that gets one isn't taken for a new one, and one
+// that loses its key isn't taken for a new one, either, where more than it have that key.
+func TestPatchRekeyed(t *testing.T) {
+	const one = `{"todo":[{"title":"a","u":1},{"id":1,"u":2}]}`
+	const repeated = `{"todo":[{"id":1,"title":"a","u":1},{"id":1,"u":2}]}`
+	runRows(t, Rules{Keys: []string{"id"}}, []row[board]{
+		{"one gets a key", one, func(d *board) { d.Todo[0].ID = 5 }, "", "/todo/0/u"},
+		{"one gets a key, and moves", one, func(d *board) { d.Todo[0].ID = 5; slices.Reverse(d.Todo) }, "", "/todo/0/u"},
+		{"one removed, a new one with a key", one, func(d *board) { d.Todo = append(d.Todo[1:], card{ID: 5}) }, "", "/todo/0/u"},
+		{"one removed, another changed", one, func(d *board) { d.Todo = d.Todo[1:]; d.Todo[0].Title = "x" }, `{"todo":[{"id":1,"u":2,"title":"x"}]}`, ""},
+		{"a new one with a key", one, func(d *board) { d.Todo = append(d.Todo, card{ID: 5}) }, `{"todo":[{"title":"a","u":1},{"id":1,"u":2},{"id":5}]}`, ""},
+		{"nothing unknown", `{"todo":[{"title":"a"},{"id":1,"u":2}]}`, func(d *board) { d.Todo[0].ID = 5 }, `{"todo":[{"id":5,"title":"a"},{"id":1,"u":2}]}`, ""},
+		{"one of two loses its key", repeated, func(d *board) { d.Todo[0].ID = 0 }, "", "/todo/0/u"},
+	})
+	runRows(t, Rules{Keys: []string{"id"}}, []row[sample]{
+		{"one whose key T renders as zero", `{"items":[{"name":"a","u":1}]}`, func(d *sample) { d.Items[0].ID = 5 }, "", "/items/0/u"},
+		{"one whose key is zero", `{"items":[{"id":0,"name":"a","u":1}]}`, func(d *sample) { d.Items[0].ID = 5 }, `{"items":[{"id":5,"name":"a"}]}`, ""},
+	})
+	runRows(t, Rules{ByIndex: true}, []row[board]{
+		{"the way out", one, func(d *board) { d.Todo[0].ID = 5 }, `{"todo":[{"title":"a","u":1,"id":5},{"id":1,"u":2}]}`, ""},
 	})
 }
 

@@ -17,7 +17,8 @@ import (
 //
 // Where rule 2 finds both, an element may have changed, or another taken its place: that is
 // an error where one of them has a member that would be lost. So is a change of how
-// many are rendered alike, or of their indices, unless all of these mean the same.
+// many are rendered alike, or of their indices, unless all of these mean the same. And so is
+// what may have got another key: see checkRekeyed.
 type matching struct {
 	rules                   Rules
 	original, before, after []value // as read, and as T renders them; original and before belong together
@@ -40,7 +41,8 @@ func (m *matching) match() error {
 		m.linkScalars()
 		return err
 	}
-	for _, g := range m.groups() {
+	groups := m.groups()
+	for _, g := range groups {
 		if g.keyed && len(g.before) == 1 && len(g.after) == 1 {
 			m.from[g.after[0]] = g.before[0]
 			continue
@@ -49,7 +51,7 @@ func (m *matching) match() error {
 			return err
 		}
 	}
-	return nil
+	return m.checkRekeyed(groups)
 }
 
 // linkScalars lets scalars that changed in place keep the white space around them.
@@ -252,11 +254,11 @@ func (m *matching) unclear(indices []int, why string, about int) error {
 func (m *matching) cure(indices []int) string {
 	if m.key != "" {
 		for _, i := range indices {
-			if _, ok := m.before[i].keyBy(m.key); !ok {
-				return fmt.Sprintf("an element lacks %q, the member of MergeKey: give each one, or make the changes in separate edits", m.key)
+			if m.lacksKey(i) {
+				return fmt.Sprintf("an element lacks %q, the member of MergeKey: make the changes in separate edits, or give each element one by an edit with MergeByIndex instead", m.key)
 			}
 		}
-		return fmt.Sprintf("two elements have the same %q, the member of MergeKey: it must differ, or make the changes in separate edits", m.key)
+		return fmt.Sprintf("two elements have the same %q, the member of MergeKey: make the changes in separate edits, or let it differ by an edit with MergeByIndex instead", m.key)
 	}
 	for _, key := range m.rules.Keys {
 		for _, v := range m.original {
