@@ -5,7 +5,9 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,16 +30,64 @@ func (f *Format[T]) showsEdit(original, before, after []byte, was, is *T) error 
 	})
 	alone := bytes.Equal(before, after)
 	var unseen []string
+	gone, came := maps.Clone(at), []reflect.Value(nil)
 	w.collect(reflect.ValueOf(is).Elem(), "", func(pointer string, v reflect.Value) {
 		i, there := at[pointer]
-		if !there || equal(w.read[i], v) || !f.rendersEqually(w.read[i], v) {
-			return
+		if there && (!v.IsZero() || w.read[i].IsZero()) { // a zero may be left out
+			delete(gone, pointer)
 		}
-		if alone || !w.wasRead(v, i) {
+		switch {
+		case !there:
+			came = append(came, v)
+		case equal(w.read[i], v) || !f.rendersEqually(w.read[i], v):
+		case alone || !w.wasRead(v, i):
 			unseen = append(unseen, pointer)
 		}
 	})
+	if err := jsonedit.Hidden(original, before, before, f.replaced(&w, gone, came)); err != nil {
+		return err
+	}
 	return jsonedit.Hidden(original, before, after, unseen)
+}
+
+// replaced returns where a value was that is gone, if another one has come that is rendered
+// equally: by its rendering alone that one would be taken for it, and get its text.
+func (f *Format[T]) replaced(w *walk, gone map[string]int, came []reflect.Value) []string {
+	if len(gone) == 0 || len(came) == 0 {
+		return nil
+	}
+	known := make(map[any]bool) // of what was read: what has no method Equal
+	for _, v := range w.read {
+		if v.Comparable() {
+			known[v.Interface()] = true
+		}
+	}
+	var others []reflect.Value
+	for _, v := range came {
+		if !v.Comparable() || !known[v.Interface()] {
+			others = append(others, v)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	byText := make(map[string]string) // where one is that is gone, by its rendering
+	for _, pointer := range slices.Sorted(maps.Keys(gone)) {
+		if text, err := f.Encode(addressed(w.read[gone[pointer]])); err == nil {
+			byText[string(text)] = pointer
+		}
+	}
+	var all []string
+	for _, v := range others {
+		text, err := f.Encode(addressed(v))
+		if err != nil {
+			continue
+		}
+		if pointer, alike := byText[string(text)]; alike && !w.wasRead(v, gone[pointer]) {
+			all = append(all, pointer)
+		}
+	}
+	return all
 }
 
 // rendersEqually reports whether two values are rendered as one text.
