@@ -169,9 +169,13 @@ func TestPaceScales(t *testing.T) {
 	}
 	withDocument(t, "", func(t *testing.T, origin *ifmatchtest.Server, url string) {
 		origin.Inject(ifmatchtest.FailBefore(0, 412).On(http.MethodPut), ifmatchtest.Slow(0, 2*time.Second))
-		got, err := Update(t.Context(), clientOn(origin), url, addMarked, CreateIfAbsent())
-		if got.Outcome.Waited < 100*time.Millisecond {
-			t.Errorf("waited %v for round trips of 2 s: %v", got.Outcome.Waited, err)
+		var longest time.Duration // a single wait is jittered, and may be short
+		for range 20 {
+			got, _ := Update(t.Context(), clientOn(origin), url, addMarked, CreateIfAbsent())
+			longest = max(longest, got.Outcome.Waited)
+		}
+		if longest < 100*time.Millisecond {
+			t.Errorf("waited at most %v for round trips of 2 s", longest)
 		}
 	})
 }
