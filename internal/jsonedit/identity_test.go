@@ -585,7 +585,7 @@ func FuzzIdentity(f *testing.F) {
 // TestKeyedLists: with a key no edit of a list is refused, and each is right.
 func TestKeyedLists(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(long(20_000, 2_000)) {
+	for seed := range uint64(long(20_000, 1_000)) {
 		p := &program{Rand: rand.New(rand.NewPCG(seed, 3)), keyed: true, few: seed%2 == 0}
 		v := thing{Parts: []thing{}}
 		for range p.IntN(6) {

@@ -23,7 +23,7 @@ func long(all, some int) int {
 // ten times as long as one of 1 MiB.
 func TestPatchLarge(t *testing.T) {
 	t.Parallel()
-	size := long(1<<20, 1<<17)
+	size := long(1<<20, 1<<15)
 	for name, makeDoc := range largeDocs {
 		original, before, after := makeDoc(size)
 		start := time.Now()

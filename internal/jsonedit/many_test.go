@@ -31,7 +31,7 @@ type holder struct {
 // TestPatchMany: no edit of thousands of objects takes quadratic time.
 func TestPatchMany(t *testing.T) {
 	t.Parallel()
-	n := long(5_000, 500)
+	n := long(5_000, 100)
 	keyed := Rules{Keys: []string{"id"}}
 	all := func(c *crowd, change func(i int, m *member)) {
 		for i := range c.A {
