@@ -179,22 +179,25 @@ func TestWaitForReaderFails(t *testing.T) {
 // TestCopyUnderEndedContext: the first attempt gets a body all the same, which
 // says what ended.
 func TestCopyUnderEndedContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	for range 100 { // the source is closed by another goroutine
-		src := &bodytest.Source{R: strings.NewReader("some text"), Lenient: true}
-		req := upload(ctx, src, 9)
-		b := Of(req)
-		first := b.CopyAsSent(req, 100)
-		if first == nil {
-			t.Fatal("no body for the first attempt")
-		}
-		if _, err := io.ReadAll(first); err != nil && err != context.Canceled {
-			t.Errorf("the read ended with %v", err)
-		}
-		first.Close()
-		b.Release()
-		src.Check(t)
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			src := &bodytest.Source{R: strings.NewReader("some text"), Lenient: true}
+			req := upload(ctx, src, 9)
+			b := Of(req)
+			first := b.CopyAsSent(req, 100)
+			if first == nil {
+				t.Fatal("no body for the first attempt")
+			}
+			if _, err := io.ReadAll(first); err != nil && err != context.Canceled {
+				t.Errorf("the read ended with %v", err)
+			}
+			first.Close()
+			b.Release()
+			synctest.Wait()
+			src.Check(t)
+		})
 	}
 }
 
