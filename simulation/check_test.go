@@ -281,10 +281,13 @@ func (h *history) checkCause(r *running) {
 	}
 }
 
-// changedSinceRead reports whether somebody else wrote before an operation that is guarded by
-// an earlier read.
+// changedSinceRead reports whether somebody else wrote before an operation whose first write
+// is guarded by what was seen before it began: by its flow, or by a writer that handed its
+// state on, whose answer may have come late.
 func (h *history) changedSinceRead(r *running) bool {
-	return r.client.API == "remember" && slices.ContainsFunc(h.w.server.commits, func(c commit) bool { return c.by != r && c.at < r.call })
+	return slices.ContainsFunc(h.w.server.commits, func(c commit) bool {
+		return c.by != r && c.at < r.call && (r.client.API == "remember" || c.tag != "" && c.tag == r.firstGuard())
+	})
 }
 
 // checkTag: a validator goes to whoever has the state that it names.

@@ -179,7 +179,8 @@ func TestFoundRow(t *testing.T) {
 }
 
 // TestFoundCheckOfCauses: the check of causes was wrong where a create met a delete marker after
-// an attempt that was never sent, and where a read that was no state contradicted the server.
+// an attempt that was never sent, where a read that was no state contradicted the server, and
+// where a state was handed on.
 func TestFoundCheckOfCauses(t *testing.T) {
 	holds(t, &plan{
 		Seed: 2204587, Object: mixed, Listed: true,
@@ -196,5 +197,15 @@ func TestFoundCheckOfCauses(t *testing.T) {
 		Actors:  []int{0, 1, 2, 0, 1},
 		Ops:     []op{{Actor: 4, ID: 1, Verb: "swap"}, {Actor: 3, ID: 6, Verb: "qty", Pause: 1}},
 		Faults:  []fault{{Who: "R0.0", Nth: 3, Kind: "read odd"}},
+	})
+	// A state that was handed on was replaced by the answer's own process before the call began.
+	holds(t, &plan{
+		Seed: 20032298, Object: mixed, Listed: true,
+		Clients: []client{{API: "update", Marks: true, Direct: true}, {}},
+		Actors:  []int{0, 1, 0, 1, 0, 1, 0, 1, 0},
+		Ops: []op{{ID: 1, Verb: "add"}, {Actor: 8, ID: 3, Verb: "delete", Pause: 27}, {Actor: 2, ID: 4, Verb: "add"},
+			{Actor: 2, ID: 6, Verb: "delete", Pause: 1}, {Actor: 2, ID: 7, Verb: "add"}, {Actor: 8, ID: 8, Verb: "add"}, {ID: 10, Verb: "add"}, {Actor: 6, ID: 16, Verb: "delete"}},
+		Faults: []fault{{Who: "g.16", Nth: 2, Kind: slow}, {Who: "a.1", Nth: 1, Kind: "read fails"}, {Who: "i.3", Nth: 2, Kind: slow},
+			{Who: "c.6", Nth: 1, Kind: slow}, {Who: "c.6", Nth: 2, Kind: late}, {Who: "i.3", Nth: 4, Kind: late}, {Who: "i.8", Nth: 2, Kind: slow}},
 	})
 }

@@ -51,6 +51,14 @@ type exchange struct {
 	status string
 }
 
+// firstGuard is the tag that an operation began with, empty where it began with a read.
+func (r *running) firstGuard() string {
+	if len(r.sent) == 0 || r.sent[0].method == "GET" {
+		return ""
+	}
+	return r.sent[0].header.Get("If-Match")
+}
+
 func (r *running) exact() bool { return r.Verb == "read" }
 
 func (r *running) hit(kind string) {
