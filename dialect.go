@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
@@ -67,29 +68,6 @@ func (s *settings) dialectFor(u *url.URL, otherwise *guard.Dialect) *guard.Diale
 	return otherwise
 }
 
-// causesOfVerdicts are the causes of what a dialect says of an answer. Where there
-// is CauseNone, the guard of the write has the cause.
-var causesOfVerdicts = [...]Cause{
-	dialect.KindConflict: CauseChanged,
-	dialect.KindRequired: CausePreconditionRequired,
-	dialect.KindExpired:  CauseTokenExpired,
-	dialect.KindExists:   CauseExists,
-	dialect.KindGone:     CauseGone,
-	dialect.KindChanged:  CauseChanged,
-	dialect.KindLocked:   CauseLocked,
-	dialect.KindStops:    CauseUnattributed,
-}
-
-// causesOfRefusals are the causes of what the guard of a write says of a refusal.
-var causesOfRefusals = [...]Cause{
-	guard.ReasonUnattributed: CauseUnattributed,
-	guard.ReasonUnexamined:   CauseUnexamined,
-	guard.ReasonExists:       CauseExists,
-	guard.ReasonRequired:     CausePreconditionRequired,
-	guard.ReasonConflicting:  CauseConflictingPreconditions,
-	guard.ReasonLocked:       CauseLocked,
-}
-
 // verdictOn asks the dialect what an answer means. What it reads of the body is
 // put back. The dialect gets copies, so that it can change neither the write nor the
 // answer; Judge must not be nil.
@@ -109,7 +87,7 @@ func (c *call) causeOf(g *guard.Guard, status int) (Cause, error) {
 	// The dialect knows that no fresh version helps, whatever the guard was. Its reason may be
 	// the server's.
 	case stops(c.refused.verdict):
-		return causesOfVerdicts[verdict], fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, redact.Said(oneLine(c.refused.verdict.Reason()), c.sent.write))
+		return Cause(cause.OfVerdict(verdict)), fmt.Errorf("ifmatch: %s: %s", c.dialect.Name, redact.Said(oneLine(c.refused.verdict.Reason()), c.sent.write))
 	// The API has numbers of its own, and the guard is judged by the status of RFC 9110 that
 	// means the same: it still may have been one that can't be renewed.
 	case verdict == dialect.KindRequired:
@@ -118,10 +96,10 @@ func (c *call) causeOf(g *guard.Guard, status int) (Cause, error) {
 		status = http.StatusPreconditionFailed
 	}
 	reason, why := guard.Judge(g, status)
-	if cause := causesOfVerdicts[verdict]; why == nil && cause != CauseNone {
-		return cause, nil
+	if known := Cause(cause.OfVerdict(verdict)); why == nil && known != CauseNone {
+		return known, nil
 	}
-	return causesOfRefusals[reason], why
+	return Cause(cause.OfGuard(reason)), why
 }
 
 // stops reports whether nothing is sent after a verdict: no fresh version cures

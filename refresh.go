@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
@@ -120,7 +121,7 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}
-		return ending{cause: smallCause(refreshCauses[step.Reason])}
+		return ending{cause: smallCause(cause.OfRefresh(step.Reason))}
 	}
 	return c.unrefreshed(step, &last)
 }
@@ -193,29 +194,11 @@ func (c *call) waitToRepeat(ctx context.Context, last http.Header) ending {
 	return end
 }
 
-// refreshCauses are the causes of what ends a refresh, by its reason. With CauseNone the
-// cause of the refusal stands.
-var refreshCauses = [...]Cause{
-	refresh.Other:       CauseChanged,
-	refresh.SameBytes:   CauseFalseConflict,
-	refresh.Unstable:    CauseUnstableValidator,
-	refresh.Weak:        CauseWeakValidator,
-	refresh.Coded:       CauseCodedValidator,
-	refresh.Denied:      CauseRefreshDenied,
-	refresh.Gone:        CauseGone,
-	refresh.NoValidator: CauseNoValidator,
-	refresh.Failed:      CauseRefreshFailed,
-	refresh.TooMany:     CauseRefreshFailed,
-	refresh.Late:        CauseRefreshFailed,
-	refresh.Cancelled:   CauseNone,
-	refresh.LostRace:    CauseNone,
-}
-
 // unrefreshed is how the call ends after a refresh that stopped with this step, at this
 // answer. Except for a cancelled call that is the refusal, with the reason in
 // Outcome.Err.
 func (c *Conflict) unrefreshed(step refresh.Step, a *reply) ending {
-	cause := refreshCauses[step.Reason]
+	cause := Cause(cause.OfRefresh(step.Reason))
 	switch step.Reason {
 	case refresh.Cancelled:
 		return c.call.cancelled(c.call.req.Context())

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
@@ -117,30 +117,7 @@ func (c *call) persistentCause(g *guard.Guard) Cause {
 	if last := c.refused.conflict; last != nil {
 		confirmed = last.refresh
 	}
-	tag := confirmed.Fresh.ETag
-	if g.Versions != nil {
-		tag = "" // the API compares it by its own rules
-	}
-	_, coded := etag.WithoutCoding(tag)
-	switch {
-	// The tag is current and the date isn't: either may have failed, as some servers look
-	// at both.
-	case g.Date != "" && g.Tags != nil && confirmed.Fresh.LastModified != g.Date:
-		return CauseConflictingPreconditions
-	case g.Date != "":
-		return CauseStaleDate
-	// RFC 9110 §13.1.1: If-Match compares strongly, so a weak tag matches nothing.
-	case etag.Weak(tag) && !c.dialect.WeakTags:
-		return CauseWeakValidator
-	// RFC 9110 §8.8.3.3: the tag is of a compressed representation, and the write is of
-	// another one.
-	case coded:
-		return CauseCodedValidator
-	// Whatever answers the refresh doesn't know the current state.
-	case confirmed.cached:
-		return CauseStaleCache
-	}
-	return CauseSelfContradiction
+	return Cause(cause.OfConfirmed(g, confirmed.Fresh, c.dialect.WeakTags, confirmed.cached))
 }
 
 // readGuard looks for a version in the body of a refused write, where the dialect

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ifmatch-go/ifmatch/internal/cause"
 )
 
 // TestMarshalText: constants are their words, in JSON too; what isn't a constant is told.
@@ -29,12 +31,12 @@ func TestMarshalText(t *testing.T) {
 // seen and what helps.
 func TestEveryCauseIsExplained(t *testing.T) {
 	codes := map[string]bool{}
-	for c := CauseNone + 1; int(c) < len(causes); c++ {
+	for c := CauseNone + 1; int(c) < cause.Count; c++ {
 		a := c.about()
-		if a.name == "" || a.seen == "" || a.cure == "" || a.code != fmt.Sprintf("IFM%03d", int(c)) || codes[a.code] {
+		if a.Name == "" || a.Seen == "" || a.Cure == "" || a.Code != fmt.Sprintf("IFM%03d", int(c)) || codes[a.Code] {
 			t.Errorf("%d: %+v", int(c), a)
 		}
-		codes[a.code] = true
+		codes[a.Code] = true
 	}
 	if CauseNone.Code() != "" || Cause(99).Code() != "" {
 		t.Error("a code without a cause")

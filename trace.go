@@ -183,7 +183,7 @@ func (c *call) traceRefused(g *guard.Guard, status int) {
 	}
 	c.log(slog.LevelDebug, "ifmatch: write refused", slog.Int("status", status),
 		slog.String("sent", sentText(g, c.sent.write.Header)), slog.String("policy", policyName(c.policy)),
-		slog.String("cause", c.refused.cause.String()), slog.String("cure", cmp.Or(c.cureFor(c.refused.cause), c.refused.cause.about().cure)))
+		slog.String("cause", c.refused.cause.String()), slog.String("cure", cmp.Or(c.cureFor(c.refused.cause), c.refused.cause.about().Cure)))
 }
 
 // traceRefreshing tells of a refresh that is about to be sent. url is redacted already.

@@ -87,7 +87,7 @@ func (e *refusedError) helps() string {
 	if e.cure != "" {
 		return e.cure
 	}
-	return e.cause.about().cure
+	return e.cause.about().Cure
 }
 
 // refusedFor is why the call ends with its last refusal.

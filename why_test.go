@@ -18,6 +18,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
+	"github.com/ifmatch-go/ifmatch/internal/cause"
 )
 
 // TestWhy412: each entry of docs/why-412.md is a call that ends in it, and what the call
@@ -60,10 +61,10 @@ func TestWhy412(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries := strings.Split(string(doc), "\n## ")[1:]
-	if len(entries) != len(causes)-1 {
-		t.Errorf("%d entries for %d causes", len(entries), len(causes)-1)
+	if len(entries) != cause.Count-1 {
+		t.Errorf("%d entries for %d causes", len(entries), cause.Count-1)
 	}
-	for c := CauseNone + 1; int(c) < len(causes); c++ {
+	for c := CauseNone + 1; int(c) < cause.Count; c++ {
 		title, entry, _ := strings.Cut(entries[int(c)-1], "\n")
 		if title != c.Code()+": "+c.String() {
 			t.Errorf("the entry of %v is called %q", c, title)

@@ -3,6 +3,7 @@ package house
 // floors are the packages from the root down: each may import those below it. A
 // package that imports nothing of the module, and isn't imported, needs no place.
 var floors = []string{
+	"explain",
 	".",
 	"internal/rounds",
 	"internal/commit",
@@ -10,6 +11,7 @@ var floors = []string{
 	"internal/memory",
 	"internal/marks",
 	"internal/stored",
+	"internal/cause",
 	"internal/refresh",
 	"internal/guard",
 	"internal/doubt",
@@ -17,6 +19,15 @@ var floors = []string{
 	"internal/lane",
 	"internal/replay",
 	"internal/drain",
+	"dialect/azureblob",
+	"dialect/azuretable",
+	"dialect/couchdb",
+	"dialect/fhir",
+	"dialect/gcs",
+	"dialect/odata",
+	"dialect/s3",
+	"dialect/scim",
+	"dialect/webdav",
 	"dialect",
 	"internal/jsonedit",
 	"internal/media",

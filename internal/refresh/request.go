@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -112,23 +111,6 @@ func check(write, req *http.Request, needState bool) error {
 		return fmt.Errorf("%q is another origin, and credentials stay with theirs", redact.URL(req.URL))
 	}
 	return nil
-}
-
-// cacheFields are what a cache or a proxy writes into an answer (RFC 9110 §7.6.3, RFC 9111
-// §5.1, RFC 9209, RFC 9211).
-var cacheFields = [...]string{"Age", "Cache-Status", "Proxy-Status", "X-Cache", "Via"}
-
-// FromCache reports whether an answer shows that it may come from a cache: a field of one,
-// or a Date before the one of an answer that came earlier.
-func FromCache(h, earlier http.Header) bool {
-	for _, name := range cacheFields {
-		if field.Lines(h, name) != nil {
-			return true
-		}
-	}
-	made, ok := etag.Date(h)
-	then, both := etag.Date(earlier)
-	return ok && both && made.Before(then)
 }
 
 // SameResource reports whether a refresh asks for the resource that is written: at its

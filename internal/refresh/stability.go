@@ -55,9 +55,13 @@ type read struct {
 // later Last-Modified shows that somebody saved the same bytes again, and a tag that
 // differs by W/ or a content coding belongs to the same state.
 func (r *read) differs(next *read) bool {
-	a, b := r.validators, next.validators
-	return r.digest != (Digest{}) && r.digest == next.digest &&
-		a.ETag != "" && b.ETag != "" && a.ETag != b.ETag && a.LastModified == b.LastModified && !etag.Twins(a.ETag, b.ETag)
+	return r.digest != (Digest{}) && r.digest == next.digest && Differ(r.validators, next.validators)
+}
+
+// Differ reports whether the validators of two reads that gave the same bytes can't be of
+// one state.
+func Differ(a, b etag.Validators) bool {
+	return a.ETag != "" && b.ETag != "" && a.ETag != b.ETag && a.LastModified == b.LastModified && !etag.Twins(a.ETag, b.ETag)
 }
 
 // compare looks whether the server gives one tag to one state. Where it doesn't, each

@@ -1,0 +1,218 @@
+package explain
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/cause"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+)
+
+// rules look at a refusal one after another. Among findings of one certainty the first one
+// leads, so what is special stands before what is general; a later rule may look at what was
+// found before it. TestRules has a row for each branch.
+var rules = [...]func(*refusal){
+	(*refusal).signature,
+	(*refusal).required,
+	(*refusal).verdictOf,
+	(*refusal).misquoted,
+	(*refusal).forReads,
+	(*refusal).conflicting,
+	(*refusal).locked,
+	(*refusal).ofErrorPage,
+	(*refusal).weak,
+	(*refusal).coded,
+	(*refusal).written,
+	(*refusal).exists,
+	(*refusal).hidden,
+	(*refusal).unstable,
+	(*refusal).lagging,
+	(*refusal).cached,
+	(*refusal).elsewhere,
+	(*refusal).otherMedia,
+	(*refusal).dates,
+	(*refusal).afterwards,
+	(*refusal).outdated,
+	(*refusal).foreign,
+	(*refusal).unguarded,
+	(*refusal).unexamined,
+}
+
+// demands are texts that ask for a precondition.
+var demands = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(if-match|etag|precondition)[^.]{0,80}\b(required|missing|must|mandatory|need)|\b(required?|missing|must|provide|specify)\b[^.]{0,80}(if-match|etag|precondition header)`)
+})
+
+// demandsCondition reports whether an answer asks for a precondition that the write doesn't
+// have, without the status for it.
+func demandsCondition(e *step) bool {
+	switch e.StatusCode {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusConflict:
+		return e.write() && e.sees() && e.guard.Kind == guard.None && demands().Match(e.ResponseBody)
+	}
+	return false
+}
+
+// isBadSignature reports whether an answer says that the signature of the request doesn't
+// fit it.
+func (s *scene) isBadSignature(e *step) bool {
+	return (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusUnauthorized) && guard.SignedAbove(e.req) != "" &&
+		e.guard.Kind != guard.None && (bytes.Contains(e.ResponseBody, []byte("SignatureDoesNotMatch")) ||
+		bytes.Contains(e.ResponseBody, []byte("AuthorizationFailure")) || bytes.Contains(e.ResponseBody, []byte("AuthenticationFailed")))
+}
+
+// signature: the precondition was changed after the request was signed.
+func (r *refusal) signature() {
+	signed := guard.SignedAbove(r.req)
+	if signed == "" || r.StatusCode != http.StatusForbidden && r.StatusCode != http.StatusUnauthorized {
+		return
+	}
+	certainty := Possible
+	for _, e := range r.before {
+		if e.StatusCode == http.StatusPreconditionFailed && slices.Equal(e.RequestHeader["Authorization"], r.RequestHeader["Authorization"]) {
+			certainty = Certain
+		}
+	}
+	r.add(code(cause.SignedAbove), max(certainty, Likely), signed+" no longer fits the request, which has another precondition than the one that was signed", r.answered(), r.condition(), r.said(""))
+}
+
+// required: the server demands a precondition, or another one.
+func (r *refusal) required() {
+	const want = "The server demands a precondition, and the request has none."
+	none := r.guard.Kind == guard.None && r.sees()
+	switch {
+	case r.StatusCode == http.StatusPreconditionRequired && none:
+		r.add(code(cause.PreconditionRequired), Certain, want, r.answered(), r.asked(), r.said(""))
+	case r.StatusCode == http.StatusPreconditionRequired:
+		r.add(code(cause.PreconditionRequired), Certain, "The server demands another precondition than the request has.", r.answered(), r.condition(), r.said(""))
+	case none && demands().Match(r.ResponseBody):
+		r.add(code(cause.PreconditionRequired), Likely, want, r.answered(), r.said(""), r.asked())
+	}
+}
+
+// verdictOf: what the dialect of the API says of the answer.
+func (r *refusal) verdictOf() {
+	kind := r.verdict.Kind()
+	known := cause.OfVerdict(kind)
+	name, reason := r.dialect.Name, r.verdict.Reason()
+	switch kind {
+	case dialect.KindExists, dialect.KindGone, dialect.KindLocked, dialect.KindStops, dialect.KindChanged, dialect.KindExpired:
+		what := name + " says so: " + reason
+		if reason == "" {
+			what = name + " says so by its status and code."
+		}
+		r.add(code(known), Certain, what, r.answered(), r.coded3rd(), r.said(""), r.condition())
+	case dialect.KindConflict:
+		r.add(code(known), Likely, name+" says with "+r.answered().Line+" that the version isn't the current one.", r.answered(), r.said(""), r.condition())
+	case dialect.KindRequired:
+		r.add(code(known), Certain, name+" demands a version, and the request has none.", r.answered(), r.said(""), r.asked())
+	}
+}
+
+// coded3rd is the line with the error code of an API that has one in a field.
+func (r *refusal) coded3rd() Evidence { return r.responseLine("X-Ms-Error-Code", "") }
+
+// misquoted: the precondition is no entity-tag, or a star in quotes.
+func (r *refusal) misquoted() {
+	sent := strings.Join(field.Lines(r.req.Header, "If-Match"), ", ")
+	switch g := &r.guard; {
+	case sent == "" || r.StatusCode == http.StatusConflict:
+	case sent == "undefined" || sent == "null":
+		r.add(codeQuotes, Certain, "A script sent If-Match: "+sent+", since it had no ETag.", r.requestLine("If-Match", sent), r.answered())
+	case g.Kind == guard.Exists && g.Quoted:
+		r.add(codeQuotes, Certain, `"*" in quotes is a tag, and no star.`, r.requestLine("If-Match", `"*"`), r.answered())
+	case g.Kind == guard.Foreign && g.Field == "If-Match" && !strings.Contains(sent, `"`):
+		r.add(codeQuotes, Certain, "If-Match has a tag without quotes.", r.requestLine("If-Match", sent), r.answered(), r.likeTag(sent))
+	case g.Kind == guard.Foreign && g.Field == "If-Match":
+		r.add(codeQuotes, Certain, "If-Match has no list of entity-tags: quotes are missing, or some too many are there.", r.requestLine("If-Match", sent), r.answered(), r.likeTag(sent))
+	case g.Kind == guard.Tags && g.Versions == nil && r.likeTag(sent).Line != "":
+		r.add(codeQuotes, Certain, "If-Match has the tag that a read gave, in another spelling.", r.requestLine("If-Match", sent), r.likeTag(sent), r.answered())
+	}
+}
+
+// likeTag is the line of a read whose tag has the same text as the one that was sent, but
+// for its quotes and escapes; its Line is empty where there is none.
+func (r *refusal) likeTag(sent string) Evidence {
+	for _, e := range r.scene.steps {
+		if tag := e.got.ETag; e.read() && tag != "" && tag != sent && !r.names(tag) && strings.EqualFold(bare(tag), bare(sent)) {
+			return e.validator()
+		}
+	}
+	return Evidence{}
+}
+
+// bare is the text of a tag without its quotes, W/ and escapes of any sort.
+func bare(tag string) string {
+	tag = strings.NewReplacer("&quot;", "", "&#34;", "", "%22", "", `\`, "", `"`, "", "'", "", "{", "", "}", "").Replace(tag)
+	if rest, found := strings.CutPrefix(tag, "w/"); found { // a lower-case w is no W/
+		return rest
+	}
+	return tag
+}
+
+// forReads: a condition that only makes sense on a read.
+func (r *refusal) forReads() {
+	if r.safe() && r.Method != "" {
+		return
+	}
+	if since := r.requestLine("If-Modified-Since", ""); since.Line != "" {
+		certainty := Possible
+		if r.guard.Kind == guard.None {
+			certainty = Certain
+		}
+		r.add(codeForReads, certainty, "The write has If-Modified-Since, which is for reads.", since, r.answered())
+	}
+	if r.guard.Kind == guard.Foreign && r.guard.Field == "If-None-Match" {
+		r.add(codeForReads, Certain, "The write has If-None-Match with a tag: it is refused as long as that tag is current.", r.requestLine("If-None-Match", ""), r.answered())
+	}
+}
+
+// conflicting: several conditions, each of which can have failed.
+func (r *refusal) conflicting() {
+	if reason, _ := guard.Judge(&r.guard, r.StatusCode); reason != guard.ReasonConflicting {
+		return
+	}
+	r.add(code(cause.ConflictingPreconditions), Certain, "The write has several conditions, and the answer doesn't say which one was false.",
+		r.requestLine("If-Match", ""), r.requestLine("If-None-Match", ""), r.requestLine("If-Unmodified-Since", ""), r.requestLine("If", ""), r.answered())
+}
+
+// expiry are texts about a lock, a lease or a version that has ended.
+var expiry = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(lock|lease|token|version|revision|sync)\b[^.]{0,60}\b(expired|timed out|no longer|unknown|lost|too old|not present)\b|LeaseLost|LeaseNotPresent`)
+})
+
+// locked: a lock, a lease, or a token of one that has ended.
+func (r *refusal) locked() {
+	reason, _ := guard.Judge(&r.guard, r.StatusCode)
+	isLock := reason == guard.ReasonLocked || r.verdict.Kind() == dialect.KindLocked || r.StatusCode == http.StatusLocked
+	lines := []Evidence{r.answered(), r.requestLine("If", ""), r.requestLine("Lock-Token", ""), r.requestLine("X-Ms-Lease-Id", ""), r.coded3rd(), r.said("")}
+	if expiry().Match(append(bytes.Clone(r.ResponseBody), r.ResponseHeader.Get("X-Ms-Error-Code")...)) {
+		r.add(code(cause.TokenExpired), Certain, "The server says that the lock or the version which was named has ended.", lines...)
+		return
+	}
+	if !isLock {
+		return
+	}
+	if old := r.expiredLock(); old != nil {
+		r.add(code(cause.TokenExpired), Likely, "The lock was given for a time that had passed when the write was sent.", append(lines, old.responseLine("Timeout", ""), old.times(), r.times())...)
+	}
+	if !r.found(Possible, code(cause.Locked)) {
+		r.add(code(cause.Locked), Certain, "A lock or a lease refused the write.", lines...)
+	}
+}
+
+// foreign: a condition that RFC 9110 doesn't have.
+func (r *refusal) foreign() {
+	if r.guard.Kind != guard.Foreign || len(r.findings) > 0 {
+		return
+	}
+	f := r.add(code(cause.Unattributed), Likely, "The condition in "+spelled(r.guard.Field)+" refused the write; no ETag has a part in it.", r.requestLine(r.guard.Field, ""), r.answered(), r.said(""))
+	f.Why = "The server evaluates a condition of its own, beside those of RFC 9110."
+	f.Fixes = []Fix{asIs("read again what " + spelled(r.guard.Field) + " names, and send the current value"), decision("leave the condition out, where the write doesn't need it")}
+}

@@ -1,0 +1,180 @@
+package explain
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/cause"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+)
+
+// dates: a date that guards a write, by whose clock it is.
+func (r *refusal) dates() {
+	sent := strings.Join(field.Lines(r.req.Header, "If-Unmodified-Since"), ", ")
+	if sent == "" || r.StatusCode != http.StatusPreconditionFailed {
+		return
+	}
+	if r.guard.Kind == guard.Foreign && r.guard.Field == "If-Unmodified-Since" {
+		r.add(codeClockDate, Likely, "If-Unmodified-Since has no date of HTTP.", r.requestLine("If-Unmodified-Since", sent), r.answered())
+		return
+	}
+	if r.guard.Kind == guard.Date {
+		r.skewed()
+		r.ofClock()
+	}
+}
+
+// ofClock: whose clock the date of a write is by.
+func (r *refusal) ofClock() {
+	line := r.requestLine("If-Unmodified-Since", "")
+	switch read, shown := r.gaveDate(), r.dated(); {
+	case read != nil:
+		if r.unmovedSince(read) {
+			r.add(code(cause.StaleDate), r.staleCertainty(), "The server refuses the Last-Modified that it gave itself.", read.responseLine("Last-Modified", ""), line, r.answered())
+		}
+	case shown != nil && r.isBefore(shown.got.LastModified):
+		r.add(codeClockDate, Certain, "The date in If-Unmodified-Since isn't one that the server gave, and is before its Last-Modified.",
+			line, shown.responseLine("Last-Modified", ""), r.answered())
+	case shown != nil && shown.index < r.index:
+		r.add(codeClockDate, Likely, "The date in If-Unmodified-Since isn't one that the server gave.", line, shown.responseLine("Last-Modified", ""), r.answered())
+	case r.isNow():
+		r.add(codeClockDate, Likely, "The date in If-Unmodified-Since is the time of the request, and not a Last-Modified.", line, r.times(), r.responseLine("Date", ""), r.answered())
+	}
+}
+
+// gaveDate is the last answer before the refusal that gave the date which the write names;
+// nil: none did.
+func (r *refusal) gaveDate() *step {
+	for _, e := range slices.Backward(r.before) {
+		if e.StatusCode < 400 && e.got.LastModified != "" && e.got.LastModified == r.guard.Date {
+			return e
+		}
+	}
+	return nil
+}
+
+// dated is a read with a Last-Modified, the last before the refusal or the first after it;
+// nil: there is none.
+func (r *refusal) dated() *step {
+	for _, e := range slices.Concat(reversed(r.before), r.readsAfter()) {
+		if e.read() && e.got.LastModified != "" {
+			return e
+		}
+	}
+	return nil
+}
+
+func reversed(all []*step) []*step {
+	all = slices.Clone(all)
+	slices.Reverse(all)
+	return all
+}
+
+// unmovedSince reports whether no read after the one that gave the date shows another date,
+// and no write was accepted since.
+func (r *refusal) unmovedSince(read *step) bool {
+	for _, e := range slices.Concat(r.before, r.readsAfter()) {
+		if e.index > read.index && (e.write() && e.accepted() || e.read() && e.got.LastModified != r.guard.Date) {
+			return false
+		}
+	}
+	return true
+}
+
+// staleCertainty is certain where a read after the refusal still has the date, or where the
+// server refused it twice.
+func (r *refusal) staleCertainty() Certainty {
+	for _, e := range r.readsAfter() {
+		if e.read() && e.got.LastModified == r.guard.Date {
+			return Certain
+		}
+	}
+	for _, e := range r.before {
+		if e.StatusCode == http.StatusPreconditionFailed && e.guard.Date == r.guard.Date && slices.ContainsFunc(r.before, func(read *step) bool {
+			return read.read() && read.index > e.index && read.got.LastModified == r.guard.Date
+		}) {
+			return Certain
+		}
+	}
+	return Likely
+}
+
+// isBefore reports whether the date of the write is before another one.
+func (r *refusal) isBefore(date string) bool {
+	sent, err := http.ParseTime(r.guard.Date)
+	modified, err2 := http.ParseTime(date)
+	return err == nil && err2 == nil && sent.Before(modified)
+}
+
+// isNow reports whether the date of the write is the time at which it was sent, by this
+// clock or by the server's, to a few minutes.
+func (r *refusal) isNow() bool {
+	sent, err := http.ParseTime(r.guard.Date)
+	now := r.Sent
+	if date, ok := etag.Date(r.ResponseHeader); now.IsZero() && ok {
+		now = date
+	}
+	return err == nil && !now.IsZero() && now.Sub(sent).Abs() < 5*time.Minute
+}
+
+// skewed: a clock is off. The Date of an answer has a resolution of a second, and was made
+// between the times when the request was sent and answered.
+func (r *refusal) skewed() {
+	for _, e := range slices.Concat(r.before, []*step{r.step}, r.after) {
+		off, ok := skew(e)
+		if !ok {
+			continue
+		}
+		way := "behind"
+		if off > 0 {
+			way = "ahead of"
+		}
+		_, answered, _ := e.round()
+		what := "The server's clock is " + way + " the one of this machine by at least " + off.Abs().Round(time.Second).String() + "."
+		f := r.add(codeSkew, Possible, what, e.responseLine("Date", ""), e.times())
+		f.Why += " The round trip of " + answered.Sub(e.Sent).Round(time.Millisecond).String() + " and the second of the Date are taken off."
+		if r.gaveDate() == nil && off.Abs() > time.Second {
+			r.findings[len(r.findings)-1].Certainty = Likely
+		}
+		return
+	}
+}
+
+// skew is by how much at least the clock of a server is off, and false where that can't be
+// told, or where it may be right: an answer of a cache keeps its Date.
+func skew(e *step) (time.Duration, bool) {
+	sent, answered, ok := e.round()
+	date, dated := etag.Date(e.ResponseHeader)
+	if !ok || !dated || isHit(e.ResponseHeader) {
+		return 0, false
+	}
+	switch first, last := sent.Add(-time.Second), answered; {
+	case date.Before(first):
+		return date.Sub(first), true
+	case date.After(last):
+		return date.Sub(last), true
+	}
+	return 0, false
+}
+
+// expiredLock is the answer that gave a lock whose time had passed when the write was sent
+// (RFC 4918 §10.7); nil: there is none.
+func (r *refusal) expiredLock() *step {
+	for _, e := range slices.Backward(r.before) {
+		text, found := strings.CutPrefix(e.ResponseHeader.Get("Timeout"), "Second-")
+		seconds, err := strconv.Atoi(text)
+		if e.Method != "LOCK" || !e.accepted() || !found || err != nil {
+			continue
+		}
+		if !e.Answered.IsZero() && !r.Sent.IsZero() && r.Sent.Sub(e.Answered) > time.Duration(seconds)*time.Second {
+			return e
+		}
+		return nil
+	}
+	return nil
+}

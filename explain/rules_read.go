@@ -1,0 +1,185 @@
+package explain
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/cause"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
+)
+
+// states are the reads of the resource that show a tag, and the accepted writes, in order.
+func (r *refusal) states() []*step {
+	var all []*step
+	for _, e := range slices.Concat(r.before, r.readsAfter()) {
+		if e.read() && e.got.ETag != "" || e.write() && e.accepted() {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// unstable: two reads in a row gave the same bytes and different tags, with nothing sent
+// between. Twice is certain, as for a Transport: once may be a rival that saved the same
+// bytes again.
+func (r *refusal) unstable() {
+	var pairs int
+	var evidence []Evidence
+	states := r.states()
+	for i := 1; i < len(states); i++ {
+		a, b := states[i-1], states[i]
+		if !a.read() || !b.read() || !refresh.Differ(a.got, b.got) || !sameBytes(a, b) {
+			continue
+		}
+		if pairs++; pairs <= 2 {
+			evidence = append(evidence, a.validator(), b.validator())
+			evidence = append(evidence, nodeLines(a, b)...)
+		}
+	}
+	if pairs == 0 {
+		return
+	}
+	certainty := Likely
+	if pairs >= 2 || slices.ContainsFunc(evidence, func(e Evidence) bool { return !strings.HasPrefix(e.Line, "ETag") }) {
+		certainty = Certain
+	}
+	r.add(code(cause.UnstableValidator), certainty, "Reads in a row gave the same bytes and different tags, with nothing sent between.", evidence...)
+}
+
+// sameBytes reports whether two answers had the same body: by the bodies, or by length and
+// date where one wasn't recorded.
+func sameBytes(a, b *step) bool {
+	if a.digest != (refresh.Digest{}) && b.digest != (refresh.Digest{}) {
+		return a.digest == b.digest
+	}
+	length := a.ResponseHeader.Get("Content-Length")
+	return length != "" && length == b.ResponseHeader.Get("Content-Length") && a.got.LastModified != "" && a.got.LastModified == b.got.LastModified
+}
+
+// nodeFields name the server that answered.
+var nodeFields = [...]string{"X-Served-By", "X-Backend", "X-Backend-Server", "X-Server", "X-Node", "X-Upstream", "X-Instance", "X-Pod", "X-Host"}
+
+// nodeLines are the lines that show that two nodes answered.
+func nodeLines(a, b *step) []Evidence {
+	for _, name := range nodeFields {
+		one, two := a.responseLine(name, ""), b.responseLine(name, "")
+		if one.Line != "" && two.Line != "" && one.Line != two.Line {
+			return []Evidence{one, two}
+		}
+	}
+	return nil
+}
+
+// lagging: after an accepted write a read gave the tag from before it.
+func (r *refusal) lagging() {
+	if r.guard.Kind != guard.Tags {
+		return
+	}
+	by := r.gave(r.before)
+	if by == nil || !by.read() || len(r.signs(by)) > 0 {
+		return
+	}
+	for _, e := range slices.Backward(r.before) {
+		if e.index >= by.index || e.got.ETag == "" || r.names(e.got.ETag) || !e.accepted() {
+			continue
+		}
+		if !r.older(e) {
+			return
+		}
+		certainty := Likely
+		if e.write() {
+			certainty = Certain
+		}
+		r.add(codeLag, certainty, "A newer state had been seen, and then a read gave the tag of an older one.", append([]Evidence{e.asked(), e.validator(), by.asked(), by.validator(), r.condition(), r.answered()}, nodeLines(e, by)...)...)
+		return
+	}
+}
+
+// older reports whether the state that the refused write names was seen before another one.
+func (r *refusal) older(newer *step) bool {
+	if newer.write() && slices.ContainsFunc(r.guard.Tags, newer.names) {
+		return true // it was replaced by that write
+	}
+	return slices.ContainsFunc(r.before, func(e *step) bool {
+		return e.index < newer.index && (r.names(e.got.ETag) || slices.ContainsFunc(r.guard.Tags, e.names))
+	})
+}
+
+// cached: a cache gave the tag that was refused.
+func (r *refusal) cached() {
+	if r.guard.Kind != guard.Tags || r.found(Likely, code(cause.CodedValidator), codeLag) {
+		return
+	}
+	reads := slices.Concat(r.before, r.readsAfter())
+	for _, e := range slices.Backward(reads) {
+		if !e.read() || !r.names(e.got.ETag) {
+			continue
+		}
+		signs := r.signs(e)
+		if len(signs) == 0 {
+			continue
+		}
+		certainty, hit := Possible, isHit(e.ResponseHeader)
+		if hit {
+			certainty = Likely
+		}
+		evidence := append([]Evidence{e.asked(), e.validator()}, signs...)
+		if other := r.otherState(reads, e); other != nil {
+			evidence = append(evidence, other.asked(), other.validator())
+			if other.index < e.index || hit && changedBefore(other, e) {
+				certainty = Certain
+			}
+		} else if e.index > r.index && hit {
+			certainty = Certain // it is still given after the refusal
+		}
+		r.add(code(cause.StaleCache), certainty, "The tag in If-Match came from a cache, and isn't the current one.", append(evidence, r.condition(), r.answered())...)
+		return
+	}
+}
+
+// otherState is a read that shows another tag than the refused one, and doesn't come from a
+// cache; nil: there is none.
+func (r *refusal) otherState(reads []*step, cached *step) *step {
+	for _, e := range reads {
+		if e != cached && e.read() && e.got.ETag != "" && !r.names(e.got.ETag) && !isHit(e.ResponseHeader) && !etag.Twins(e.got.ETag, cached.got.ETag) {
+			return e
+		}
+	}
+	return nil
+}
+
+// changedBefore reports whether the state that one read shows was there already when a cache
+// gave another one.
+func changedBefore(current, cached *step) bool {
+	modified, err := http.ParseTime(current.got.LastModified)
+	at := cached.Sent
+	if at.IsZero() {
+		date, ok := etag.Date(cached.ResponseHeader)
+		if !ok {
+			return false
+		}
+		at = date.Add(date.Sub(etag.Made(cached.ResponseHeader))) // RFC 9111 §4.2.3: the Date of the origin, and the Age since
+	}
+	return err == nil && modified.Before(at)
+}
+
+// signs are the lines of an answer that show a cache.
+func (r *refusal) signs(e *step) []Evidence {
+	var all []Evidence
+	for _, sign := range refresh.CacheSigns(e.ResponseHeader) {
+		all = append(all, e.responseLine(sign.Field, sign.Value))
+	}
+	if e.index > r.index && refresh.Before(e.ResponseHeader, r.ResponseHeader) {
+		all = append(all, e.responseLine("Date", ""), r.responseLine("Date", ""))
+	}
+	return all
+}
+
+// isHit reports whether an answer shows that a stored one was used, and not only that there
+// is a cache on the way.
+func isHit(h http.Header) bool {
+	return slices.ContainsFunc(refresh.CacheSigns(h), func(s refresh.CacheSign) bool { return s.Stored })
+}

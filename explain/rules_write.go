@@ -1,0 +1,247 @@
+package explain
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+
+	"github.com/ifmatch-go/ifmatch/internal/cause"
+	"github.com/ifmatch-go/ifmatch/internal/doubt"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
+)
+
+// written: an earlier write of the same client did it, or this one was performed although it
+// was refused.
+func (r *refusal) written() {
+	if r.safe() || r.guard.Kind != guard.Tags && r.guard.Kind != guard.Create && r.guard.Kind != guard.Date {
+		return
+	}
+	own := code(cause.OwnEarlierWrite)
+	if first := r.earlier(); first != nil {
+		evidence := []Evidence{first.asked(), first.condition(), first.answered(), r.condition(), r.answered()}
+		if first.accepted() {
+			r.add(own, Certain, "The same precondition was sent before, and that write was accepted: it moved the state on.", append(evidence, first.validator())...)
+			return
+		}
+		certainty, what := Possible, "An earlier write under the same precondition has no answer that says whether it was performed; the refusal may be due to it."
+		if stored := r.stored(first); stored != nil {
+			certainty, what = Likely, "An earlier write under the same precondition lost its answer, and a read shows what it sent: it was performed."
+			evidence = append(evidence, stored.asked(), stored.validator())
+		}
+		r.add(own, certainty, what, evidence...)
+		return
+	}
+	if stored := r.stored(r.step); stored != nil {
+		r.add(own, Likely, "A read after the refusal shows what the refused write sent: it was performed, and something on the way sent it twice.",
+			r.asked(), r.condition(), r.answered(), stored.asked(), stored.validator())
+	}
+}
+
+// earlier is the last write before the refusal that had the same precondition and that was
+// performed, or may have been; nil: there is none.
+func (r *refusal) earlier() *step {
+	for _, e := range slices.Backward(r.before) {
+		if e.Method != r.Method || !e.sees() || !sameGuard(&e.guard, &r.guard) {
+			continue
+		}
+		attempt := doubt.Attempt{Safe: e.safe(), Failed: e.StatusCode == 0, Status: e.StatusCode}
+		if e.accepted() || attempt.Opens() {
+			return e
+		}
+	}
+	return nil
+}
+
+func sameGuard(a, b *guard.Guard) bool {
+	return a.Kind == b.Kind && slices.Equal(a.Tags, b.Tags) && a.Date == b.Date
+}
+
+// stored is a read after the refusal that has what a write sent; nil: there is none.
+func (r *refusal) stored(write *step) *step {
+	if len(write.RequestBody) == 0 || !write.Whole {
+		return nil
+	}
+	for _, e := range r.readsAfter() {
+		if e.read() && e.Whole && bytes.Equal(bytes.TrimSpace(e.ResponseBody), bytes.TrimSpace(write.RequestBody)) && r.wasOther(write) {
+			return e
+		}
+	}
+	return nil
+}
+
+// wasOther reports whether no read before a write had what it sends: otherwise the write
+// changes nothing, and a read shows nothing of it.
+func (r *refusal) wasOther(write *step) bool {
+	return !slices.ContainsFunc(r.before, func(e *step) bool {
+		return e.index < write.index && e.read() && bytes.Equal(bytes.TrimSpace(e.ResponseBody), bytes.TrimSpace(write.RequestBody))
+	})
+}
+
+// exists: a write that only creates met what is there.
+func (r *refusal) exists() {
+	reason, _ := guard.Judge(&r.guard, r.StatusCode)
+	if reason != guard.ReasonExists || r.found(Likely, code(cause.Exists)) {
+		return
+	}
+	evidence := []Evidence{r.condition(), r.answered()}
+	certainty, what := Certain, "The write only creates, and something is there."
+	for _, e := range r.readsAfter() {
+		if e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone {
+			r.add(code(cause.SelfContradiction), Certain, "The server refuses to create the resource since it is there, and a read finds nothing.", append(evidence, e.asked(), e.answered())...)
+			return
+		}
+		if e.read() {
+			evidence = append(evidence, e.asked(), e.validator())
+		}
+	}
+	if r.found(Likely, code(cause.OwnEarlierWrite)) {
+		certainty = Possible
+	}
+	r.add(code(cause.Exists), certainty, what, evidence...)
+}
+
+// demoted is a certainty that falls to Possible where one of the codes explains the refusal
+// better.
+func (r *refusal) demoted(certainty Certainty, codes ...string) Certainty {
+	if r.found(Likely, codes...) {
+		return Possible
+	}
+	return certainty
+}
+
+// better are the codes that explain why a tag isn't current better than that somebody has
+// written.
+var better = []string{
+	code(cause.OwnEarlierWrite), code(cause.UnstableValidator), code(cause.CodedValidator), code(cause.WeakValidator), code(cause.StaleCache),
+	code(cause.PreconditionRequired), code(cause.ConflictingPreconditions), code(cause.Locked), code(cause.Exists), code(cause.Unattributed),
+	codeLag, codeErrorPage, codeElsewhere, codeOtherMedia, codeClockDate, codeQuotes, codeForReads, codeHidden,
+}
+
+// afterwards: what the reads after the refusal show, as a Transport reads them.
+func (r *refusal) afterwards() {
+	l := r.look()
+	if l.by == nil {
+		return
+	}
+	certainty := Likely
+	if l.sure {
+		certainty = Certain
+	}
+	named := r.guard.Kind == guard.Tags || r.guard.Kind == guard.Date
+	why, evidence := r.meaning(&l, named), []Evidence{r.condition(), r.answered(), l.by.asked(), l.by.answered(), l.by.validator()}
+	what, ok := seen[why]
+	switch {
+	case !ok, r.found(Possible, code(why)):
+		return
+	case why == cause.StaleCache:
+		evidence = append(evidence, r.signs(l.by)...)
+	case l.by.accepted():
+		evidence = slices.Delete(evidence, 3, 4) // its status is no news
+	}
+	r.add(code(why), r.demoted(certainty, better...), what, evidence...)
+}
+
+// seen are the sentences of what a read after the refusal shows.
+var seen = map[cause.Cause]string{
+	cause.Changed:                  "A read after the refusal shows another state than the one that the write names.",
+	cause.FalseConflict:            "A read after the refusal shows another tag for the same bytes.",
+	cause.UnstableValidator:        "Reads in a row gave the same bytes and different tags.",
+	cause.WeakValidator:            "A read after the refusal shows only a weak tag.",
+	cause.CodedValidator:           "The tag in the write and the current one differ by a content coding alone.",
+	cause.RefreshDenied:            "The credentials may write, and may not read.",
+	cause.Gone:                     "A read after the refusal finds nothing at the URL.",
+	cause.NoValidator:              "A read after the refusal shows no validator that the write can name.",
+	cause.RefreshFailed:            "The read after the refusal gave no usable answer.",
+	cause.StaleDate:                "The server refuses the Last-Modified that it gives itself.",
+	cause.StaleCache:               "A read after the refusal still gives the refused tag, and shows that it came from a cache.",
+	cause.SelfContradiction:        "The server refuses the tag that its own reads give.",
+	cause.ConflictingPreconditions: "The tag is the current one and the date isn't: either condition can have failed.",
+}
+
+// meaning is the cause that the reads after the refusal lead to; None where they lead to
+// none. named says that the write names a validator.
+func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
+	why := cause.OfRefresh(l.step.Reason)
+	switch {
+	case l.same && named:
+		return cause.OfConfirmed(&r.guard, l.fresh, r.dialect.WeakTags, len(r.signs(l.by)) > 0)
+	case !l.sure && notThere(l.by):
+		return cause.Gone
+	case !l.sure && named:
+		return r.guess(l)
+	case named, why == cause.Gone, why == cause.RefreshDenied:
+		return why
+	}
+	return cause.None
+}
+
+// guess is the cause that the last read speaks for where a Transport would read once more.
+func (r *refusal) guess(l *learnt) cause.Cause {
+	same := func(tag string) bool { return etag.Twins(tag, l.fresh.ETag) }
+	switch l.step.Do {
+	case refresh.Compare:
+		if before := r.facts().Known.Before; before != (refresh.Digest{}) && before == l.by.digest {
+			return cause.FalseConflict
+		}
+		return cause.Changed
+	case refresh.Settle:
+		if slices.ContainsFunc(r.guard.Tags, same) {
+			return cause.WeakValidator
+		}
+		return cause.Changed
+	case refresh.Repeat:
+		return cause.RefreshFailed
+	}
+	return cause.None
+}
+
+func notThere(e *step) bool {
+	return e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone
+}
+
+// outdated: what was seen before the write shows already that its tag was old.
+func (r *refusal) outdated() {
+	if r.guard.Kind != guard.Tags || r.found(Likely, append(better, code(cause.Changed), code(cause.FalseConflict), code(cause.Gone))...) {
+		return
+	}
+	gave := r.gave(r.before)
+	for _, e := range slices.Backward(r.before) {
+		fresh := e.got.ETag
+		if fresh == "" || e.StatusCode >= 400 || r.names(fresh) || gave != nil && e.index < gave.index {
+			continue
+		}
+		certainty, what := Likely, "A read before the write shows another tag than the one that the write names."
+		if gave != nil {
+			certainty, what = Certain, "The tag is an old one: an answer before the write shows a newer one."
+		}
+		r.add(code(cause.Changed), certainty, what, r.condition(), e.asked(), e.validator(), r.answered())
+		return
+	}
+	if tag := r.got.ETag; tag != "" && !r.names(tag) && r.StatusCode == http.StatusPreconditionFailed && !r.found(Possible, codeErrorPage) {
+		r.add(code(cause.Changed), Possible, "The refusal carries another tag than the write names; it may be the current one.", r.condition(), r.responseLine("ETag", ""))
+	}
+}
+
+// unexamined: a precondition was refused, and nothing that was recorded shows why.
+func (r *refusal) unexamined() {
+	if r.found(Possible, code(cause.Unattributed), code(cause.SignedAbove)) || len(r.findings) > 0 && r.findings[0].Code != code(cause.Gone) && r.findings[0].Code != code(cause.Changed) {
+		return
+	}
+	if len(r.findings) > 0 {
+		return
+	}
+	what := "A precondition was refused, and nobody looked at the state."
+	if !r.sees() {
+		what = "Something was refused, and the recording doesn't have the request."
+	}
+	if r.guard.Kind == guard.Exists {
+		what = "If-Match: * was refused: there may be nothing at the URL, and nobody looked."
+	}
+	lines := []Evidence{r.condition(), r.answered(), r.said("")}
+	if by := r.gave(r.before); by != nil {
+		lines = append(lines, by.asked(), by.validator())
+	}
+	r.add(code(cause.Unexamined), Possible, what, lines...)
+}
