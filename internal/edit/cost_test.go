@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,8 +235,14 @@ func BenchmarkDraft(b *testing.B) {
 					json.Marshal(&d)
 				}
 			})
-			for kind, text := range map[string][]byte{"known": text, "unknown": append([]byte(`{"theirs":1,`), text[1:]...)} {
+			kinds := map[string][]byte{
+				"all-known": text,
+				"unknown":   append([]byte(`{"theirs":1,`), text[1:]...),
+				"in-each":   bytes.ReplaceAll(text, []byte(`{"id":`), []byte(`{"theirs":1,"id":`)),
+			}
+			for kind, text := range kinds {
 				f := formatOf[document](new(counting))
+				f.Rules.Keys = []string{"id"}
 				b.Run(fmt.Sprintf("%dKiB/%s/%s", size>>10, name, kind), func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {

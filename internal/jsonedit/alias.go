@@ -78,7 +78,7 @@ func (d *diffing) renamed() []byte {
 	for i, member := range members {
 		n := member.node()
 		out = append(append(out, text[at:n.name]...), fmt.Sprintf(`"?%d?"`, i)...)
-		at = n.nameEnd
+		at = n.name + int32(len(member.quotedName()))
 	}
 	return append(out, text[at:]...)
 }

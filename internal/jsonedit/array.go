@@ -51,6 +51,9 @@ func (d *diffing) editArray(c change) (*edit, error) {
 // editElement edits an element that is at i before, and at j after. Its key says that
 // it is the same, so nothing else at its place could have it taken for another one.
 func (d *diffing) editElement(m *matching, i, j int) (*edit, error) {
+	if equalText(m.before[i], m.after[j]) {
+		return nil, nil
+	}
 	others := len(d.stays)
 	e, err := d.edit(change{original: m.original[i], before: m.before[i], after: m.after[j], where: m.where.at(i)})
 	if err == nil && m.key != "" && len(d.stays) > others && d.stays[others].after == m.after[j] {

@@ -2,6 +2,8 @@ package jsonedit
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -173,4 +175,61 @@ func TestPatchDroppedElements(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `"/1"`) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestChangedInPlace: where few elements change, the short ways find what the long one does.
+func TestChangedInPlace(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	words := []string{`1`, `2`, `null`, `"a"`, `[1]`, `{"v":1}`, `{"v":2}`, `{"k":1}`, `{"k":1.0,"v":1}`, `{"k":"a"}`, `{"k":"\u0061","v":1}`, `{"k":0}`, `{"k":-0}`, `{"k":0,"v":1}`, `{"k":2,"v":1}`, `{"k":2,"v":2}`, `{"k":3}`, `{"k":3,"v":3}`}
+	short := 0
+	for n := range 40_000 {
+		var original, before, after []string
+		for range rng.IntN(6) {
+			word := words[rng.IntN(len(words))]
+			now := word
+			if rng.IntN(3) == 0 {
+				now = words[rng.IntN(len(words))]
+			}
+			before, after = append(before, word), append(after, now)
+			if strings.HasPrefix(word, "{") && rng.IntN(3) == 0 {
+				word = `{"u":0,` + word[1:]
+			}
+			original = append(original, word)
+		}
+		one := matching{original: elementsOf(t, original), before: elementsOf(t, before), after: elementsOf(t, after)}
+		if n%2 == 0 {
+			one.rules.Keys = []string{"k"}
+		}
+		one.from = slices.Repeat([]int{-1}, len(after))
+		two := one
+		two.from = slices.Clone(one.from)
+		one.key, two.key = one.fittingKey(), one.fittingKey()
+		var got, want error
+		if one.key == "" {
+			if _, alone := one.changedAlone(); !alone {
+				continue
+			}
+			got, want = one.matchUnkeyed(), two.matchAlike(countTo(len(before)), countTo(len(after)))
+		} else if one.keepKeys() {
+			want = two.matchGroups()
+		} else {
+			continue
+		}
+		short++
+		if fmt.Sprint(got) != fmt.Sprint(want) || want == nil && !slices.Equal(one.from, two.from) {
+			t.Fatalf("%s (%s) edited to %s by %q: %v, %v; want %v, %v", before, original, after, one.key, one.from, got, two.from, want)
+		}
+	}
+	if short < 5000 {
+		t.Errorf("the short ways were taken %d times", short)
+	}
+}
+
+func elementsOf(t *testing.T, texts []string) []value {
+	t.Helper()
+	doc, err := Parse([]byte("[" + strings.Join(texts, ",") + "]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.root().parts()
 }

@@ -1,6 +1,7 @@
 package jsonedit
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,12 +23,11 @@ type Document struct {
 	nodes []node // one for each value, in the order of the text: the parts of a value follow it
 }
 
-// node is where a value is. Its positions take half the memory of an int: there
-// may be a node for each two bytes of the text.
+// node is where a value is. It is small: there may be one for each two bytes of the text.
 type node struct {
-	start, end    int32 // of the value in the text
-	name, nameEnd int32 // of the member's name, with its quotes; equal where it has none
-	after         int32 // the first node that isn't part of this one
+	start, end int32 // of the value in the text
+	name       int32 // where the name of a member begins; 0 where it has none
+	after      int32 // the first node that isn't part of this one
 }
 
 // Parse finds the values of a JSON text. The Document keeps the text, which must
@@ -39,16 +39,21 @@ func Parse(text []byte) (*Document, error) {
 	if len(text) > math.MaxInt32 {
 		return nil, ErrTooLarge
 	}
-	if !json.Valid(text) {
+	p := parser{text: text, nodes: make([]node, 0, nodesIn(text))}
+	switch ok := p.document(); {
+	case !ok && len(p.open) == maxDepth && json.Valid(text):
+		return nil, fmt.Errorf("nested deeper than %d levels", maxDepth)
+	case !ok:
 		return nil, notJSON(text)
 	}
-	p := parser{text: text, nodes: make([]node, 0, len(text)/16+1)}
-	for p.at < len(text) {
-		if err := p.next(); err != nil {
-			return nil, err
-		}
-	}
 	return &Document{text, p.nodes}, nil
+}
+
+// nodesIn is how many values a text may have. Commas and brackets in its strings count, up
+// to the one value in eight bytes that is usual in dense texts.
+func nodesIn(text []byte) int {
+	separated := bytes.Count(text, []byte{','}) + bytes.Count(text, []byte{'{'}) + bytes.Count(text, []byte{'['})
+	return min(separated, len(text)/8) + 1
 }
 
 // notJSON says where a text stops being JSON: the first byte of the character
@@ -69,56 +74,3 @@ func notJSON(text []byte) error {
 
 // root returns the value that the whole text is.
 func (d *Document) root() value { return value{d, 0} }
-
-// parser goes through a valid text once.
-type parser struct {
-	text          []byte
-	nodes         []node
-	at            int
-	open          []int32 // the containers around the position
-	name, nameEnd int     // of a member whose value comes next; nameEnd is 0 where there is none
-}
-
-// next goes past one token, or past white space and what separates values.
-func (p *parser) next() error {
-	start := p.at
-	switch p.text[start] {
-	case ' ', '\t', '\r', '\n', ',', ':':
-		p.at++
-	case '{', '[':
-		p.at++
-		if len(p.open) == maxDepth {
-			return fmt.Errorf("nested deeper than %d levels", maxDepth)
-		}
-		p.open = append(p.open, int32(len(p.nodes)))
-		p.add(start)
-	case '}', ']':
-		p.at++
-		last := len(p.open) - 1
-		closed := &p.nodes[p.open[last]]
-		closed.end, closed.after = int32(p.at), int32(len(p.nodes))
-		p.open = p.open[:last]
-	case '"':
-		p.at = endOfString(p.text, start)
-		if p.nameEnd == 0 && p.inObject() {
-			p.name, p.nameEnd = start, p.at
-			return nil
-		}
-		p.add(start)
-	default:
-		p.at = endOfScalar(p.text, start)
-		p.add(start)
-	}
-	return nil
-}
-
-// add makes a node of the value from start to the position.
-func (p *parser) add(start int) {
-	p.nodes = append(p.nodes, node{int32(start), int32(p.at), int32(p.name), int32(p.nameEnd), int32(len(p.nodes) + 1)})
-	p.name, p.nameEnd = 0, 0
-}
-
-func (p *parser) inObject() bool {
-	last := len(p.open) - 1
-	return last >= 0 && p.text[p.nodes[p.open[last]].start] == '{'
-}

@@ -17,8 +17,8 @@ func lookOf(v value) look {
 	if len(parts) > 1 {
 		l.next = spaceBefore(parts[1])
 	}
-	if n := last.node(); n.nameEnd > 0 {
-		l.colon = v.doc.text[n.nameEnd:n.start]
+	if n := last.node(); n.name > 0 {
+		l.colon = v.doc.text[endOfString(v.doc.text, int(n.name)):n.start]
 	}
 	return l
 }

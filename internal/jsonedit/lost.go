@@ -4,6 +4,14 @@ package jsonedit
 // it: T doesn't know it, or renders it with another meaning than was read, such as a
 // number that it can't hold. before may be absent: then it is about every member.
 func (c change) firstLost() (*path, bool) {
+	if writtenAlike(c.original, c.before) {
+		return nil, false
+	}
+	return c.lostIn()
+}
+
+// lostIn is firstLost where the texts differ, if only by white space.
+func (c change) lostIn() (*path, bool) {
 	switch c.original.kind() {
 	case '{':
 		return c.firstLostMember()
@@ -13,7 +21,7 @@ func (c change) firstLost() (*path, bool) {
 			return c.where, true
 		}
 		for i, original := range originals {
-			if lost, found := (change{original: original, before: befores[i], where: c.where.at(i)}).firstLost(); found {
+			if lost, found := (change{original: original, before: befores[i], where: c.where.at(i)}).lostIn(); found {
 				return lost, true
 			}
 		}
@@ -35,7 +43,7 @@ func (c change) firstLostMember() (*path, bool) {
 		if inner.before.absent() {
 			return inner.where, true
 		}
-		if lost, found := inner.firstLost(); found {
+		if lost, found := inner.lostIn(); found {
 			return lost, true
 		}
 	}

@@ -37,10 +37,18 @@ func (m *matching) match() error {
 			}
 			return nil
 		}
-		err := m.matchAlike(countTo(len(m.before)), countTo(len(m.after)))
+		err := m.matchUnkeyed()
 		m.linkScalars()
 		return err
 	}
+	if m.keepKeys() {
+		return nil
+	}
+	return m.matchGroups()
+}
+
+// matchGroups matches the elements of an array that has a key.
+func (m *matching) matchGroups() error {
 	groups := m.groups()
 	for _, g := range groups {
 		if g.keyed && len(g.before) == 1 && len(g.after) == 1 {
@@ -89,7 +97,7 @@ func (m *matching) fittingKey() string {
 		for _, v := range m.before {
 			if v.kind() == '{' {
 				objects++
-				if _, ok := v.keyBy(key); ok {
+				if !v.keyIn(key).absent() {
 					keyed++
 				}
 			}
@@ -102,12 +110,6 @@ func (m *matching) fittingKey() string {
 		}
 	}
 	return some
-}
-
-// alike are elements of an array that have something in common, by their indices.
-type alike struct {
-	before, after []int
-	keyed         bool // it is the key
 }
 
 // groups returns the elements by their key, in the order of the array. All that have
@@ -158,77 +160,6 @@ func (m *matching) matchAlike(before, after []int) error {
 	return nil
 }
 
-// link matches elements that are rendered alike, false where nothing says which are which.
-func (m *matching) link(g *alike) bool {
-	switch {
-	case len(g.before) == 0 || len(g.after) == 0:
-	case isWithin(g.before, g.after): // more may have come
-		for _, i := range g.before {
-			m.from[i] = i
-		}
-	case len(g.before) == 1 && len(g.after) == 1, len(g.after) <= len(g.before) && m.interchangeable(g), m.nothingLost(g):
-		for k := range min(len(g.before), len(g.after)) {
-			m.from[g.after[k]] = g.before[k]
-		}
-	default:
-		return false
-	}
-	return true
-}
-
-// isWithin reports whether all of some indices are among others. Both are sorted.
-func isWithin(some, others []int) bool {
-	for _, i := range some {
-		for len(others) > 0 && others[0] < i {
-			others = others[1:]
-		}
-		if len(others) == 0 || others[0] != i {
-			return false
-		}
-	}
-	return true
-}
-
-// groupsRendered returns elements by how they are rendered, in the order of the array.
-func (m *matching) groupsRendered(before, after []int) []*alike {
-	all := make([]*alike, 0, len(before))
-	groups := make(map[string]*alike, len(before))
-	slab := make([]alike, len(before)+len(after)) // one allocation for all groups
-	groupOf := func(v value) *alike {
-		g := groups[string(v.raw())]
-		if g == nil {
-			g, slab = &slab[0], slab[1:]
-			groups[string(v.raw())] = g
-			all = append(all, g)
-		}
-		return g
-	}
-	for _, i := range before {
-		g := groupOf(m.before[i])
-		g.before = append(g.before, i)
-	}
-	for _, j := range after {
-		g := groupOf(m.after[j])
-		g.after = append(g.after, j)
-	}
-	return all
-}
-
-// interchangeable reports whether it makes no difference which elements of the
-// group are which.
-func (m *matching) interchangeable(g *alike) bool {
-	first := m.original[g.before[0]]
-	return !slices.ContainsFunc(g.before, func(i int) bool { return !same(m.original[i], first) })
-}
-
-// nothingLost reports whether the elements of the group mean what T renders of them.
-func (m *matching) nothingLost(g *alike) bool {
-	return !slices.ContainsFunc(g.before, func(i int) bool {
-		_, lost := change{original: m.original[i], before: m.before[i]}.firstLost()
-		return lost
-	})
-}
-
 // unclear returns the error about elements of which an edit leaves open which are
 // which: about the one at an index, or else about the first that would lose something.
 // Where no member would be lost there is no error, unless elements are rendered alike that
@@ -262,7 +193,7 @@ func (m *matching) cure(indices []int) string {
 	}
 	for _, key := range m.rules.Keys {
 		for _, v := range m.original {
-			if _, ok := v.keyBy(key); ok {
+			if !v.keyIn(key).absent() {
 				return fmt.Sprintf("declare %q in the edited type, the member of MergeKey", key)
 			}
 		}
@@ -272,7 +203,7 @@ func (m *matching) cure(indices []int) string {
 
 // lostAt finds a member that would be lost if an element were written as T renders it.
 func (m *matching) lostAt(i int) (*path, bool) {
-	if !m.original[i].isContainer() {
+	if !m.original[i].isContainer() || writtenAlike(m.original[i], m.before[i]) {
 		return nil, false
 	}
 	return change{original: m.original[i], before: m.before[i], where: m.where.at(i)}.firstLost()
@@ -281,11 +212,20 @@ func (m *matching) lostAt(i int) (*path, bool) {
 // keyBy returns the value of a key in an object, as a text that is equal for equal values
 // only. It is false where there is none that is a string or a number, or two.
 func (v value) keyBy(name string) (string, bool) {
-	member := v.only(name)
-	if kind := member.kind(); kind != '"' && kind != '0' {
+	member := v.keyIn(name)
+	if member.absent() {
 		return "", false
 	}
 	return scalarKey(member), true
+}
+
+// keyIn returns the member that keyBy is about, absent where that is false.
+func (v value) keyIn(name string) value {
+	member := v.only(name)
+	if kind := member.kind(); kind != '"' && kind != '0' {
+		return value{}
+	}
+	return member
 }
 
 // only returns the member of an object that has this name, absent where there is none

@@ -49,11 +49,61 @@ func renders(original, rendered value, levels int) bool {
 	case '0':
 		return areClose(original, rendered)
 	case '{':
-		return levels == 0 || rendersMembers(original.members(), rendered.members(), levels-1)
+		return levels == 0 || rendersInOrder(original, rendered, levels-1) || rendersMembers(original.members(), rendered.members(), levels-1)
 	case '[':
 		return levels == 0 || rendersElements(original.parts(), rendered.parts(), levels-1)
 	}
 	return levels == 0 || scalarKey(original) == scalarKey(rendered)
+}
+
+// rendersInOrder finds without names in a map what is so mostly: the members that T renders
+// are few, and there in their order, among few others. Where it is false nothing is known.
+func rendersInOrder(original, rendered value, levels int) bool {
+	var known, others [16]value
+	nKnown, nOthers := 0, 0
+	end, renderedEnd := original.node().after, rendered.node().after
+	r := rendered.index + 1
+	for o := original.index + 1; o < end; o = original.doc.nodes[o].after {
+		member := value{original.doc, o}
+		part := value{rendered.doc, r}
+		if r == renderedEnd || !bytes.Equal(member.quotedName(), part.quotedName()) {
+			if nOthers == len(others) {
+				return false
+			}
+			others[nOthers] = member
+			nOthers++
+			continue
+		}
+		if nKnown == len(known) || !renders(member, part, levels) {
+			return false
+		}
+		known[nKnown] = part
+		nKnown++
+		r = rendered.doc.nodes[r].after
+	}
+	return r == renderedEnd && !mayShareNames(known[:nKnown], others[:nOthers])
+}
+
+// mayShareNames reports whether a member that is rendered may be decoded from more than one of
+// the members of an object: those that are rendered, and others.
+func mayShareNames(rendered, others []value) bool {
+	for i, part := range rendered {
+		name := part.quotedName()
+		for _, other := range others {
+			if bytes.EqualFold(name, other.quotedName()) || bytes.IndexByte(other.quotedName(), '\\') >= 0 {
+				return true
+			}
+		}
+		for _, before := range rendered[:i] {
+			if bytes.Equal(name, before.quotedName()) {
+				return true
+			}
+		}
+		if bytes.IndexByte(name, '\\') >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func rendersMembers(original, rendered named, levels int) bool {

@@ -17,6 +17,26 @@ func Same(x, y []byte) bool {
 	return err == nil && same(a.root(), b.root())
 }
 
+// writtenAlike reports whether two values are written alike but for white space.
+func writtenAlike(x, y value) bool {
+	if x.absent() || y.absent() || x.node().after-x.index != y.node().after-y.index {
+		return false
+	}
+	if bytes.Equal(x.raw(), y.raw()) {
+		return true
+	}
+	for i := range x.node().after - x.index {
+		a, b := value{x.doc, x.index + i}, value{y.doc, y.index + i}
+		if a.kind() != b.kind() || a.node().after-a.index != b.node().after-b.index || i > 0 && !bytes.Equal(a.quotedName(), b.quotedName()) {
+			return false
+		}
+		if !a.isContainer() && !equalText(a, b) {
+			return false
+		}
+	}
+	return true
+}
+
 // same reports whether two values mean the same: see Same. Two absent values are
 // the same. An object that has a name twice is the same as one with the same
 // members in the same order only.

@@ -30,3 +30,26 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+// TestWrittenAlike: texts are alike where only white space differs.
+func TestWrittenAlike(t *testing.T) {
+	for _, row := range []struct {
+		x, y  string
+		alike bool
+	}{
+		{`{"a":[1,{}]}`, ` { "a" : [ 1, { } ] } `, true},
+		{`{"a":1}`, `{"b":1}`, false},
+		{`{"a":1}`, `{"\u0061":1}`, false},
+		{`{"a":1}`, `{"a":1.0}`, false},
+		{`{"a":1}`, `{"a":1,"b":2}`, false},
+		{`[[1],2]`, `[[1,2]]`, false},
+		{`[[],1]`, `[{},1]`, false},
+		{`[[[]],[]]`, `[[],[[]]]`, false},
+		{`[[[],[]]]`, `[[[]],[]]`, false},
+	} {
+		x, y := elementsOf(t, []string{row.x}), elementsOf(t, []string{row.y})
+		if got := writtenAlike(x[0], y[0]); got != row.alike {
+			t.Errorf("%s and %s: %v", row.x, row.y, got)
+		}
+	}
+}

@@ -2,8 +2,10 @@ package jsonedit
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -105,4 +107,30 @@ func (s sortedSet) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(sorted)
+}
+
+// TestRendersInOrder: what is found without names in a map is what is found with them.
+func TestRendersInOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	names := []string{`"a"`, `"A"`, `"b"`, `"\u0061"`, `"c"`, `"d"`, `"ſ"`, `"s"`}
+	object := func() value {
+		var members []string
+		for range rng.IntN(5) {
+			members = append(members, names[rng.IntN(len(names))]+":"+[]string{"0", "1", `{"a":1}`, "null"}[rng.IntN(4)])
+		}
+		return elementsOf(t, []string{"{" + strings.Join(members, ",") + "}"})[0]
+	}
+	found := 0
+	for range 100_000 {
+		original, rendered := object(), object()
+		if !rendersInOrder(original, rendered, 1) {
+			continue
+		}
+		if found++; !rendersMembers(original.members(), rendered.members(), 1) {
+			t.Fatalf("%s is rendered as %s", original.raw(), rendered.raw())
+		}
+	}
+	if found < 1000 {
+		t.Errorf("found %d times", found)
+	}
 }

@@ -23,14 +23,18 @@ func (v value) raw() []byte {
 // quotedName returns the text of a member's name, with its quotes. It is empty for
 // what is no member.
 func (v value) quotedName() []byte {
-	n := v.node()
-	return v.doc.text[n.name:n.nameEnd:n.nameEnd]
+	start := int(v.node().name)
+	if start == 0 {
+		return nil
+	}
+	end := endOfString(v.doc.text, start)
+	return v.doc.text[start:end:end]
 }
 
 // head is where the value begins in the text, with its name.
 func (v value) head() int {
 	n := v.node()
-	if n.nameEnd > 0 {
+	if n.name > 0 {
 		return int(n.name)
 	}
 	return int(n.start)
@@ -58,7 +62,11 @@ func (v value) parts() []value {
 		return nil
 	}
 	after := v.node().after
-	var all []value
+	n := 0
+	for i := v.index + 1; i < after; i = v.doc.nodes[i].after {
+		n++
+	}
+	all := make([]value, 0, n)
 	for i := v.index + 1; i < after; i = v.doc.nodes[i].after {
 		all = append(all, value{v.doc, i})
 	}
