@@ -288,6 +288,7 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 	next := c.again()
 	next.Header = conflict.Header()
 	become, made := c.derive(next, conflict)
+	next.Header, next.URL = c.dialect.Spelled(next)
 	var err error
 	// A write that is sent as it was has its versions already, and one without a
 	// precondition is to have none. A new body has none yet.

@@ -56,6 +56,7 @@ func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect) plan 
 	p.watched = d.Conditional(req)
 	p.expects = hasBody && addsExpect(req, d, set.expectContinue())
 	p.writeID = set.writeIDs() && takesWriteID(req, d)
+	p.observed = p.observed || d.Spells(req) // a call spells it
 	return p
 }
 
@@ -159,11 +160,14 @@ func (c *call) first(p plan) *http.Request {
 		first = c.req.WithContext(c.req.Context())
 		first.Body = c.sent.payload.CopyAsSent(c.req, c.maxBuffer)
 	}
-	if !p.expects && !p.writeID {
+	if !p.expects && !p.writeID && !c.dialect.Spells(first) {
 		return first
 	}
 	first = first.WithContext(first.Context())
-	first.Header = field.Clone(c.req.Header)
+	first.Header, first.URL = c.dialect.Spelled(first)
+	if p.expects || p.writeID {
+		first.Header = field.Clone(first.Header)
+	}
 	if p.expects {
 		first.Header["Expect"] = []string{"100-continue"}
 	}

@@ -117,7 +117,7 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 	if step.Do == refresh.Done {
 		r.versions = last.versions
 		r.cached = refresh.FromCache(last.Header, c.call.refused.resp.Header)
-		r.twin = step.Reason == refresh.Weak || step.Reason == refresh.Coded
+		r.twin = step.Reason == refresh.Weak || step.Reason == refresh.Coded || step.Reason == refresh.Respelled
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}
@@ -131,7 +131,7 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 func (c *Conflict) facts(needState bool) refresh.Facts {
 	g := &c.call.sent.guard
 	return refresh.Facts{
-		Refused: g.Tags, RefusedDate: g.Date, Versions: g.Versions != nil,
+		Refused: g.Tags, RefusedDate: g.Date, Versions: g.Versions != nil, Respelled: g.Respelled,
 		Write: c.call.sent.write.Header, WeakTags: c.call.dialect.WeakTags, NeedState: needState,
 		LastWriterWins: c.call.traits.lastWriterWins || c.refresh.resend,
 		Known:          c.known,

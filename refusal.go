@@ -194,11 +194,14 @@ func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
 // query are changed in next, the body is returned. Where fresh is nil, as in RFC 9110,
 // next and the body stay as they are.
 func (c *call) putVersions(next *http.Request, p replay.Body, fresh []guard.Version) (replay.Body, error) {
-	guard.Put(next, fresh)
-	if !guard.InBody(fresh) {
+	err := guard.Put(next, fresh)
+	if err == nil && !guard.InBody(fresh) {
 		return p, nil
 	}
-	body, err := c.bodyOf(&p)
+	var body []byte
+	if err == nil {
+		body, err = c.bodyOf(&p)
+	}
 	if err == nil {
 		body, err = guard.PutIntoBody(body, fresh)
 	}

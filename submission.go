@@ -199,7 +199,9 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	d.set.setOn(req, true)
 	switch {
 	case versions != nil:
-		guard.Put(req, versions)
+		if err := guard.Put(req, versions); err != nil {
+			return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
+		}
 	case s.Absent:
 		req.Header.Set("If-None-Match", "*")
 	default:

@@ -30,6 +30,11 @@ func TestCheck(t *testing.T) {
 		{"Or wants", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(v)}}}},
 		{"Or wants", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(Place{})}}}},
 		{"Or wants", Dialect{Tokens: []Token{{Sent: v, Current: w.Or(InBody("v"))}}}},
+		{"", Dialect{Tokens: []Token{{Sent: InHeaderJSON("arg", "/v"), Current: InHeaderJSON("Result", "/v").Or(w)}}}},
+		{"", Dialect{Tokens: []Token{{Sent: InHeader("if-match"), Current: InBody("/v"), Tag: true, Write: Bare}}}},
+		{"InHeaderJSON wants", Dialect{Tokens: []Token{{Sent: InHeaderJSON("arg", "v"), Current: w}}}},
+		{"Read isn't for Tag", Dialect{Tokens: []Token{{Sent: InHeader("If-Match"), Current: w, Tag: true, Read: Previous}}}},
+		{"Write isn't for dates", Dialect{Tokens: []Token{{Sent: InHeader("If-Unmodified-Since"), Current: w, Tag: true, Write: Bare}}}},
 		{"400 to 499", Dialect{Statuses: []int{412, 500}}},
 		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
 	} {
@@ -44,6 +49,7 @@ func TestCheck(t *testing.T) {
 // first place isn't one.
 func TestPlaceIn(t *testing.T) {
 	field, member := InHeader("x-version"), InBody("/v")
+	w := InHeader("W")
 	with, without := http.Header{"x-Version": {"1"}}, http.Header{"X-Version": {}}
 	for _, test := range []struct {
 		place Place
@@ -57,8 +63,34 @@ func TestPlaceIn(t *testing.T) {
 			t.Errorf("%s in %v: %s, want %s", test.place, test.h, got, test.want)
 		}
 	}
+	json := InHeaderJSON("x-version", "/v")
+	if json.Or(w).In(with).Where() != HeaderMember || json.Or(w).In(without) != w || json.Pointer() != "/v" || member.Pointer() != "/v" || field.Pointer() != "" ||
+		json.String() != "the member /v of the field X-Version" {
+		t.Errorf("%s", json)
+	}
 	if got := field.Or(member).In(with); got.Where() != Header || got.Name() != "X-Version" {
 		t.Errorf("a field that is there: %s", got)
+	}
+}
+
+// TestSpellings: what each Write makes of the text of an answer, empty where that is no
+// version. All but Next may be applied twice.
+func TestSpellings(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		write       func(string) string
+		text, wants string
+	}{
+		{"Bare", Bare, `"a"`, "a"}, {"Bare", Bare, "a", "a"}, {"Bare", Bare, `W/"a"`, "a"}, {"Bare", Bare, `"a`, `"a`}, {"Bare", Bare, `"`, `"`}, {"Bare", Bare, "", ""},
+		{"Quoted", Quoted, "a", `"a"`}, {"Quoted", Quoted, `"a"`, `"a"`}, {"Quoted", Quoted, `W/"a"`, `W/"a"`}, {"Quoted", Quoted, "", ""},
+		{"Strong", Strong, `W/"a"`, `"a"`}, {"Strong", Strong, `"a"`, `"a"`},
+		{"Next", Next, "9", "10"}, {"Next", Next, "-1", "0"}, {"Next", Next, "a", ""}, {"Next", Next, "9223372036854775807", ""},
+		{"Previous", Previous, "10", "9"}, {"Previous", Previous, "0", ""}, {"Previous", Previous, "", ""},
+	} {
+		got := test.write(test.text)
+		if got != test.wants || test.name != "Next" && test.name != "Previous" && test.write(got) != got {
+			t.Errorf("%s(%s) is %s, want %s", test.name, test.text, got, test.wants)
+		}
 	}
 }
 

@@ -9,19 +9,21 @@ import (
 
 // Place is a place in a request or in an answer. The zero Place is none.
 type Place struct {
-	where Where
-	name  string
-	or    *Place
+	where   Where
+	name    string
+	pointer string // of HeaderMember
+	or      *Place
 }
 
 // Where is the part of a message that a Place is in.
 type Where int
 
 const (
-	Nowhere Where = iota
-	Header        // a field
-	Query         // a parameter of the URL
-	Body          // a member of the JSON text
+	Nowhere      Where = iota
+	Header             // a field
+	Query              // a parameter of the URL
+	Body               // a member of the JSON text
+	HeaderMember       // a member of the JSON text in a field
 )
 
 // InHeader is the field with this name.
@@ -35,6 +37,14 @@ func InQuery(name string) Place { return Place{where: Query, name: name} }
 // byte around it. Request bodies of more than WithMaxRepresentation bytes aren't
 // looked into.
 func InBody(pointer string) Place { return Place{where: Body, name: pointer} }
+
+// InHeaderJSON is a member of the JSON object that a field holds, given as an RFC 6901
+// pointer: InHeaderJSON("Dropbox-API-Arg", "/mode/update"). In a request that member is
+// rewritten and nothing else in the field; without the field there is one with that member
+// alone. A field that isn't JSON, or has several lines, is left alone.
+func InHeaderJSON(name, pointer string) Place {
+	return Place{where: HeaderMember, name: http.CanonicalHeaderKey(name), pointer: pointer}
+}
 
 // Or is this place, and the other one in an answer that has nothing here. It is
 // only for Token.Current.
@@ -50,9 +60,17 @@ func (p Place) Where() Where { return p.where }
 // pointer to the member.
 func (p Place) Name() string { return p.name }
 
+// Pointer returns the pointer to the member, empty where the place is none.
+func (p Place) Pointer() string {
+	if p.where == Body {
+		return p.name
+	}
+	return p.pointer
+}
+
 // In returns where the answer with this header has it: here, or where Or says.
 func (p Place) In(h http.Header) Place {
-	if p.or != nil && (p.where != Header || field.Lines(h, p.name) == nil) {
+	if p.or != nil && (p.where != Header && p.where != HeaderMember || field.Lines(h, p.name) == nil) {
 		return *p.or
 	}
 	return p
@@ -67,6 +85,8 @@ func (p Place) String() string {
 		return "the query parameter " + p.name
 	case Body:
 		return "the member " + p.name
+	case HeaderMember:
+		return "the member " + p.pointer + " of the field " + p.name
 	}
 	return "nowhere"
 }
@@ -82,6 +102,8 @@ func (p Place) complaint() string {
 		return "Or wants a field or a member"
 	case p.where == Body && !jsonedit.PointsToMember(p.name):
 		return `InBody wants an RFC 6901 pointer such as "/version"`
+	case p.where == HeaderMember && !jsonedit.PointsToMember(p.pointer):
+		return `InHeaderJSON wants an RFC 6901 pointer such as "/version"`
 	}
 	return ""
 }

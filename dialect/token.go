@@ -1,6 +1,10 @@
 package dialect
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
 
 // Token is one place where a write carries a version, and where the answer to a
 // refresh has the current one.
@@ -19,6 +23,22 @@ type Token struct {
 	// that has no other isn't repeated after a failure.
 	Partial bool
 
+	// Write spells a version as a write carries it: it gets the text that an answer has
+	// in Current, and returns the text for Sent. Bare, Quoted, Strong and Next are such
+	// functions. An empty text says that what the answer has is no version. Versions are
+	// compared, and told, in the spelling of Write, and a write whose field or query has
+	// another spelling goes out in this one, unless it is signed already. Nil: as it is.
+	//
+	// With Tag it spells one entity-tag. The API then compares the field as one text, so a
+	// list is refused whatever it holds: after the refusal the one current tag stands there.
+	Write func(string) string
+
+	// Read is the way back: it gets the text that a write has in Sent, and returns the text
+	// that an answer would have for the same version. It is needed where Write gives another
+	// text when it gets its own, as Next does, whose way back is Previous. Nil: as it is. Not
+	// with Tag.
+	Read func(string) string
+
 	// For reports whether such a write carries the version here; nil: all do.
 	For func(*http.Request) bool
 
@@ -26,8 +46,8 @@ type Token struct {
 	Number bool
 
 	// Valid reports whether a text that a write or a refresh has there is a
-	// version. What isn't one is never sent. Nil takes any text. It isn't asked
-	// with Tag.
+	// version, as Write spells it. What isn't one is never sent. Nil takes any text.
+	// It isn't asked with Tag.
 	Valid func(string) bool
 
 	// Tag says that the version is an entity-tag, compared and written as RFC
@@ -51,8 +71,49 @@ func (t Token) complaint() string {
 		return "an answer has no query: " + t.Current.String()
 	case t.Tag && t.Sent != InHeader("If-Match") && t.Sent != InHeader("If-Unmodified-Since"):
 		return "Tag is for If-Match and If-Unmodified-Since, not for " + t.Sent.String()
+	case t.Tag && t.Read != nil:
+		return "Read isn't for Tag"
+	case t.Tag && t.Write != nil && t.Sent != InHeader("If-Match"):
+		return "Write isn't for dates"
 	}
 	return ""
+}
+
+// Bare is a Write for an API that takes entity-tags without W/ and quotes only.
+func Bare(tag string) string {
+	opaque := Strong(tag)
+	if len(opaque) >= 2 && opaque[0] == '"' && opaque[len(opaque)-1] == '"' {
+		return opaque[1 : len(opaque)-1]
+	}
+	return opaque
+}
+
+// Quoted is a Write for an API that takes entity-tags in quotes, where answers or callers
+// have them without. A W/ stays.
+func Quoted(tag string) string {
+	if strings.HasPrefix(tag, "W/") || tag == "" || len(tag) >= 2 && tag[0] == '"' && tag[len(tag)-1] == '"' {
+		return tag
+	}
+	return `"` + tag + `"`
+}
+
+// Strong is a Write for an API that gives out weak entity-tags and takes them without W/.
+func Strong(tag string) string { return strings.TrimPrefix(tag, "W/") }
+
+// Next is a Write for an API whose writes carry the number that the state will have: the
+// current one and 1. What is no decimal number, or the greatest of 64 bits, is no version.
+func Next(number string) string { return plus(number, 1) }
+
+// Previous is the Read of Next.
+func Previous(number string) string { return plus(number, -1) }
+
+// plus is a decimal number and n, empty where there is none.
+func plus(number string, n int64) string {
+	i, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || i+n < 0 {
+		return ""
+	}
+	return strconv.FormatInt(i+n, 10)
 }
 
 const complaintOr = "Or is for two places in an answer"

@@ -144,6 +144,7 @@ func (r *refusal) facts() refresh.Facts {
 	}
 	if r.guard.Kind == guard.Tags {
 		facts.Refused = r.guard.Tags
+		facts.Respelled = r.guard.Respelled
 	}
 	for _, e := range r.before {
 		if e.read() && r.names(e.got.ETag) {

@@ -148,6 +148,7 @@ var ofRefreshes = [...]Cause{
 	refresh.Unstable:    UnstableValidator,
 	refresh.Weak:        WeakValidator,
 	refresh.Coded:       CodedValidator,
+	refresh.Respelled:   FalseConflict,
 	refresh.Denied:      RefreshDenied,
 	refresh.Gone:        Gone,
 	refresh.NoValidator: NoValidator,

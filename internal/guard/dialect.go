@@ -22,8 +22,10 @@ type Dialect struct {
 	dialect.Dialect
 	Err error // why it can't work; nil if it can
 
-	own    []dialect.Token // those that aren't as in RFC 9110
-	inBody bool            // a write may carry one in its body
+	own    []dialect.Token     // those that aren't as in RFC 9110
+	inBody bool                // a write may carry one in its body
+	spells bool                // a token has a spelling of its own
+	spell  func(string) string // an entity-tag as If-Match has it; nil: as in RFC 9110
 }
 
 // Prepare looks at a dialect.
@@ -41,6 +43,10 @@ func Prepare(d dialect.Dialect) *Dialect {
 	}
 	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
 	for _, t := range d.Tokens {
+		made.spells = made.spells || t.Write != nil
+		if t.Tag && made.spell == nil && t.Sent.Where() == dialect.Header && t.Sent.Name() == "If-Match" {
+			made.spell = t.Write
+		}
 		if !t.Tag {
 			made.own = append(made.own, t)
 			made.inBody = made.inBody || t.Sent.Where() == dialect.Body
@@ -60,7 +66,7 @@ func (d *Dialect) Of(req *http.Request) Guard {
 		case n > 1:
 			return Guard{Kind: Foreign, Field: t.Sent.String()}
 		case n == 1:
-			all = append(all, Version{Token: t, Value: value})
+			all = append(all, sent(t, value))
 		}
 	}
 	if all == nil {
@@ -195,12 +201,12 @@ func (d *Dialect) VersionsIn(body []byte, write *http.Request) ([]Version, error
 		if !isMember(t, write) {
 			continue
 		}
-		member, err := jsonedit.Find(body, t.Sent.Name())
+		member, err := jsonedit.Find(body, t.Sent.Pointer())
 		if err != nil {
 			return nil, err
 		}
 		if value := member.Text(); value != "" {
-			all = append(all, Version{Token: t, Value: value})
+			all = append(all, sent(t, value))
 		}
 	}
 	return all, nil
@@ -224,7 +230,7 @@ func (d *Dialect) ReadsBody(g *Guard, h http.Header) bool {
 	if g.Versions != nil {
 		return slices.ContainsFunc(g.Versions, func(v Version) bool { return v.Current.In(h).Where() == dialect.Body })
 	}
-	return etag.Of(h).ETag == "" && slices.ContainsFunc(d.Tokens, func(t dialect.Token) bool { return t.Current.Where() == dialect.Body })
+	return d.ofFields(h).ETag == "" && slices.ContainsFunc(d.Tokens, func(t dialect.Token) bool { return t.Current.Where() == dialect.Body })
 }
 
 // Current returns what the answer to a refresh has for the guard of a write: its
@@ -245,7 +251,7 @@ func (d *Dialect) Current(g *Guard, h http.Header, body []byte) (etag.Validators
 // Validators returns those of RFC 9110 in an answer, with an entity-tag from the
 // body where the dialect has it there and the header has none.
 func (d *Dialect) Validators(h http.Header, body []byte) etag.Validators {
-	v := etag.Of(h)
+	v := d.ofFields(h)
 	if v.ETag != "" {
 		return v
 	}
@@ -253,7 +259,14 @@ func (d *Dialect) Validators(h http.Header, body []byte) etag.Validators {
 		if !t.Tag || t.Current.Where() != dialect.Body {
 			continue
 		}
-		if tag, err := current(Version{Token: t}, h, body); err == nil && etag.Valid(tag.Value) {
+		tag, err := current(Version{Token: t}, h, body)
+		if err != nil {
+			continue
+		}
+		if t.Write != nil {
+			tag.Value = asTag(t.Write, tag.Value)
+		}
+		if etag.Valid(tag.Value) {
 			v.ETag = tag.Value
 			break
 		}
@@ -268,7 +281,7 @@ func (d *Dialect) WithoutValidators(h http.Header) http.Header {
 	field.Drop(h, "Etag")
 	field.Drop(h, "Last-Modified")
 	for _, t := range d.Tokens {
-		if at := t.Current.In(h); at.Where() == dialect.Header {
+		if at := t.Current.In(h); at.Where() == dialect.Header || at.Where() == dialect.HeaderMember {
 			field.Drop(h, at.Name())
 		}
 	}

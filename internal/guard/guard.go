@@ -33,12 +33,13 @@ const (
 
 // Guard is the precondition of a write, as it was sent. The zero Guard is none.
 type Guard struct {
-	Kind   Kind
-	Reason Reason   // of Foreign: why such a write is refused
-	Quoted bool     // of Exists: the star is in quotes
-	Tags   []string // of Tags
-	Date   string   // of Date; of Tags where one stands beside
-	Field  string   // of Foreign: the field that is left alone
+	Kind      Kind
+	Reason    Reason   // of Foreign: why such a write is refused
+	Quoted    bool     // of Exists: the star is in quotes
+	Respelled bool     // of Tags: the API compares another text than was sent
+	Tags      []string // of Tags
+	Date      string   // of Date; of Tags where one stands beside
+	Field     string   // of Foreign: the field that is left alone
 
 	// Versions are in places of a dialect. Then Tags has them in one text, and it
 	// isn't an entity-tag. Nil: the precondition is as in RFC 9110.
@@ -58,7 +59,7 @@ func inFields(h http.Header, d *Dialect) Guard {
 	case match != nil && noneMatch != nil:
 		return Guard{Kind: Conflicting}
 	case match != nil:
-		return inMatch(match, since)
+		return d.inMatch(match, since)
 	case noneMatch != nil:
 		return inNoneMatch(noneMatch, since)
 	case since != nil:
@@ -82,15 +83,15 @@ func EmptyMatch(lines []string) bool {
 	return true
 }
 
-func inMatch(match, since []string) Guard {
-	tags, wildcard, ok := etag.ParseList(match)
+func (d *Dialect) inMatch(match, since []string) Guard {
+	tags, wildcard, respelled, ok := d.readMatch(match)
 	switch {
 	case !ok:
 		return Guard{Kind: Foreign, Field: "If-Match"}
 	case wildcard, len(tags) == 1 && tags[0] == etag.Wildcard:
 		return Guard{Kind: Exists, Quoted: !wildcard}
 	}
-	g := Guard{Kind: Tags, Tags: tags}
+	g := Guard{Kind: Tags, Tags: tags, Respelled: respelled}
 	if since == nil {
 		return g
 	}

@@ -17,8 +17,25 @@ import (
 // that goes into the next write. With an empty Value it is only the place.
 type Version struct {
 	dialect.Token
-	Value string
+	Value string        // as a write carries it
 	kind  jsonedit.Kind // that the API gave it
+	other bool          // the write has it in another spelling
+}
+
+// sent returns the version of a token that a write has as this text.
+func sent(t dialect.Token, text string) Version {
+	v := Version{Token: t, Value: text}
+	if t.Write == nil || text == t.Create && text != "" || v.isAny() {
+		return v
+	}
+	if t.Read != nil {
+		text = t.Read(text)
+	}
+	// What Write doesn't take for a version is looked at as it is.
+	if spelled := t.Write(text); spelled != "" {
+		v.other, v.Value = spelled != v.Value, spelled
+	}
+	return v
 }
 
 func (v Version) inBody() bool { return v.Sent.Where() == dialect.Body }
@@ -36,7 +53,9 @@ func Text(all []Version) string {
 // dialect.
 func OfVersions(all []Version) Guard {
 	create := 0
+	other := false
 	for _, v := range all {
+		other = other || v.other
 		if v.check() != nil {
 			return Guard{Kind: Foreign, Field: v.Sent.String()}
 		}
@@ -47,7 +66,7 @@ func OfVersions(all []Version) Guard {
 			create++
 		}
 	}
-	g := Guard{Kind: Tags, Tags: []string{Text(all)}, Versions: all}
+	g := Guard{Kind: Tags, Tags: []string{Text(all)}, Versions: all, Respelled: other}
 	switch create {
 	case 0:
 	case len(all):
@@ -94,6 +113,8 @@ func sentIn(p dialect.Place, req *http.Request) (value string, n int) {
 			value = lines[0]
 		}
 		return value, len(lines)
+	case dialect.HeaderMember:
+		return inField(field.Lines(req.Header, p.Name()), p.Pointer())
 	case dialect.Query:
 		if req.URL == nil {
 			return "", 0
@@ -108,6 +129,22 @@ func sentIn(p dialect.Place, req *http.Request) (value string, n int) {
 		}
 	}
 	return value, n
+}
+
+// inField returns what the JSON text in a field has in a member. Nobody knows what several
+// lines of it mean, or what isn't JSON: that counts as more than one value.
+func inField(lines []string, pointer string) (value string, n int) {
+	if len(lines) != 1 {
+		return "", len(lines)
+	}
+	member, err := jsonedit.Find([]byte(lines[0]), pointer)
+	if err != nil {
+		return "", 2
+	}
+	if value = member.Text(); value == "" {
+		return "", 0
+	}
+	return value, 1
 }
 
 // Current returns the versions in the answer to a refresh that go into these places.
@@ -134,8 +171,11 @@ func current(v Version, h http.Header, body []byte) (Version, error) {
 		if lines := field.Lines(h, at.Name()); len(lines) == 1 {
 			v.Value = lines[0]
 		}
-	case dialect.Body:
-		member, err := jsonedit.Find(body, at.Name())
+	case dialect.Body, dialect.HeaderMember:
+		if at.Where() == dialect.HeaderMember {
+			body = []byte(strings.Join(field.Lines(h, at.Name()), ", "))
+		}
+		member, err := jsonedit.Find(body, at.Pointer())
 		if err != nil {
 			return Version{}, fmt.Errorf("%w: the answer: %w", etag.ErrNoValidator, err)
 		}
@@ -147,6 +187,12 @@ func current(v Version, h http.Header, body []byte) (Version, error) {
 	case v.Create != "" && v.Value == v.Create, v.isAny():
 		return Version{}, fmt.Errorf("%w: %s is %s, which names no version", etag.ErrNoValidator, at, v.Value)
 	}
+	if v.Write != nil && !v.Tag {
+		read := v.Value
+		if v.Value = v.Write(read); v.Value == "" {
+			return Version{}, fmt.Errorf("%w: %s is no version: %.40q", etag.ErrNoValidator, at, read)
+		}
+	}
 	if err := v.check(); err != nil {
 		return Version{}, err
 	}
@@ -155,16 +201,44 @@ func current(v Version, h http.Header, body []byte) (Version, error) {
 }
 
 // Put puts versions into the header and the URL of a request, whose header may be
-// changed; the URL is replaced by another one. PutIntoBody has the rest.
-func Put(req *http.Request, all []Version) {
+// changed; the URL is replaced by another one. PutIntoBody has the rest. An error says that
+// a field can't take a version: the write must not be sent.
+func Put(req *http.Request, all []Version) error {
 	for _, v := range all {
 		switch v.Sent.Where() {
 		case dialect.Header:
 			field.Set(req.Header, v.Sent.Name(), v.Value)
+		case dialect.HeaderMember:
+			if err := putIntoField(req.Header, v); err != nil {
+				return err
+			}
 		case dialect.Query:
 			req.URL = setQuery(req.URL, v.Sent.Name(), v.Value)
 		}
 	}
+	return nil
+}
+
+// putIntoField puts a version into the JSON text in a field, which may not be there.
+func putIntoField(h http.Header, v Version) error {
+	text := strings.Join(field.Lines(h, v.Sent.Name()), ", ")
+	if text == "" {
+		text = "{}"
+	}
+	with, err := jsonedit.Put([]byte(text), v.Sent.Pointer(), v.Value, v.kindOr())
+	if err != nil {
+		return fmt.Errorf("the field %s: %w", v.Sent.Name(), err)
+	}
+	field.Set(h, v.Sent.Name(), string(with))
+	return nil
+}
+
+// kindOr is the kind of JSON value that the version is written as, where its place has none.
+func (v Version) kindOr() jsonedit.Kind {
+	if v.kind == jsonedit.AnyKind && v.Number {
+		return jsonedit.Number
+	}
+	return v.kind
 }
 
 // InBody reports whether one of the versions belongs into the body of a write.
@@ -185,11 +259,7 @@ func PutIntoBody(text []byte, all []Version) ([]byte, error) {
 		if !v.inBody() || v.Value == "" {
 			continue
 		}
-		kind := v.kind
-		if kind == jsonedit.AnyKind && v.Number {
-			kind = jsonedit.Number
-		}
-		with, err := jsonedit.Put(text, v.Sent.Name(), v.Value, kind)
+		with, err := jsonedit.Put(text, v.Sent.Pointer(), v.Value, v.kindOr())
 		if err != nil {
 			return nil, fmt.Errorf("the body: %w", err)
 		}
@@ -203,7 +273,7 @@ func PutIntoBody(text []byte, all []Version) ([]byte, error) {
 func DropVersions(h http.Header, u *url.URL, all []Version) *url.URL {
 	for _, v := range all {
 		switch v.Sent.Where() {
-		case dialect.Header:
+		case dialect.Header, dialect.HeaderMember:
 			field.Drop(h, v.Sent.Name())
 		case dialect.Query:
 			u = setQuery(u, v.Sent.Name(), "")

@@ -30,6 +30,7 @@ type Facts struct {
 	RefusedDate string      // the date that it was guarded by; empty: none
 	Write       http.Header // of the write
 	Versions    bool        // the validators of answers are versions in places of a dialect
+	Respelled   bool        // the API compares another text than was sent, and a tag that equals one of Refused is a cure
 	WeakTags    bool        // the API compares weak tags in If-Match
 	NeedState   bool        // the state is wanted, not only its validators
 	// LastWriterWins says that the write may replace a state that has the same
@@ -83,6 +84,7 @@ const (
 	Unstable           // Stop: reads in a row gave the same bytes and different tags, twice
 	Weak               // Stop: the tag stays weak. Done: the refused tag was weak, and the strong one of its text is current
 	Coded              // Done: the refused tag differs from the current one by a content coding
+	Respelled          // Done: the refused write named the current version, in another spelling than the API compares
 	Denied             // Stop: no permission to read
 	Gone               // Stop: there is no state
 	NoValidator        // Stop: none that can guard the write

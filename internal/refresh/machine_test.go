@@ -35,6 +35,7 @@ func (f Facts) with(changes ...func(*Facts)) Facts {
 
 func needState(f *Facts) { f.NeedState = true }
 func versions(f *Facts)  { f.Versions = true }
+func respelled(f *Facts) { f.Respelled = true }
 func weakTags(f *Facts)  { f.WeakTags = true }
 
 // known is what the facts say that is known; they get one where they have none.
@@ -167,7 +168,7 @@ func (m *Machine) play(f Facts, body bool, answers ...Answer) string {
 var (
 	actionNames = [...]string{Ask: "Ask", UseGet: "UseGet", Repeat: "Repeat", Settle: "Settle", Compare: "Compare", Doubt: "Doubt", Done: "Done", Stop: "Stop"}
 	reasonNames = [...]string{
-		SameBytes: "same bytes", Unstable: "unstable", Weak: "weak", Coded: "coded", Denied: "denied", Gone: "gone", NoValidator: "no validator", Failed: "failed",
+		SameBytes: "same bytes", Unstable: "unstable", Weak: "weak", Coded: "coded", Respelled: "respelled", Denied: "denied", Gone: "gone", NoValidator: "no validator", Failed: "failed",
 		TooMany: "too many", Late: "late", Cancelled: "cancelled", LostRace: "lost race",
 	}
 )
@@ -183,6 +184,9 @@ func TestMachine(t *testing.T) {
 	}{
 		// Rule 5: which answers give a state, and what is asked next.
 		{"5 a fresh tag", of(`"v1"`), answers(ok(`ETag: "v2"`)), `HEAD Done "v2"`},
+		{"1 the refused tag, in another spelling", of(`"v1"`, `"v2"`).with(respelled), answers(ok(`ETag: "v2"`)), `HEAD Done: respelled "v2"`},
+		{"1 another tag than the refused one, in whatever spelling", of(`"v1"`).with(respelled), answers(ok(`ETag: "v2"`)), `HEAD Done "v2"`},
+		{"1 the refused version, in another spelling", of("1").with(versions, respelled), answers(version("1")), `HEAD Done: respelled 1`},
 		{"5 a fresh tag and date", of(`"v1"`).with(date(at0)), answers(ok(`ETag: "v2"`, "Last-Modified: "+at1)), `HEAD Done "v2" ` + at1},
 		{"5 the state is wanted", of(`"v1"`).with(needState), answers(ok(`ETag: "v2"`)), `GET Done "v2"`},
 		{"5 no precondition before", of(), answers(ok(`ETag: "v2"`)), `HEAD Done "v2"`},

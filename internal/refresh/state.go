@@ -90,7 +90,7 @@ func (m *Machine) readValidators(f *Facts, a *Answer) Step {
 	case f.Versions:
 		// They are compared by the API's own rules: there is nothing to wait for.
 		if slices.Contains(f.Refused, a.Validators.ETag) {
-			return m.doubt()
+			return m.same(f)
 		}
 		return other(f, a)
 	case a.Validators.ETag != "" && !byDate:
@@ -112,7 +112,7 @@ func (m *Machine) readTag(f *Facts, a *Answer) Step {
 		}
 	}
 	if slices.Contains(f.Refused, tag) {
-		return m.doubt()
+		return m.same(f)
 	}
 	if twin := twinReason(f.Refused, tag); twin != None {
 		return Step{Do: Done, Reason: twin}
@@ -181,6 +181,15 @@ func (m *Machine) settle(f *Facts, a *Answer) Step {
 	}
 	m.awaited = a.Validators
 	return step
+}
+
+// same reads the version that was refused. In another spelling it is a fresh one: the server
+// refused the letters.
+func (m *Machine) same(f *Facts) Step {
+	if f.Respelled {
+		return Step{Do: Done, Reason: Respelled}
+	}
+	return m.doubt()
 }
 
 // doubt asks once more where the answer has what was refused: it may come from a
