@@ -58,7 +58,7 @@ func (c *cleaner) text(text string) string { return printable(c.Text(text)) }
 // exchange is a copy of an exchange as it may be shown.
 func (c *cleaner) exchange(e Exchange, bodies bool) Exchange {
 	e.Method, e.URL, e.Reason = c.text(e.Method), printable(c.URL(e.URL)), c.text(e.Reason)
-	e.Err, e.Note = c.text(e.Err), c.text(e.Note)
+	e.Err, e.Note, e.Told, e.Stored = c.text(e.Err), c.text(e.Note), c.text(e.Told), c.text(e.Stored)
 	e.RequestHeader, e.ResponseHeader = c.header(e.RequestHeader, true), c.header(e.ResponseHeader, false)
 	if bodies {
 		e.RequestBody, e.ResponseBody = c.body(e.RequestBody), c.body(e.ResponseBody)

@@ -48,6 +48,14 @@ type Exchange struct {
 	Sent     time.Time
 	Answered time.Time
 
+	// Stored is where the answer was taken from without a request, such as "the browser's
+	// disk cache"; empty: not known.
+	Stored string
+
+	// Told is what a Transport has told of the call, with a code such as [IFM002] in it;
+	// empty: nothing.
+	Told string
+
 	// Note says what a probe was for, such as "GET with a bogus If-Match".
 	Note string
 }

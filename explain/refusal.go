@@ -45,6 +45,8 @@ func (s *scene) refusals() []*refusal {
 // refused reports whether an exchange is a refusal that is to be explained.
 func (s *scene) refused(e *step) bool {
 	switch {
+	case toldCode().MatchString(e.Told):
+		return true
 	case e.safe():
 		return e.StatusCode == http.StatusPreconditionFailed && s.isOwnTag(e)
 	case e.dialect.Judge != nil && e.dialect.RefusesWith(e.StatusCode):

@@ -18,6 +18,7 @@ import (
 // leads, so what is special stands before what is general; a later rule may look at what was
 // found before it. TestRules has a row for each branch.
 var rules = [...]func(*refusal){
+	(*refusal).told,
 	(*refusal).signature,
 	(*refusal).required,
 	(*refusal).verdictOf,
@@ -65,6 +66,18 @@ func (s *scene) isBadSignature(e *step) bool {
 	return (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusUnauthorized) && guard.SignedAbove(e.req) != "" &&
 		e.guard.Kind != guard.None && (bytes.Contains(e.ResponseBody, []byte("SignatureDoesNotMatch")) ||
 		bytes.Contains(e.ResponseBody, []byte("AuthorizationFailure")) || bytes.Contains(e.ResponseBody, []byte("AuthenticationFailed")))
+}
+
+var toldCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[(IFM[0-9]{3})\]`) })
+
+// told: a Transport has told why. Where it looked, it saw more than was recorded.
+func (r *refusal) told() {
+	m := toldCode().FindStringSubmatch(r.Told)
+	if m == nil || m[1] == code(cause.Unexamined) {
+		return
+	}
+	entry, _ := Lookup(m[1])
+	r.add(m[1], Certain, "ifmatch made the call, and tells: "+entry.Seen+".", Evidence{Exchange: r.index, Part: PartOutcome, Line: r.Told, Mark: m[1]}, r.condition(), r.answered())
 }
 
 // signature: the precondition was changed after the request was signed.

@@ -150,7 +150,7 @@ func (r *refusal) skewed() {
 func skew(e *step) (time.Duration, bool) {
 	sent, answered, ok := e.round()
 	date, dated := etag.Date(e.ResponseHeader)
-	if !ok || !dated || isHit(e.ResponseHeader) {
+	if !ok || !dated || isHit(e) {
 		return 0, false
 	}
 	switch first, last := sent.Add(-time.Second), answered; {

@@ -122,7 +122,7 @@ func (r *refusal) cached() {
 		if len(signs) == 0 {
 			continue
 		}
-		certainty, hit := Possible, isHit(e.ResponseHeader)
+		certainty, hit := Possible, isHit(e)
 		if hit {
 			certainty = Likely
 		}
@@ -144,7 +144,7 @@ func (r *refusal) cached() {
 // cache; nil: there is none.
 func (r *refusal) otherState(reads []*step, cached *step) *step {
 	for _, e := range reads {
-		if e != cached && e.read() && e.got.ETag != "" && !r.names(e.got.ETag) && !isHit(e.ResponseHeader) && !etag.Twins(e.got.ETag, cached.got.ETag) {
+		if e != cached && e.read() && e.got.ETag != "" && !r.names(e.got.ETag) && !isHit(e) && !etag.Twins(e.got.ETag, cached.got.ETag) {
 			return e
 		}
 	}
@@ -172,6 +172,9 @@ func (r *refusal) signs(e *step) []Evidence {
 	for _, sign := range refresh.CacheSigns(e.ResponseHeader) {
 		all = append(all, e.responseLine(sign.Field, sign.Value))
 	}
+	if e.Stored != "" {
+		all = append(all, Evidence{Exchange: e.index, Part: PartResponse, Line: "answered from " + e.Stored})
+	}
 	if e.index > r.index && refresh.Before(e.ResponseHeader, r.ResponseHeader) {
 		all = append(all, e.responseLine("Date", ""), r.responseLine("Date", ""))
 	}
@@ -180,6 +183,6 @@ func (r *refusal) signs(e *step) []Evidence {
 
 // isHit reports whether an answer shows that a stored one was used, and not only that there
 // is a cache on the way.
-func isHit(h http.Header) bool {
-	return slices.ContainsFunc(refresh.CacheSigns(h), func(s refresh.CacheSign) bool { return s.Stored })
+func isHit(e *step) bool {
+	return e.Stored != "" || slices.ContainsFunc(refresh.CacheSigns(e.ResponseHeader), func(s refresh.CacheSign) bool { return s.Stored })
 }

@@ -12,6 +12,7 @@ var floors = []string{
 	"internal/marks",
 	"internal/stored",
 	"internal/cause",
+	"internal/recording",
 	"internal/refresh",
 	"internal/guard",
 	"internal/doubt",
