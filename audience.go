@@ -152,11 +152,11 @@ type left struct {
 
 // leftFacts are what is known of an answer as the caller gets it.
 type leftFacts struct {
-	inDoubt   bool // an attempt may have been applied although the answer doesn't say so
-	asked     bool // a policy other than Stop has had its turn
-	incurable bool // by the dialect's verdict no fresh version cures the refusal
-	again     bool // the call has sent the request more than once
-	below     left // by a Transport below
+	inDoubt  bool // an attempt may have been applied although the answer doesn't say so
+	asked    bool // a policy other than Stop has had its turn
+	lastWord bool // of the dialect: no fresh version cures the refusal, or it isn't one whatever the status
+	again    bool // the call has sent the request more than once
+	below    left // by a Transport below
 }
 
 // left is what the facts leave.
@@ -169,7 +169,7 @@ func (f *leftFacts) handled() bool {
 		return true // it may speak of the call's own write, and only this call knows that
 	case f.asked:
 		return true // or the attempts of two policies would multiply
-	case f.incurable:
+	case f.lastWord:
 		return true // a Transport above may not know the dialect
 	case f.below.handled:
 		return true // by one of these, further below
@@ -191,7 +191,7 @@ func (f *leftFacts) spent() bool {
 // leaves is what the call leaves to a Transport above, which gets this response.
 func (c *call) leaves(resp *http.Response) left {
 	f := leftFacts{
-		inDoubt: c.doubt.first != nil, asked: c.told.asked, incurable: stops(c.refused.verdict),
+		inDoubt: c.doubt.first != nil, asked: c.told.asked, lastWord: hasLastWord(c.refused.verdict),
 		again: c.told.outcome.Attempts > 1 || c.spent.repeats > 0,
 	}
 	if r := recordOf(resp); r != nil {

@@ -154,6 +154,7 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 	}()
 	for {
 		c.traceAttempted()
+		c.judged(resp)
 		c.noteDoubt(resp, err)
 		next, how := c.next(resp, err)
 		if how.ends() {
@@ -172,7 +173,7 @@ func (c *call) run(resp *http.Response, err error) (*http.Response, error) {
 func (c *call) next(resp *http.Response, err error) (*http.Request, ending) {
 	switch {
 	// A refusal comes first: a dialect may take a failure for one, a 429 say.
-	case err == nil && c.isRefused(resp):
+	case c.refused.isRefused():
 		return c.handleRefusal(resp)
 	// The server refused a field that only this package added.
 	case err == nil && c.expectationFailed(resp):
@@ -233,15 +234,15 @@ func (c *call) endAs(last endingKind, resp *http.Response, err error, how ending
 }
 
 // isFinal reports whether an answer to the first attempt is the last one. On the happy
-// path its first case says so.
+// path its second case says so, unless a dialect is asked about successes.
 func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect) bool {
 	switch {
-	// Neither a refusal nor a failure.
-	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
-		return true
 	// A call finds out whether it does refuse the write.
 	case err == nil && mayRefuse(req, resp, d):
 		return false
+	// Neither a refusal nor a failure.
+	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
+		return true
 	}
 	// A failure. Without an option only a guarded write is repeated; a request with
 	// such an option has a plan, and doesn't come here.

@@ -49,6 +49,16 @@ func (r *refusal) learn(conflict *Conflict) {
 // refusal.
 func (r *refusal) noteVerdict(v dialect.Verdict) { r.verdict = v }
 
+// isRefused reports whether the last answer, which was judged, refuses the write. repeat
+// decides where the server compared nothing.
+func (r *refusal) isRefused() bool {
+	switch r.verdict.Kind() {
+	case dialect.KindPasses, dialect.KindAgain, dialect.KindPending, dialect.KindDone:
+		return false
+	}
+	return true
+}
+
 // noteRefusal takes note of a refusal. The body isn't read yet: the caller may get it
 // untouched.
 func (c *call) noteRefusal(resp *http.Response) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/cause"
+	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
@@ -68,14 +69,104 @@ func (s *settings) dialectFor(u *url.URL, otherwise *guard.Dialect) *guard.Diale
 	return otherwise
 }
 
+// judged asks the dialect what the answer to an attempt means, before anything is decided
+// about it, and notes what it says. A dialect may look into the body; the caller still gets
+// it whole.
+func (c *call) judged(resp *http.Response) {
+	c.refused.noteVerdict(dialect.Verdict{})
+	switch {
+	case !mayRefuse(c.sent.write, resp, c.dialect):
+	// As in RFC 9110, where the status says all.
+	case c.dialect.Judge == nil:
+		c.refused.noteVerdict((*dialect.Answer)(nil).AsRFC9110())
+	default:
+		c.refused.noteVerdict(c.verdictOn(resp))
+	}
+}
+
 // verdictOn asks the dialect what an answer means. What it reads of the body is
 // put back. The dialect gets copies, so that it can change neither the write nor the
 // answer; Judge must not be nil.
 func (c *call) verdictOn(resp *http.Response) dialect.Verdict {
 	request := c.sent.write.Clone(c.req.Context())
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
-	body := func() []byte { return slices.Clone(drain.Peek(resp)) }
-	return c.dialect.Judge(dialect.NewAnswer(request, resp.StatusCode, field.Clone(resp.Header), body))
+	whole := true
+	answer := dialect.NewAnswer(request, resp.StatusCode, field.Clone(resp.Header), func() (body []byte) {
+		body, whole = drain.Peek(resp)
+		return slices.Clone(body)
+	})
+	verdict := c.dialect.Judge(answer)
+	// What would have refused the write may still come: S3 sends white space for minutes.
+	if verdict.Kind() == dialect.KindPasses && !whole && succeeds(resp) {
+		return answer.Pending("its answer isn't whole after a second and 64 KiB, and what is there doesn't decide")
+	}
+	return verdict
+}
+
+// succeeds reports whether the status of an answer says that the request succeeded.
+func succeeds(resp *http.Response) bool { return resp.StatusCode >= 200 && resp.StatusCode <= 299 }
+
+// saidOf is what the dialect says of the last answer, or a Transport below, which may know
+// one: beyond what its status says.
+func (c *call) saidOf(resp *http.Response) doubt.Saying {
+	switch c.refused.verdict.Kind() {
+	case dialect.KindPasses:
+		if !semantics.Safe(c.sent.write.Method) {
+			return saidBelow(resp)
+		}
+		return doubt.Nothing
+	case dialect.KindPending:
+		return doubt.UnderWay
+	case dialect.KindDone:
+		return doubt.Accepted
+	}
+	return doubt.Refused
+}
+
+// saidBelow is what a Transport below says of a success or a redirect; Nothing where the
+// status says the same. Of other answers it has told in another way.
+func saidBelow(resp *http.Response) doubt.Saying {
+	below := recordOf(resp)
+	if below == nil || resp.StatusCode >= http.StatusBadRequest || below.outcome.Effect == Effect(doubt.Answer{Status: resp.StatusCode}.Effect()) {
+		return doubt.Nothing
+	}
+	switch below.outcome.Effect {
+	case EffectNotApplied:
+		return doubt.Refused
+	case EffectApplied:
+		return doubt.Accepted
+	}
+	return doubt.UnderWay
+}
+
+// pendingError says that a server has answered without having decided on the write.
+type pendingError struct{ text string }
+
+func (e *pendingError) Error() string { return e.text }
+
+// statusSaysAll reports whether there is no verdict on the last answer that a caller, or a
+// Transport above, couldn't read from its status.
+func (c *call) statusSaysAll(resp *http.Response) bool {
+	switch c.refused.verdict.Kind() {
+	case dialect.KindPasses:
+		return true
+	case dialect.KindAgain:
+		return resp.StatusCode >= http.StatusBadRequest
+	}
+	return false
+}
+
+// unaccepted is why the last answer is no success. why is known already, where it isn't nil.
+func (c *call) unaccepted(resp *http.Response, why error, said doubt.Saying, effect Effect) error {
+	switch {
+	case said == doubt.UnderWay:
+		reason := redact.Said(oneLine(c.refused.verdict.Reason()), c.sent.write)
+		return c.unknownError(&pendingError{fmt.Sprintf("dialect %s: pending: %s", c.dialect.Name, reason)})
+	// Its status would be read as success.
+	case c.refused.verdict.Kind() == dialect.KindAgain && resp.StatusCode < http.StatusBadRequest && why == nil:
+		why = fmt.Errorf("ifmatch: dialect %s: the server compared nothing, since something else was under way", c.dialect.Name)
+	}
+	return c.statusError(resp, why, effect)
 }
 
 // causeOf reads from the exchange why the write was refused: from the dialect's verdict,
@@ -110,6 +201,11 @@ func stops(v dialect.Verdict) bool {
 		return true
 	}
 	return false
+}
+
+// hasLastWord reports whether nothing more is to be decided after a verdict.
+func hasLastWord(v dialect.Verdict) bool {
+	return stops(v) || v.Kind() == dialect.KindPending || v.Kind() == dialect.KindDone
 }
 
 // unsentError is the error of a call that was never sent, since its dialect can't

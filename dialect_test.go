@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,7 @@ var inField = inventedDialect(dialect.InHeader("X-If-Version"), dialect.InHeader
 type served struct {
 	serve func(req *http.Request, body string) (int, http.Header, string)
 	log   []string
+	mu    sync.Mutex // guards log
 }
 
 func (s *served) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -41,7 +43,9 @@ func (s *served) RoundTrip(req *http.Request) (*http.Response, error) {
 			line = append(line, name+": "+value)
 		}
 	}
+	s.mu.Lock()
 	s.log = append(s.log, strings.TrimSpace(strings.Join(line, " ")+" "+string(body)))
+	s.mu.Unlock()
 	status, header, text := s.serve(req, string(body))
 	if status == 0 {
 		return nil, io.ErrUnexpectedEOF
@@ -178,7 +182,8 @@ func TestBadDialects(t *testing.T) {
 		"Tag is for":  {Tokens: []dialect.Token{{Sent: dialect.InQuery("v"), Current: dialect.InBody("/v"), Tag: true}}},
 		"Or is for":   {Tokens: []dialect.Token{{Sent: dialect.InQuery("v").Or(dialect.InQuery("w")), Current: dialect.InBody("/v")}}},
 		"Or wants":    {Tokens: []dialect.Token{{Sent: dialect.InQuery("v"), Current: dialect.InHeader("V").Or(dialect.InQuery("v"))}}},
-		"400 to 499":  {Statuses: []int{200}},
+		"200 to 499":  {Statuses: []int{100}},
+		"without a J": {Statuses: []int{200}},
 	} {
 		o := &versioned{}
 		_, _, err := writeVersion(t, o, thing, "", "{}", WithDialect(d))

@@ -41,7 +41,7 @@ type lostAnswer struct {
 
 // noteDoubt remembers the first attempt that may have been applied although its answer
 // doesn't say so. It is told of each answer to an attempt, before anything is decided
-// about it, and reads no body.
+// about it but the dialect's verdict, and reads no body.
 func (c *call) noteDoubt(resp *http.Response, err error) {
 	safe := semantics.Safe(c.sent.write.Method)
 	c.doubt.keyed = c.doubt.keyed || !safe && semantics.ReplayedBelow(c.sent.write.Header)
@@ -57,7 +57,7 @@ func (c *call) noteDoubt(resp *http.Response, err error) {
 		attempt.UnknownBelow = errors.Is(err, ErrOutcomeUnknown)
 	}
 	if err == nil {
-		attempt.Status = resp.StatusCode
+		attempt.Status, attempt.Said = resp.StatusCode, c.saidOf(resp)
 	}
 	if !attempt.Opens() {
 		return

@@ -1,12 +1,12 @@
 package ifmatch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
-	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/doubt"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -93,8 +93,9 @@ func (c *call) lastOf(resp *http.Response, err error, decided endingKind) ending
 		contentCounts: c.uniqueBody || c.traits.lastWriterWins,
 	}
 	if resp != nil {
-		f.deletedEarlier = c.deletedEarlier(resp)
-		f.comparedNone = resp.StatusCode == http.StatusPreconditionFailed || c.refused.verdict.Kind() == dialect.KindAgain
+		said := c.saidOf(resp)
+		f.deletedEarlier = c.deletedEarlier(resp) && said != doubt.Accepted
+		f.comparedNone = said != doubt.Accepted && resp.StatusCode == http.StatusPreconditionFailed || said == doubt.Refused
 	}
 	return f.last()
 }
@@ -103,21 +104,42 @@ func (c *call) lastOf(resp *http.Response, err error, decided endingKind) ending
 // the caller's, unread unless it was set aside. why is why a failure wasn't followed by
 // a repeat; it may be nil.
 func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, error) {
-	if semantics.Succeeded(resp, nil) {
+	said := c.saidOf(resp)
+	accepted := said == doubt.Accepted || said == doubt.Nothing && succeeds(resp)
+	if accepted {
 		c.transport.budget.Refund()
 	}
 	effect := Effect(doubt.Answer{
-		Status: resp.StatusCode, Safe: semantics.Safe(c.sent.write.Method), Open: c.doubt.open(), Diverted: diverted(c.req),
+		Status: resp.StatusCode, Said: said, Safe: semantics.Safe(c.sent.write.Method), Open: c.doubt.open(), Diverted: diverted(c.req),
 	}.Effect())
-	// The first answer is the last: it comes back untouched, without a record on it.
-	if !c.told.handled {
+	// The first answer is the last: it comes back untouched, without a record on it, unless
+	// it means something else than its status says.
+	if !c.told.handled && c.statusSaysAll(resp) {
 		return c.endUntouched(resp, effect, why), nil
 	}
-	cause, err := c.toldBelow(resp)
-	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
+	cause, err := c.toldBelow(resp, said)
+	if accepted {
+		cause, err = c.endOfAccepted(cause, err, effect)
+		c.handOver(resp) // before it loses its tag
+	} else if err == nil {
+		err = c.unaccepted(resp, why, said, effect)
+	}
+	if accepted || said == doubt.UnderWay {
+		c.disown(resp)
+	}
+	// It may still replace a state that the caller hasn't seen.
+	if said == doubt.UnderWay && c.sent.basis.blind() {
+		c.told.overwrote()
+	}
+	c.conclude(effect, cause, err)
+	return c.returned(resp), nil
+}
+
+// endOfAccepted is what an accepted request says of the refusal before it, whose cause and
+// error are known: the cause as it turned out, and why the write didn't go through all the
+// same.
+func (c *call) endOfAccepted(cause Cause, err error, effect Effect) (Cause, error) {
 	switch {
-	case !success && err == nil:
-		err = c.statusError(resp, why, effect)
 	case err == nil && c.doubt.first == nil && c.becameRead(effect):
 		err = errBecameRead(c.req)
 	// A redirect made a GET of the write, and the GET says nothing of the doubt.
@@ -130,19 +152,18 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 	case c.sent.sameAgain && c.sent.basis == ofCaller:
 		cause = CauseFalseConflict
 	}
-	if success {
-		c.handOver(resp) // before it loses its tag
-		c.disown(resp)
-	}
-	c.conclude(effect, cause, err)
-	return c.returned(resp), nil
+	return cause, err
 }
 
 // toldBelow returns the cause of the last refusal. Where this call has met none, but a
 // Transport below has, that one knows the cause, and why it didn't go on.
-func (c *call) toldBelow(resp *http.Response) (Cause, error) {
-	if below := recordOf(resp); below != nil && c.refused.count == 0 {
+func (c *call) toldBelow(resp *http.Response, said doubt.Saying) (Cause, error) {
+	switch below := recordOf(resp); {
+	case below != nil && c.refused.count == 0:
 		return below.outcome.Cause, below.outcome.Err
+	// Its status doesn't tell that it was refused, or isn't decided on.
+	case below != nil && (said == doubt.Refused || said == doubt.UnderWay):
+		return cmp.Or(below.outcome.Cause, c.refused.cause), below.outcome.Err
 	}
 	return c.refused.cause, nil
 }
@@ -371,17 +392,3 @@ func (c *call) returned(resp *http.Response) *http.Response {
 	c.told.leaveOn(resp, c.leaves(resp), c.doubt.first)
 	return resp
 }
-
-// interruptedError is the error of a call whose context ended while it waited for a
-// repeat. It matches the context's error and the last failure.
-type interruptedError struct{ why, last error }
-
-func (e *interruptedError) Error() string {
-	return fmt.Sprintf("ifmatch: wait for a repeat: %v; last: %v", e.why, redact.WithoutURLs(e.last))
-}
-
-func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }
-
-// Timeout reports whether the wait ended at a deadline. http.Client wraps the error in a
-// *url.Error, whose Timeout asks this method and looks no deeper.
-func (e *interruptedError) Timeout() bool { return semantics.IsTimeout(e.why) }

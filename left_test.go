@@ -26,7 +26,7 @@ func TestLeft(t *testing.T) {
 		{"21: the same after a repeat", leftFacts{asked: true, again: true}, all},
 		{"9: in doubt", leftFacts{inDoubt: true}, all},
 		{"9: in doubt after a repeat", leftFacts{inDoubt: true, again: true}, all},
-		{"4: the dialect knows that nothing cures it", leftFacts{incurable: true}, all},
+		{"4: the dialect has the last word", leftFacts{lastWord: true}, all},
 		{"21: handled further below", leftFacts{below: left{handled: true}}, all},
 		{"21: repeated further below", leftFacts{below: left{spent: true}}, left{spent: true}},
 		{"21: left further below, and repeated here", leftFacts{again: true, below: left{}}, left{spent: true}},

@@ -37,24 +37,6 @@ func mayRefuse(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
 	return r == nil || !r.left.handled
 }
 
-// isRefused reports whether resp refuses the write, and notes what the dialect says of
-// it. A dialect may look into the body; the caller still gets it whole.
-func (c *call) isRefused(resp *http.Response) bool {
-	c.refused.noteVerdict(dialect.Verdict{})
-	if !mayRefuse(c.sent.write, resp, c.dialect) {
-		return false
-	}
-	// As in RFC 9110, where the status says all.
-	if c.dialect.Judge == nil {
-		return true
-	}
-	verdict := c.verdictOn(resp)
-	c.refused.noteVerdict(verdict)
-	// The answer isn't about the version, or the server compared nothing: repeat decides
-	// about the latter.
-	return verdict.Kind() != dialect.KindPasses && verdict.Kind() != dialect.KindAgain
-}
-
 // passesThrough reports whether the caller gets a refusal untouched: its body isn't read,
 // no policy is asked, and nothing is sent.
 func (c *call) passesThrough(g *guard.Guard) bool {

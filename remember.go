@@ -254,9 +254,11 @@ func (t *Transport) versionInBody(write *http.Request, d *guard.Dialect) bool {
 
 // showAccepted shows the flow an answer that accepted a write of it.
 func (c *call) showAccepted(visit memory.Visit, resp *http.Response) {
-	o, success := &c.told.outcome, resp.StatusCode >= 200 && resp.StatusCode <= 299
-	// Refused, or failed. What was redirected so may have been performed before.
-	if semantics.Safe(c.req.Method) || !success && !semantics.SeeOther(resp.StatusCode) {
+	o := &c.told.outcome
+	// What was redirected so may have been performed before.
+	mayBe := succeeds(resp) || semantics.SeeOther(resp.StatusCode)
+	// Refused, whatever the status, or failed.
+	if semantics.Safe(c.req.Method) || o.Effect == EffectNotApplied || o.Effect == EffectUnknown && !mayBe {
 		return
 	}
 	// The id says whose write it was, and nothing of the bytes that are there now.

@@ -251,3 +251,17 @@ func (c *call) beforeRepeat(resp *http.Response) (time.Duration, string, error) 
 	}
 	return d, reason, nil
 }
+
+// interruptedError is the error of a call whose context ended while it waited for a
+// repeat. It matches the context's error and the last failure.
+type interruptedError struct{ why, last error }
+
+func (e *interruptedError) Error() string {
+	return fmt.Sprintf("ifmatch: wait for a repeat: %v; last: %v", e.why, redact.WithoutURLs(e.last))
+}
+
+func (e *interruptedError) Unwrap() []error { return []error{e.why, e.last} }
+
+// Timeout reports whether the wait ended at a deadline. http.Client wraps the error in a
+// *url.Error, whose Timeout asks this method and looks no deeper.
+func (e *interruptedError) Timeout() bool { return semantics.IsTimeout(e.why) }

@@ -324,14 +324,13 @@ func errRedirected(req *http.Request, resp *http.Response, o Outcome) error {
 // has the Snapshot of the state that the write has made.
 func (d *document[T]) answered(req *http.Request, resp *http.Response, w *submission[T], o Outcome) (Snapshot[T], Outcome, error) {
 	at, dialect := redact.URL(req.URL), d.dialect(req.Context())
-	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	switch {
 	// The answer is about another URL, or to a GET.
 	case redirected(resp, req.Method):
 		err := errRedirected(req, resp, o)
 		o.Err = cmp.Or(o.Err, err)
 		return Snapshot[T]{}, o, err
-	case success && o.Effect == EffectApplied:
+	case o.Effect == EffectApplied && (o.Err == nil || succeeds(resp)):
 		made, named := d.made(req, resp, w)
 		d.noteAccepted(w, named)
 		w.made = made
@@ -346,7 +345,10 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, w *submis
 	}
 	// Anything else: an error of the server, or a success that promises nothing (202).
 	err := statusError(req.Method, at, resp)
-	if o.Effect == EffectUnknown {
+	if pending := (*pendingError)(nil); errors.As(o.Err, &pending) {
+		err = o.Err // the status says nothing of it
+	}
+	if o.Effect == EffectUnknown && !errors.Is(err, ErrOutcomeUnknown) {
 		err = fmt.Errorf("ifmatch: update %q: %w: %w", d.name, ErrOutcomeUnknown, err)
 	}
 	// A 202 is a success for the call, and none for an Update.

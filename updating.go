@@ -308,6 +308,7 @@ func (u *updater[T]) failure(ctx context.Context, err error, round int) rounds.F
 		Marked:    u.mark.Kept(),
 		InDoubt:   u.doubt != nil,
 		Lost:      errors.Is(err, ErrOutcomeUnknown),
+		Pending:   errors.As(err, new(*pendingError)),
 		Refused:   errors.Is(err, ErrConflict),
 		Exists:    u.last.on.Absent && u.create && (u.total.Cause == CauseExists || u.total.Cause == CauseSelfContradiction),
 	}

@@ -24,7 +24,8 @@ func NewAnswer(request *http.Request, status int, header http.Header, body func(
 }
 
 // Body returns the beginning of the body, at most 64 KiB of it, and nothing where
-// that takes longer than a second.
+// that takes longer than a second. Of a success the caller still gets all of it, from
+// its beginning.
 func (a *Answer) Body() []byte { return a.body() }
 
 // Verdict is what an answer means. The zero Verdict says that it passes.
@@ -43,6 +44,8 @@ const (
 	KindRequired
 	KindExpired
 	KindAgain
+	KindPending
+	KindDone
 	KindExists
 	KindGone
 	KindChanged
@@ -53,11 +56,14 @@ const (
 // Kind returns what the verdict is.
 func (v Verdict) Kind() Kind { return v.kind }
 
-// Reason returns why nothing is sent again, empty where that is for the policy to
-// say.
+// Reason returns why nothing is sent again, or what is pending. It is empty where that
+// is for the policy to say.
 func (v Verdict) Reason() string { return v.reason }
 
-// Passes says that the answer is no refusal: the caller gets it as it is.
+// Passes says that the answer is no refusal: the caller gets it as it is, and its status
+// says what became of the write. A 2xx whose Body was asked for, and couldn't be had to its
+// end within a second and 64 KiB, shows no such thing: it counts as Pending then. Done is
+// for a Judge that has seen enough.
 func (a *Answer) Passes() Verdict { return Verdict{} }
 
 // AsRFC9110 says that the precondition of the write failed, as a 412 does, or
@@ -80,6 +86,15 @@ func (a *Answer) Expired() Verdict { return Verdict{kind: KindExpired} }
 // way: a PUT or DELETE with a version, or under If-Match: *, is sent again as it
 // was, after a wait, within the limits for repeats after failures. Others pass.
 func (a *Answer) Again() Verdict { return Verdict{kind: KindAgain} }
+
+// Pending says that the server has taken the write, and hasn't decided on it: an
+// operation, say, that may be refused later. The caller gets the answer as it came, with
+// an unknown effect and the reason in its Outcome, such as the name of the operation.
+func (a *Answer) Pending(reason string) Verdict { return Verdict{KindPending, reason} }
+
+// Done says that the write was applied, whatever the status: where 202 is the answer to
+// what is done already, say. The caller gets the answer as it came.
+func (a *Answer) Done() Verdict { return Verdict{kind: KindDone} }
 
 // Exists says that there is what the write would have created. Like each verdict
 // with a reason it says that no fresh version cures the refusal: the caller gets

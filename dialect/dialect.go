@@ -26,10 +26,13 @@ type Dialect struct {
 	// where there is none yet: by Update, and after 428.
 	Tokens []Token
 
-	// Statuses are the answers to a write that may refuse it.
+	// Statuses are the answers to a write that may refuse it, 200 to 499. Where a
+	// success or a redirect is among them, Judge has to tell which of those refuse: 200
+	// with the body "false", say. The answer to a read is never asked about.
 	Statuses []int
 
-	// Judge says what an answer with one of Statuses means.
+	// Judge says what an answer with one of Statuses means. Nil: as in RFC 9110, where
+	// the status says all.
 	Judge func(*Answer) Verdict
 
 	// RefreshRequest changes the refresh, a request without body and
@@ -110,8 +113,11 @@ func (d Dialect) Check() error {
 		}
 	}
 	for _, status := range d.Statuses {
-		if status < 400 || status > 499 {
-			return fmt.Errorf("dialect %s: status %d can't refuse a write: 400 to 499", d.Name, status)
+		switch {
+		case status < 200 || status > 499:
+			return fmt.Errorf("dialect %s: status %d can't refuse a write: 200 to 499", d.Name, status)
+		case status < 400 && d.Judge == nil:
+			return fmt.Errorf("dialect %s: without a Judge status %d would refuse each write that succeeds", d.Name, status)
 		}
 	}
 	return nil

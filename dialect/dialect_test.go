@@ -35,7 +35,10 @@ func TestCheck(t *testing.T) {
 		{"InHeaderJSON wants", Dialect{Tokens: []Token{{Sent: InHeaderJSON("arg", "v"), Current: w}}}},
 		{"Read isn't for Tag", Dialect{Tokens: []Token{{Sent: InHeader("If-Match"), Current: w, Tag: true, Read: Previous}}}},
 		{"Write isn't for dates", Dialect{Tokens: []Token{{Sent: InHeader("If-Unmodified-Since"), Current: w, Tag: true, Write: Bare}}}},
-		{"400 to 499", Dialect{Statuses: []int{412, 500}}},
+		{"200 to 499", Dialect{Statuses: []int{412, 500}}},
+		{"200 to 499", Dialect{Statuses: []int{100}, Judge: (*Answer).AsRFC9110}},
+		{"without a Judge status 304", Dialect{Statuses: []int{304}}},
+		{"", Dialect{Statuses: []int{200, 304, 499}, Judge: (*Answer).AsRFC9110}},
 		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
 	} {
 		err := test.d.Check()

@@ -19,6 +19,31 @@ const (
 	Applied
 )
 
+// Saying is what is said of an answer beyond its status: by a dialect, or by a Transport
+// below.
+type Saying int
+
+// Nothing leaves it to the status.
+const (
+	Nothing  Saying = iota
+	Refused         // nothing was applied
+	UnderWay        // the server hasn't decided
+	Accepted        // the write was applied
+)
+
+// effect reads the effect of a write from its answer alone.
+func (s Saying) effect(status int) Effect {
+	switch s {
+	case Refused:
+		return NotApplied
+	case UnderWay:
+		return Unknown
+	case Accepted:
+		return Applied
+	}
+	return OfStatus(status)
+}
+
 // Attempt is what was seen of one request.
 type Attempt struct {
 	Safe         bool // the method changes nothing
@@ -31,6 +56,7 @@ type Attempt struct {
 	UnknownBelow bool // of Failed: a Transport below says that nobody knows
 	OpenBelow    bool // of an answer: a Transport below had an earlier attempt that is open
 	Status       int  // of the answer
+	Said         Saying
 }
 
 // Opens reports whether the write of an attempt may have been applied although its
@@ -47,11 +73,11 @@ func (a Attempt) Opens() bool {
 		return false // it has seen an answer that decides, or sent nothing
 	case a.Failed:
 		return !a.NeverSent
-	case a.OpenBelow && OfStatus(a.Status) == NotApplied:
+	case a.OpenBelow && a.Said.effect(a.Status) == NotApplied:
 		return true // it answers for its last attempt, and not for the one before
 	case a.Repeated && a.Keyed:
 		return semantics.AmbiguousStatus(a.Status) // the call is in doubt by its key, and keeps its answer
-	case a.Repeated && OfStatus(a.Status) == NotApplied:
+	case a.Repeated && a.Said.effect(a.Status) == NotApplied:
 		return true // the answer is to the last one, and an earlier one may have been applied
 	}
 	return semantics.AmbiguousStatus(a.Status)
@@ -60,6 +86,7 @@ func (a Attempt) Opens() bool {
 // Answer is what is known of a call when an answer ends it.
 type Answer struct {
 	Status   int
+	Said     Saying
 	Safe     bool // the answer is to a method that changes nothing
 	Open     bool // an earlier attempt may have been applied
 	Diverted bool // an earlier hop was a write that was redirected to what came of it
@@ -67,7 +94,7 @@ type Answer struct {
 
 // Effect is what became of the write when the answer is the last one.
 func (a Answer) Effect() Effect {
-	effect := OfStatus(a.Status)
+	effect := a.Said.effect(a.Status)
 	switch {
 	case effect == Applied && !a.Safe:
 		return Applied // whatever was open before: the server accepted it now
@@ -77,7 +104,7 @@ func (a Answer) Effect() Effect {
 		return Unknown // a redirect made a GET of the write
 	case a.Safe:
 		return NotApplied
-	case semantics.SeeOther(a.Status):
+	case a.Said == Nothing && semantics.SeeOther(a.Status):
 		return Unknown // the server may have performed it first (RFC 9110 §15.4.4)
 	}
 	return effect

@@ -20,10 +20,11 @@ func TestPeekPutsBack(t *testing.T) {
 		for _, end := range []error{io.EOF, broken} {
 			data := bodytest.Pattern(size)
 			resp, src := answer(&bodytest.Chunks{Data: data, N: 5000, Err: end}, int64(size))
-			if got := Peek(resp); !bytes.Equal(got, data[:min(size, KeepLimit)]) {
-				t.Errorf("%d bytes, %v: saw %d", size, end, len(got))
+			short := size < KeepLimit && end == io.EOF
+			if got, whole := Peek(resp); !bytes.Equal(got, data[:min(size, KeepLimit)]) || whole != short {
+				t.Errorf("%d bytes, %v: saw %d, whole %v", size, end, len(got), whole)
 			}
-			if again := Peek(resp); !bytes.Equal(again, data[:min(size, KeepLimit)]) {
+			if again, _ := Peek(resp); !bytes.Equal(again, data[:min(size, KeepLimit)]) {
 				t.Errorf("%d bytes, %v: saw %d at the second look", size, end, len(again))
 			}
 			got, err := io.ReadAll(resp.Body)
@@ -39,8 +40,8 @@ func TestPeekPutsBack(t *testing.T) {
 	}
 	for _, body := range []io.ReadCloser{nil, http.NoBody} {
 		resp := &http.Response{Body: body}
-		if got := Peek(resp); got != nil || resp.Body != body {
-			t.Errorf("%v: saw %q, left %v", body, got, resp.Body)
+		if got, whole := Peek(resp); got != nil || !whole || resp.Body != body {
+			t.Errorf("%v: saw %q, whole %v, left %v", body, got, whole, resp.Body)
 		}
 	}
 }
@@ -52,8 +53,8 @@ func TestPeekEndsInTime(t *testing.T) {
 		body := bodytest.NewStuck(7)
 		resp := &http.Response{Body: body, ContentLength: -1}
 		start := time.Now()
-		if got := Peek(resp); got != nil || time.Since(start) != KeepTime {
-			t.Errorf("saw %q after %v", got, time.Since(start))
+		if got, whole := Peek(resp); got != nil || whole || time.Since(start) != KeepTime {
+			t.Errorf("saw %q, whole %v, after %v", got, whole, time.Since(start))
 		}
 		resp.Body.Close()
 		got, err := io.ReadAll(resp.Body)
@@ -62,6 +63,40 @@ func TestPeekEndsInTime(t *testing.T) {
 		}
 		if body.Closes() != 1 {
 			t.Errorf("closed %d times", body.Closes())
+		}
+	})
+}
+
+// TestPeekLeavesADripAlone: what comes after KeepTime is given as it comes, not in one piece
+// when KeepLimit is reached, and no goroutine is left that reads.
+func TestPeekLeavesADripAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		go func() {
+			for range 8 {
+				io.WriteString(w, "drip ")
+				time.Sleep(300 * time.Millisecond)
+			}
+			w.Close()
+		}()
+		resp := &http.Response{Body: r, ContentLength: -1}
+		start := time.Now()
+		if got, whole := Peek(resp); got != nil || whole {
+			t.Errorf("saw %q, whole %v", got, whole)
+		}
+		all, b := "", make([]byte, 100)
+		for {
+			n, err := resp.Body.Read(b)
+			all += string(b[:n])
+			if late := time.Since(start) - max(KeepTime, time.Duration(len(all)/5-1)*300*time.Millisecond); n > 0 && late != 0 {
+				t.Errorf("%q came %v late", all, late)
+			}
+			if err != nil {
+				break
+			}
+		}
+		if all != "drip drip drip drip drip drip drip drip " {
+			t.Errorf("%q", all)
 		}
 	})
 }

@@ -171,7 +171,7 @@ func (v Visit) Accepted(req *http.Request, resp *http.Response, w Wrote) {
 	case !w.Own && req.Method == http.MethodPut:
 		v.flow.meet(v.of, unseen)
 		return
-	case req.Method == http.MethodDelete && resp.StatusCode/100 == 2 && resp.StatusCode != http.StatusAccepted:
+	case req.Method == http.MethodDelete && (w.Applied || resp.StatusCode == http.StatusMultiStatus):
 		now = Known{Absent: true}
 	case req.Method != http.MethodPut:
 		now.Closed = patched

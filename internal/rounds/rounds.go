@@ -72,13 +72,14 @@ type Failure struct {
 	Marked    bool // documents hold the marks of writes
 	InDoubt   bool // a write of a round before may have been applied
 	Lost      bool // this write may have been applied
+	Pending   bool // of Lost: the server may still apply it
 	Refused   bool // this write was refused
 	Exists    bool // this write was to create the document, and somebody else has
 }
 
 // Next returns Again, Look or Fail.
 func (f Failure) Next() Step {
-	mayGoOn := !f.Broken && !f.Spent
+	mayGoOn := !f.Broken && !f.Spent && !f.Pending // another write could be applied beside that one
 	switch {
 	case f.Cancelled:
 		return Fail // nobody waits for what another read would show

@@ -76,6 +76,8 @@ func TestFailure(t *testing.T) {
 		"25: … after a refusal":                                {Failure{Broken: true, Refused: true, Marked: true}, Fail},
 		"10: … and a write before is open":                     {Failure{Broken: true, Marked: true, InDoubt: true}, Look},
 		"10: refused where it was redirected to":               {Failure{Broken: true, Lost: true, Marked: true, InDoubt: true}, Look},
+		"9: pending, with marks":                               {Failure{Lost: true, Pending: true, Marked: true}, Look},
+		"9: pending, without marks":                            {Failure{Lost: true, Pending: true}, Fail},
 		"22: cancelled":                                        {Failure{Cancelled: true, Lost: true, Marked: true}, Fail},
 		"22: cancelled, and a write before is open":            {Failure{Cancelled: true, InDoubt: true, Marked: true}, Fail},
 		"22: cancelled, and created by somebody else":          {Failure{Cancelled: true, Refused: true, Exists: true}, Fail},
