@@ -16,7 +16,6 @@ type Writing struct {
 	Color   bool     // WriteText colours what matters; no other writer does
 	Bodies  bool     // bodies are written, with what looks like a secret in them taken out
 	Secrets []string // more names of fields, query parameters and members that are secret
-	Command string   // the command that the reader may run again; empty: none
 }
 
 // cleaned is the report as it may be shown. All writers begin with it.

@@ -71,6 +71,8 @@ const (
 	codeElsewhere   = "IFM109"
 	codeOtherMedia  = "IFM110"
 	codeNotInMemory = "IFM111"
+	codeUnknown     = "IFM112"
+	codeStopped     = "IFM113"
 )
 
 // code is the code of a cause that a Transport knows too.
@@ -162,4 +164,9 @@ var own = [...]Entry{
 	{codeNotInMemory, "not remembered", "a flow of Remember had seen the URL, and had nothing that guards the write",
 		"Remember sends no unguarded write to a URL that the flow has met, so nothing was sent.", "",
 		[]Fix{asIs("read the resource to its end before the write"), decision("Forget the URL, where the write needs no guard")}},
+	{codeUnknown, "outcome unknown", "the answer to a write was lost, and no read shows whether it was performed",
+		"A connection that breaks says nothing of what the server has done.", "RFC 9110 §9.2.2",
+		[]Fix{asIs("GET and compare with what was sent, before anything is sent again"), asIs("use Marks or WithWriteID, so that an own write is recognized")}},
+	{codeStopped, "update stopped", "an Update or a call ended for a reason of its own",
+		"The call has a limit, and it was reached.", "", []Fix{decision("change the limit that the error names")}},
 }

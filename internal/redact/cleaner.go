@@ -1,6 +1,8 @@
 package redact
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -63,8 +65,10 @@ var userinfo = compiled(`([a-z][a-z0-9+.-]*://)[^/\s"'<>@]+@`)
 // answer, an error or another request may quote them. The zero Cleaner knows the table
 // alone. It isn't for concurrent use while it learns.
 type Cleaner struct {
-	Names   []string // more names of fields, parameters and members that are secret
-	secrets []string // the longest first
+	Names []string // more names of fields, parameters and members that are secret
+
+	learnt   map[string]bool
+	replacer *strings.Replacer // of what is learnt; nil: it isn't made yet
 }
 
 // Learn takes what is secret in a request and in the header of its answer, so that it is
@@ -87,11 +91,30 @@ func (c *Cleaner) Learn(u *url.URL, request, answer http.Header) {
 		rest.RawQuery = c.secretQuery(u.RawQuery)
 	}
 	for _, secret := range secretsOf(&http.Request{Header: kept, URL: &rest}) {
-		if !slices.Contains(c.secrets, secret) && telling(secret) {
-			c.secrets = append(c.secrets, secret)
+		if telling(secret) {
+			if c.learnt == nil {
+				c.learnt = map[string]bool{}
+			}
+			c.learnt[secret], c.replacer = true, nil
 		}
 	}
-	slices.SortStableFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
+}
+
+// withoutLearnt is a text without the secrets that were learnt.
+func (c *Cleaner) withoutLearnt(text string) string {
+	if len(c.learnt) == 0 {
+		return text
+	}
+	if c.replacer == nil {
+		// Where several fit, the longest one counts.
+		all := slices.SortedFunc(maps.Keys(c.learnt), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+		pairs := make([]string, 0, 2*len(all))
+		for _, secret := range all {
+			pairs = append(pairs, secret, Gone)
+		}
+		c.replacer = strings.NewReplacer(pairs...)
+	}
+	return c.replacer.Replace(text)
 }
 
 // telling reports whether a text is more than a word that stands anywhere: of a media type,
@@ -200,9 +223,7 @@ func (c *Cleaner) URL(text string) string {
 
 // known is a text without the secrets that were learnt, and without what looks like one.
 func (c *Cleaner) known(text string) string {
-	for _, secret := range c.secrets {
-		text = strings.ReplaceAll(text, secret, Gone)
-	}
+	text = c.withoutLearnt(text)
 	for _, shape := range byShape {
 		text = shape().ReplaceAllString(text, Gone)
 	}

@@ -22,6 +22,9 @@ func URL(u *url.URL) string {
 	return clean.String() + names(query) + names(u.RawQuery)
 }
 
+// Text is URL for a URL in a text. A text that is no URL is empty.
+func Text(u string) string { return quoted(u) }
+
 // opaque returns what an Opaque, which is sent as it is, has before its query, without
 // user information and fragment; and its query.
 func opaque(s string) (path, query string) {
