@@ -118,8 +118,8 @@ func (r *refusal) look() learnt {
 	facts := r.facts()
 	m.Begin(true)
 	for _, e := range r.readsAfter() {
-		if conditional(e) && e.StatusCode != http.StatusOK {
-			continue // an answer about its own condition, and no state
+		if conditional(e) && e.StatusCode != http.StatusOK || e.StatusCode == http.StatusOK && e.ResponseHeader == nil {
+			continue // an answer about its own condition, or one whose fields weren't recorded: no state
 		}
 		a := refresh.Answer{Method: e.Method, Status: e.StatusCode, Header: field.Clone(e.ResponseHeader), Digest: e.digest}
 		a.Validators, _, a.NoVersion = e.dialect.Current(&r.guard, a.Header, e.ResponseBody)
@@ -180,6 +180,10 @@ func (r *refusal) add(code string, certainty Certainty, what string, evidence ..
 	entry, ok := Lookup(code)
 	if len(evidence) == 0 || !ok {
 		return new(Finding)
+	}
+	// What wasn't recorded of the refusal may say something else.
+	if r.Told == "" && (r.Method == "" || r.URL == "" || !r.sees() || r.ResponseHeader == nil) {
+		certainty = min(certainty, Likely)
 	}
 	r.findings = append(r.findings, Finding{
 		Code: entry.Code, Name: entry.Name, Certainty: certainty, Exchange: r.index, What: what,

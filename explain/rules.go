@@ -20,24 +20,25 @@ import (
 var rules = [...]func(*refusal){
 	(*refusal).told,
 	(*refusal).signature,
+	(*refusal).hidden,
 	(*refusal).required,
+	(*refusal).locked,
+	(*refusal).ofErrorPage,
 	(*refusal).verdictOf,
 	(*refusal).misquoted,
 	(*refusal).forReads,
 	(*refusal).conflicting,
-	(*refusal).locked,
-	(*refusal).ofErrorPage,
 	(*refusal).weak,
 	(*refusal).coded,
+	(*refusal).lagging,
 	(*refusal).written,
 	(*refusal).exists,
-	(*refusal).hidden,
 	(*refusal).unstable,
-	(*refusal).lagging,
 	(*refusal).cached,
 	(*refusal).elsewhere,
 	(*refusal).otherMedia,
 	(*refusal).dates,
+	(*refusal).starred,
 	(*refusal).afterwards,
 	(*refusal).outdated,
 	(*refusal).foreign,
@@ -113,6 +114,9 @@ func (r *refusal) required() {
 func (r *refusal) verdictOf() {
 	kind := r.verdict.Kind()
 	known := cause.OfVerdict(kind)
+	if kind == dialect.KindLocked && r.found(Possible, code(cause.Locked), code(cause.TokenExpired)) {
+		return
+	}
 	name, reason := r.dialect.Name, r.verdict.Reason()
 	switch kind {
 	case dialect.KindExists, dialect.KindGone, dialect.KindLocked, dialect.KindStops, dialect.KindChanged, dialect.KindExpired:
@@ -120,16 +124,25 @@ func (r *refusal) verdictOf() {
 		if reason == "" {
 			what = name + " says so by its status and code."
 		}
-		r.add(code(known), Certain, what, r.answered(), r.coded3rd(), r.said(""), r.condition())
+		r.add(code(known), r.withBody(Certain), what, r.answered(), r.apiCode(), r.said(""), r.condition())
 	case dialect.KindConflict:
-		r.add(code(known), Likely, name+" says with "+r.answered().Line+" that the version isn't the current one.", r.answered(), r.said(""), r.condition())
+		r.add(code(known), r.demoted(Likely, codeErrorPage), name+" says with "+r.answered().Line+" that the version isn't the current one.", r.answered(), r.said(""), r.condition())
 	case dialect.KindRequired:
 		r.add(code(known), Certain, name+" demands a version, and the request has none.", r.answered(), r.said(""), r.asked())
 	}
 }
 
-// coded3rd is the line with the error code of an API that has one in a field.
-func (r *refusal) coded3rd() Evidence { return r.responseLine("X-Ms-Error-Code", "") }
+// withBody is a certainty that falls to Likely where neither the body of the answer nor a field
+// of it has the API's own code.
+func (r *refusal) withBody(certainty Certainty) Certainty {
+	if len(r.ResponseBody) == 0 && r.apiCode().Line == "" {
+		return min(certainty, Likely)
+	}
+	return certainty
+}
+
+// apiCode is the line with the error code of an API that has one in a field.
+func (r *refusal) apiCode() Evidence { return r.responseLine("X-Ms-Error-Code", "") }
 
 // misquoted: the precondition is no entity-tag, or a star in quotes.
 func (r *refusal) misquoted() {
@@ -204,7 +217,7 @@ var expiry = sync.OnceValue(func() *regexp.Regexp {
 func (r *refusal) locked() {
 	reason, _ := guard.Judge(&r.guard, r.StatusCode)
 	isLock := reason == guard.ReasonLocked || r.verdict.Kind() == dialect.KindLocked || r.StatusCode == http.StatusLocked
-	lines := []Evidence{r.answered(), r.requestLine("If", ""), r.requestLine("Lock-Token", ""), r.requestLine("X-Ms-Lease-Id", ""), r.coded3rd(), r.said("")}
+	lines := []Evidence{r.answered(), r.requestLine("If", ""), r.requestLine("Lock-Token", ""), r.requestLine("X-Ms-Lease-Id", ""), r.apiCode(), r.said("")}
 	if expiry().Match(append(bytes.Clone(r.ResponseBody), r.ResponseHeader.Get("X-Ms-Error-Code")...)) {
 		r.add(code(cause.TokenExpired), Certain, "The server says that the lock or the version which was named has ended.", lines...)
 		return
@@ -215,9 +228,7 @@ func (r *refusal) locked() {
 	if old := r.expiredLock(); old != nil {
 		r.add(code(cause.TokenExpired), Likely, "The lock was given for a time that had passed when the write was sent.", append(lines, old.responseLine("Timeout", ""), old.times(), r.times())...)
 	}
-	if !r.found(Possible, code(cause.Locked)) {
-		r.add(code(cause.Locked), Certain, "A lock or a lease refused the write.", lines...)
-	}
+	r.add(code(cause.Locked), r.demoted(Certain, code(cause.TokenExpired)), "A lock or a lease refused the write.", lines...)
 }
 
 // foreign: a condition that RFC 9110 doesn't have.

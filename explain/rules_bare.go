@@ -19,7 +19,7 @@ func (r *refusal) unguarded() {
 		return
 	}
 	what := "The request has no precondition, so the 412 is about a rule of the server's own."
-	f := r.add(code(cause.Unattributed), Certain, what, r.asked(), r.answered(), r.said(""))
+	f := r.add(code(cause.Unattributed), r.withBody(Certain), what, r.asked(), r.answered(), r.said(""))
 	if condition := bucketCondition(r.ResponseBody); condition != "" {
 		f.What = "The request has no precondition in its fields: the bucket or the form asks for something else."
 		f.Evidence = append(f.Evidence, Evidence{Exchange: r.index, Part: PartResponse, Line: "Condition: " + condition})

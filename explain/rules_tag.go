@@ -103,9 +103,9 @@ func (r *refusal) gaveLine(tag, name string) Evidence {
 
 // ofErrorPage: the tag of an earlier refusal's own page, or a trap for the next write.
 func (r *refusal) ofErrorPage() {
-	if r.guard.Kind == guard.Tags && r.gave(r.before) == nil {
+	if sent := r.RequestHeader.Get("If-Match"); sent != "" && r.gave(r.before) == nil {
 		for _, e := range slices.Backward(r.before) {
-			if e.StatusCode >= 400 && r.names(e.got.ETag) {
+			if e.StatusCode >= 400 && e.ResponseHeader.Get("Etag") == sent {
 				r.add(codeErrorPage, Certain, "The tag in If-Match was in the answer of a refusal, which has a tag of its own page.",
 					r.condition(), e.answered(), e.validator(), r.answered())
 				return

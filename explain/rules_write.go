@@ -22,7 +22,7 @@ func (r *refusal) written() {
 	if first := r.earlier(); first != nil {
 		evidence := []Evidence{first.asked(), first.condition(), first.answered(), r.condition(), r.answered()}
 		if first.accepted() {
-			r.add(own, Certain, "The same precondition was sent before, and that write was accepted: it moved the state on.", append(evidence, first.validator())...)
+			r.add(own, r.demoted(Certain, codeLag), "The same precondition was sent before, and that write was accepted: it moved the state on.", append(evidence, first.validator())...)
 			return
 		}
 		certainty, what := Possible, "An earlier write under the same precondition has no answer that says whether it was performed; the refusal may be due to it."
@@ -175,6 +175,20 @@ func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
 		return why
 	}
 	return cause.None
+}
+
+// starred: If-Match: * is refused although a read finds something.
+func (r *refusal) starred() {
+	if r.guard.Kind != guard.Exists || r.guard.Quoted || r.StatusCode != http.StatusPreconditionFailed {
+		return
+	}
+	for _, e := range r.readsAfter() {
+		if e.read() {
+			r.add(code(cause.SelfContradiction), Certain, "If-Match: * asks that something be there, and a read finds something: the server doesn't take the star.",
+				r.condition(), r.answered(), e.asked(), e.answered())
+			return
+		}
+	}
 }
 
 // guess is the cause that the last read speaks for where a Transport would read once more.

@@ -42,7 +42,7 @@ func formatOf(head []byte) func(*bufio.Reader) ([]Exchange, error) {
 		return readLog
 	case bytes.Contains(head, []byte("=> Send header, ")), bytes.Contains(head, []byte("<= Recv header, ")), bytes.Contains(head, []byte("== Info: ")):
 		return readTrace
-	case bytes.Contains(head, []byte(`"msg":"ifmatch: `)):
+	case bytes.Contains(head, []byte(`"ifmatch: `)):
 		return readLog
 	}
 	return readText
