@@ -154,7 +154,7 @@ var own = [...]Entry{
 		[]Fix{asIs("send Accept: */* and a User-Agent"), provider("name the rule that refused the request, by the time and the request id")}},
 	{codeHidden, "ETag hidden from scripts", "a browser's script asked another origin, whose answer doesn't list ETag in Access-Control-Expose-Headers",
 		"A script of another origin reads only the fields that the server lists; ETag isn't one that is always readable. So the script had no tag to send.", "Fetch §3.3.3",
-		[]Fix{provider("send Access-Control-Expose-Headers: ETag"), asIs("take the version from the body, where it is there")}},
+		[]Fix{asIs("take the version from the body, where it is there"), provider("send Access-Control-Expose-Headers: ETag")}},
 	{codeElsewhere, "tag of another resource", "the tag was given for another URL than the one that was written",
 		"A tag belongs to the representation of one URL, and says nothing of another one.", "RFC 9110 §8.8.3",
 		[]Fix{asIs("GET the very URL that is written, and send that answer's ETag")}},

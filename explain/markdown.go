@@ -93,9 +93,12 @@ func fenced(language, text string) string {
 
 // ticks are at least so many backticks, and more than a text has in a row.
 func ticks(text string, least int) string {
-	fence := strings.Repeat("`", least)
-	for strings.Contains(text, fence) {
-		fence += "`"
+	run, longest := 0, 0
+	for _, c := range []byte(text) {
+		if run++; c != '`' {
+			run = 0
+		}
+		longest = max(longest, run)
 	}
-	return fence
+	return strings.Repeat("`", max(least, longest+1))
 }

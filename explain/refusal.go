@@ -21,13 +21,20 @@ type refusal struct {
 	findings []Finding
 }
 
-// refusals are the requests that were refused because of a precondition, or for want of one.
+// mostRefusals is how many refusals are looked at: the last ones.
+const mostRefusals = 50
+
+// refusals are the last requests that were refused because of a precondition, or for want of
+// one.
 func (s *scene) refusals() []*refusal {
-	var all []*refusal
+	var steps []*step
 	for _, e := range s.steps {
-		if !s.refused(e) {
-			continue
+		if s.refused(e) {
+			steps = append(steps, e)
 		}
+	}
+	var all []*refusal
+	for _, e := range steps[max(0, len(steps)-mostRefusals):] {
 		r := &refusal{step: e, scene: s}
 		for _, other := range s.of(e) {
 			switch {

@@ -18,7 +18,6 @@ import (
 // leads, so what is special stands before what is general; a later rule may look at what was
 // found before it. TestRules has a row for each branch.
 var rules = [...]func(*refusal){
-	(*refusal).told,
 	(*refusal).signature,
 	(*refusal).hidden,
 	(*refusal).required,
@@ -43,6 +42,7 @@ var rules = [...]func(*refusal){
 	(*refusal).outdated,
 	(*refusal).foreign,
 	(*refusal).unguarded,
+	(*refusal).told,
 	(*refusal).unexamined,
 }
 
@@ -71,14 +71,27 @@ func (s *scene) isBadSignature(e *step) bool {
 
 var toldCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[(IFM[0-9]{3})\]`) })
 
-// told: a Transport has told why. Where it looked, it saw more than was recorded.
+// told: a Transport has told why. Where it looked, it saw more than was recorded, so that
+// leads.
 func (r *refusal) told() {
 	m := toldCode().FindStringSubmatch(r.Told)
 	if m == nil || m[1] == code(cause.Unexamined) {
 		return
 	}
-	entry, _ := Lookup(m[1])
-	r.add(m[1], Certain, "ifmatch made the call, and tells: "+entry.Seen+".", Evidence{Exchange: r.index, Part: PartOutcome, Line: r.Told, Mark: m[1]}, r.condition(), r.answered())
+	line := Evidence{Exchange: r.index, Part: PartOutcome, Line: r.Told, Mark: m[1]}
+	at := slices.IndexFunc(r.findings, func(f Finding) bool { return f.Code == m[1] })
+	if at < 0 {
+		entry, _ := Lookup(m[1])
+		r.add(m[1], Certain, "ifmatch made the call, and tells: "+entry.Seen+".", line, r.condition(), r.answered())
+		if at = len(r.findings) - 1; at < 0 || r.findings[at].Code != m[1] {
+			return // no code of ours
+		}
+	} else {
+		r.findings[at].Evidence = append(r.findings[at].Evidence, line)
+	}
+	first := r.findings[at]
+	first.Certainty = Certain
+	r.findings = slices.Insert(slices.Delete(r.findings, at, at+1), 0, first)
 }
 
 // signature: the precondition was changed after the request was signed.

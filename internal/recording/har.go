@@ -2,11 +2,11 @@ package recording
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"time"
@@ -191,7 +191,7 @@ var errEntry = errors.New("an entry is too large")
 type shortening struct {
 	in      *bufio.Reader
 	left    int  // bytes of the value at hand
-	length  int  // of the string at hand; 0: between strings, 1: at its quote
+	length  int  // of the string at hand, as far as it is passed on; 0: between strings, 1: at its quote
 	escaped int  // bytes of an escape that are left
 	slash   bool // the byte before began an escape
 	cutting bool // the rest of the string at hand is left out
@@ -201,26 +201,37 @@ func (s *shortening) Read(p []byte) (int, error) {
 	if s.left <= 0 {
 		return 0, errEntry
 	}
-	n := 0
-	for n < len(p) {
-		c, err := s.in.ReadByte()
-		if err != nil {
-			s.left -= n
-			if n > 0 && err == io.EOF {
-				return n, nil
-			}
-			return n, err
+	for {
+		if _, err := s.in.Peek(1); err != nil {
+			return 0, err
 		}
-		if s.passes(c) {
-			p[n] = c
-			n++
-		}
-		if n > 0 && s.in.Buffered() == 0 {
-			break
+		chunk, _ := s.in.Peek(s.in.Buffered())
+		n, used := s.copy(p, chunk)
+		s.in.Discard(used)
+		if s.left -= n; n > 0 || len(p) == 0 {
+			return n, nil
 		}
 	}
-	s.left -= n
-	return n, nil
+}
+
+// copy passes bytes on, and returns how many, and of how many that were read.
+func (s *shortening) copy(p, chunk []byte) (n, used int) {
+	for used < len(chunk) && n < len(p) {
+		if s.cutting && !s.slash && s.escaped == 0 {
+			// All up to the next one that matters is left out.
+			more := bytes.IndexAny(chunk[used:], "\"\\")
+			if more < 0 {
+				return n, len(chunk)
+			}
+			used += more
+		}
+		if s.passes(chunk[used]) {
+			p[n] = chunk[used]
+			n++
+		}
+		used++
+	}
+	return n, used
 }
 
 // passes reports whether a byte is passed on. A string is cut between two characters: not
