@@ -16,7 +16,7 @@ func x(request string, status int, lines ...string) Exchange {
 	if strings.HasPrefix(path, "http") {
 		e.URL = path
 	}
-	if method == http.MethodPut && !strings.Contains(strings.Join(lines, "\n"), "> Accept:") {
+	if method == http.MethodPut {
 		e.RequestHeader = http.Header{"Accept": {"*/*"}, "User-Agent": {"test"}}
 	}
 	for _, line := range lines {
@@ -47,36 +47,156 @@ func (r Report) first() string {
 	return r.Findings[0].Certainty.String() + " " + r.Findings[0].Code
 }
 
+// codes are all findings of a report, as "certain IFM002, possible IFM010".
+func (r Report) codes() string {
+	var all []string
+	for _, f := range r.Findings {
+		all = append(all, f.Certainty.String()+" "+f.Code)
+	}
+	if all == nil {
+		return "nothing"
+	}
+	return strings.Join(all, ", ")
+}
+
+func all(exchanges ...Exchange) []Exchange { return exchanges }
+
+func told(e Exchange, text string) Exchange { e.Told = text; return e }
+
+func probe(e Exchange) Exchange { e.Source = SourceProbe; return e }
+
 // TestRules has a row for each branch of the rules.
 func TestRules(t *testing.T) {
-	get := func(tag string, more ...string) Exchange { return x("GET /doc", 200, append(more, "< ETag: "+tag)...) }
+	get := func(tag string, more ...string) Exchange {
+		if tag != "" {
+			more = append(more, "< ETag: "+tag)
+		}
+		return x("GET /doc", 200, more...)
+	}
 	put := func(status int, more ...string) Exchange { return x("PUT /doc", status, more...) }
 	const v1 = `> If-Match: "v1"`
+	const (
+		day   = "< Last-Modified: Sun, 06 Nov 1994 08:00:00 GMT"
+		later = "< Last-Modified: Sun, 06 Nov 1994 09:00:00 GMT"
+		now   = "< Date: Sun, 06 Nov 1994 10:00:00 GMT"
+		since = "> If-Unmodified-Since: Sun, 06 Nov 1994 08:00:00 GMT"
+		sig   = "> Authorization: AWS4-HMAC-SHA256 Signature=1"
+		bad   = "<< <Error><Code>SignatureDoesNotMatch</Code></Error>"
+		cors  = "< Access-Control-Allow-Origin: *"
+		page  = "> Origin: https://app.test"
+		html  = "< Content-Type: text/html"
+	)
+	gone := x("GET /doc", 404)
 	for name, test := range map[string]struct {
 		exchanges []Exchange
-		want      string
+		want      string // certainty and code of each finding
 	}{
-		"another writer, read after":  {[]Exchange{get(`"v1"`), put(412, v1), get(`"v2"`)}, "certain IFM002"},
-		"another writer, read before": {[]Exchange{get(`"v1"`), get(`"v2"`), put(412, v1)}, "certain IFM002"},
-		"same bytes":                  {[]Exchange{get(`"v1"`, "<< x"), put(412, v1), get(`"v2"`, "<< x", "< Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "< Date: Sun, 06 Nov 1994 08:50:37 GMT")}, "likely IFM003"},
-		"sent twice":                  {[]Exchange{get(`"v1"`), put(204, v1, `< ETag: "v2"`), put(412, v1)}, "certain IFM004"},
-		"lost, and stored":            {[]Exchange{get(`"v1"`, "<< a"), put(0, v1, ">> b"), put(412, v1, ">> b"), get(`"v2"`, "<< b")}, "likely IFM004"},
-		"performed although refused":  {[]Exchange{get(`"v1"`, "<< a"), put(412, v1, ">> b"), get(`"v2"`, "<< b")}, "likely IFM004"},
-		"exists":                      {[]Exchange{put(412, "> If-None-Match: *")}, "certain IFM005"},
-		"gone":                        {[]Exchange{get(`"v1"`), put(412, v1), x("GET /doc", 404)}, "certain IFM006"},
-		"weak":                        {[]Exchange{get(`W/"v1"`), put(412, `> If-Match: W/"v1"`)}, "certain IFM008"},
-		"suffix":                      {[]Exchange{get(`"v1-gzip"`, "< Content-Encoding: gzip"), put(412, `> If-Match: "v1-gzip"`)}, "certain IFM009"},
-		"no quotes":                   {[]Exchange{get(`"v1"`), put(412, "> If-Match: v1")}, "certain IFM101"},
-		"428":                         {[]Exchange{put(428)}, "certain IFM013"},
-		"two conditions":              {[]Exchange{put(412, v1, "> If-None-Match: *")}, "certain IFM014"},
-		"refused its own tag":         {[]Exchange{get(`"v1"`), put(412, v1), get(`"v1"`), get(`"v1"`)}, "certain IFM011"},
-		"a cache":                     {[]Exchange{get(`"v1"`), put(412, v1), get(`"v1"`, "< Age: 9"), get(`"v1"`, "< Age: 10")}, "certain IFM010"},
-		"nobody looked":               {[]Exchange{put(412, v1)}, "possible IFM001"},
-		"no precondition":             {[]Exchange{put(412, "< Content-Type: application/json", `<< {"error":"closed"}`)}, "certain IFM022"},
-		"nothing":                     {[]Exchange{get(`"v1"`), put(204, v1)}, "nothing"},
+		// What the request and its answer show.
+		"428":                            {all(put(428)), "certain IFM013"},
+		"428 in spite of a tag":          {all(put(428, v1)), "certain IFM013"},
+		"400 that asks for a tag":        {all(put(400, "<< the If-Match header is required")), "likely IFM013"},
+		"400 that asks for nothing":      {all(put(400, "<< the name is required")), "nothing"},
+		"412 that asks for a tag":        {all(put(412, "<< you must send an ETag")), "likely IFM013"},
+		"no quotes":                      {all(get(`"v1"`), put(412, "> If-Match: v1")), "certain IFM101"},
+		"quotes too many":                {all(put(412, `> If-Match: ""v1""`)), "certain IFM101"},
+		"a star in quotes":               {all(put(412, `> If-Match: "*"`)), "certain IFM101"},
+		"undefined":                      {all(put(412, "> If-Match: undefined")), "certain IFM101"},
+		"another spelling":               {all(get(`"ab-C"`), put(412, `> If-Match: "AB-c"`)), "certain IFM101"},
+		"If-Modified-Since":              {all(put(412, "> If-Modified-Since: Sun, 06 Nov 1994 08:00:00 GMT")), "certain IFM106"},
+		"If-Modified-Since beside":       {all(put(412, v1, "> If-Modified-Since: Sun, 06 Nov 1994 08:00:00 GMT")), "possible IFM106"},
+		"If-None-Match with a tag":       {all(put(412, `> If-None-Match: "v1"`)), "certain IFM106"},
+		"two conditions":                 {all(put(412, v1, "> If-None-Match: *")), "certain IFM014"},
+		"a lock token":                   {all(put(412, "> If: (<urn:uuid:1>)")), "certain IFM015"},
+		"423":                            {all(put(423)), "certain IFM015"},
+		"a lock that has expired":        {all(put(423, "<< The lock has expired.")), "certain IFM016"},
+		"a lock whose time was up":       {all(x("LOCK /doc", 200, "< Timeout: Second-60", "@ 2026-11-22T10:00:00Z"), put(412, "> If: (<urn:uuid:1>)", "@ 2026-11-22T10:05:00Z")), "likely IFM016, possible IFM015"},
+		"a lock whose time wasn't up":    {all(x("LOCK /doc", 200, "< Timeout: Second-600", "@ 2026-11-22T10:00:00Z"), put(412, "> If: (<urn:uuid:1>)", "@ 2026-11-22T10:05:00Z")), "certain IFM015"},
+		"exists":                         {all(put(412, "> If-None-Match: *")), "certain IFM005"},
+		"exists, and a read finds it":    {all(put(412, "> If-None-Match: *"), get(`"v1"`)), "certain IFM005"},
+		"exists, and nothing is there":   {all(put(412, "> If-None-Match: *"), gone), "certain IFM011, possible IFM006"},
+		"a condition of its own":         {all(put(412, "> Isolation: snapshot")), "likely IFM022"},
+		"no precondition":                {all(put(412, "< Content-Type: application/json", `<< {"error":"closed"}`)), "certain IFM022"},
+		"no precondition, no body":       {all(put(412)), "likely IFM022"},
+		"a firewall that says so":        {all(put(412, html, "<< <p>blocked by mod_security</p>")), "certain IFM107"},
+		"a firewall without Accept":      {all(x("POST /doc", 412, html, "<< <p>412</p>")), "likely IFM107"},
+		"and it passes with Accept":      {all(x("POST /doc", 412, html, "<< <p>412</p>"), x("POST /doc", 200, "> Accept: */*")), "certain IFM107"},
+		"a page, and Accept":             {all(put(412, html, "<< <p>412</p>")), "certain IFM022"},
+		"signed, as before":              {all(put(412, v1, sig), put(403, `> If-Match: "v2"`, sig, bad)), "certain IFM017, possible IFM001"},
+		"signed":                         {all(put(403, v1, sig, bad)), "likely IFM017"},
+		"403 of another sort":            {all(put(403, v1, sig, "<< <Error><Code>AccessDenied</Code></Error>")), "nothing"},
+		"hidden from scripts":            {all(get(`"v1"`, page, cors), put(428, page, cors)), "certain IFM108, certain IFM013"},
+		"hidden, no read":                {all(put(428, page, cors)), "certain IFM013, possible IFM108"},
+		"exposed":                        {all(get(`"v1"`, page, cors, "< Access-Control-Expose-Headers: x, etag"), put(428, page, cors, "< Access-Control-Expose-Headers: *")), "certain IFM013"},
+		"a star, with credentials":       {all(get(`"v1"`, page, cors, "< Access-Control-Expose-Headers: *", "< Access-Control-Allow-Credentials: true"), put(428, page)), "certain IFM108, certain IFM013"},
+		"a script of the same origin":    {all(get(`"v1"`, "> Origin: https://api.test", cors), put(428, "> Origin: https://api.test", cors)), "certain IFM013"},
+		"weak":                           {all(get(`W/"v1"`), put(412, `> If-Match: W/"v1"`)), "certain IFM008"},
+		"weak, and taken before":         {all(put(204, `> If-Match: W/"v0"`), put(412, `> If-Match: W/"v1"`)), "possible IFM001"},
+		"a suffix":                       {all(put(412, `> If-Match: "v1-gzip"`)), "likely IFM009"},
+		"a suffix of a coded answer":     {all(get(`"v1-gzip"`, "< Content-Encoding: gzip"), put(412, `> If-Match: "v1-gzip"`)), "certain IFM009"},
+		"a suffix, and the plain tag":    {all(put(412, `> If-Match: "v1-gzip"`), get(`"v1"`)), "certain IFM009"},
+		"nobody looked":                  {all(put(412, v1)), "possible IFM001"},
+		"nobody looked at a star":        {all(put(412, "> If-Match: *")), "possible IFM001"},
+		"a star, and something is there": {all(put(412, "> If-Match: *"), get(`"v1"`)), "certain IFM011"},
+		"told":                           {all(told(put(412, v1), "ifmatch: x [IFM012]")), "certain IFM012"},
+		"told, and found":                {all(told(put(412, `> If-Match: "v1-gzip"`), "ifmatch: x [IFM009]")), "certain IFM009"},
+		"told that nobody looked":        {all(told(put(412, v1), "ifmatch: x [IFM001]")), "possible IFM001"},
+
+		// What was sent before and after.
+		"another writer, read after":      {all(get(`"v1"`), put(412, v1), get(`"v2"`)), "certain IFM002"},
+		"another writer, read before":     {all(get(`"v1"`), get(`"v2"`), put(412, v1)), "certain IFM002"},
+		"another tag was read":            {all(get(`"v2"`), put(412, v1)), "likely IFM002"},
+		"the refusal has another tag":     {all(put(412, v1, `< ETag: "v2"`)), "possible IFM002"},
+		"the tag of an error page":        {all(put(412, v1, `< ETag: "page"`), put(412, `> If-Match: "page"`)), "certain IFM102, possible IFM002"},
+		"a trap for the next write":       {all(put(412, v1, `< ETag: "page"`), get(`"v2"`)), "certain IFM002, possible IFM102"},
+		"same bytes":                      {all(get(`"v1"`, "<< x"), put(412, v1), get(`"v2"`, "<< x", day, now)), "likely IFM003"},
+		"sent twice":                      {all(get(`"v1"`), put(204, v1, `< ETag: "v2"`), put(412, v1)), "certain IFM004"},
+		"lost, and nobody looked":         {all(put(502, v1), put(412, v1)), "possible IFM004"},
+		"lost, and stored":                {all(get(`"v1"`, "<< a"), put(0, v1, ">> b"), put(412, v1, ">> b"), get(`"v2"`, "<< b")), "likely IFM004, possible IFM002"},
+		"performed although refused":      {all(get(`"v1"`, "<< a"), put(412, v1, ">> b"), get(`"v2"`, "<< b")), "likely IFM004, possible IFM002"},
+		"it had those bytes before":       {all(get(`"v1"`, "<< b"), put(412, v1, ">> b"), get(`"v2"`, "<< b")), "likely IFM003"},
+		"gone":                            {all(get(`"v1"`), put(412, v1), gone), "certain IFM006"},
+		"gone, says HEAD":                 {all(put(412, v1), x("HEAD /doc", 404)), "likely IFM006"},
+		"refused its own tag":             {all(get(`"v1"`), put(412, v1), get(`"v1"`), get(`"v1"`)), "certain IFM011"},
+		"refused its own tag, once":       {all(get(`"v1"`), put(412, v1), get(`"v1"`)), "likely IFM011"},
+		"a cache":                         {all(get(`"v1"`), put(412, v1), get(`"v1"`, "< Age: 9"), get(`"v1"`, "< Age: 10")), "certain IFM010"},
+		"a hit before":                    {all(get(`"v1"`, "< X-Cache: HIT"), put(412, v1)), "likely IFM010"},
+		"a proxy before":                  {all(get(`"v1"`, "< Via: 1.1 x"), put(412, v1)), "possible IFM010"},
+		"a hit, and a newer one":          {all(get(`"v1"`, "< Age: 9", "< Date: Sun, 06 Nov 1994 10:00:00 GMT"), put(412, v1), get(`"v2"`, later, "< Date: Sun, 06 Nov 1994 10:00:40 GMT")), "certain IFM010, possible IFM002"},
+		"a hit, and one since":            {all(get(`"v1"`, "< Age: 9", "< Date: Sun, 06 Nov 1994 08:30:00 GMT"), put(412, v1), get(`"v2"`, later, "< Date: Sun, 06 Nov 1994 10:00:40 GMT")), "likely IFM010, possible IFM002"},
+		"a replica after a write":         {all(get(`"v1"`), put(200, v1, `< ETag: "v2"`), get(`"v1"`), put(412, v1)), "certain IFM103, possible IFM004"},
+		"a replica after a read":          {all(get(`"v1"`), get(`"v2"`), get(`"v1"`), put(412, v1)), "likely IFM103"},
+		"two nodes":                       {all(get(`"v1"`, "<< x", "< X-Node: a"), get(`"v3"`, "<< x", "< X-Node: b"), put(412, v1)), "certain IFM012"},
+		"two tags":                        {all(get(`"v1"`, "<< x"), get(`"v3"`, "<< x"), put(412, v1)), "likely IFM012"},
+		"three tags":                      {all(get(`"v1"`, "<< x"), get(`"v3"`, "<< x"), get(`"v4"`, "<< x"), put(412, `> If-Match: "v4"`)), "certain IFM012"},
+		"two tags, other bytes":           {all(get(`"v1"`, "<< x"), get(`"v3"`, "<< y"), put(412, v1)), "certain IFM002"},
+		"of another URL":                  {all(x("GET /docs", 200, `< ETag: "l"`), put(412, `> If-Match: "l"`)), "likely IFM109"},
+		"of another URL, and it has one":  {all(x("GET /docs", 200, `< ETag: "l"`), put(412, `> If-Match: "l"`), get(`"v1"`)), "certain IFM109, possible IFM002"},
+		"of another media type":           {all(get(`"v1"`, "< Content-Type: a/b", "< Vary: Accept"), put(412, v1, "> Content-Type: c/d")), "likely IFM110"},
+		"of a type that isn't negotiated": {all(get(`"v1"`, "< Content-Type: a/b", "< Vary: Accept-Encoding"), put(412, v1, "> Content-Type: c/d")), "possible IFM001"},
+		"no reading":                      {all(put(412, v1), x("GET /doc", 401)), "certain IFM018"},
+		"no tag":                          {all(put(412, v1), x("GET /doc", 200)), "certain IFM020"},
+		"a read that fails":               {all(put(412, v1), x("GET /doc", 302)), "certain IFM019"},
+		"only a weak tag":                 {all(put(412, v1), get(`W/"v9"`)), "certain IFM008"},
+		"a tag and a date":                {all(put(412, v1, since), get(`"v1"`, later, now), get(`"v1"`, later, now)), "certain IFM014"},
+
+		// Dates.
+		"its own date":               {all(get("", day, now), put(412, since)), "likely IFM007"},
+		"its own date, read again":   {all(get("", day, now), put(412, since), get("", day, now)), "certain IFM007"},
+		"its own date, and a change": {all(get("", day, now), put(412, since), get("", later, now)), "certain IFM002"},
+		"a date from before":         {all(get("", later, now), put(412, since)), "certain IFM104"},
+		"a date from after":          {all(get("", day, now), put(412, "> If-Unmodified-Since: Sun, 06 Nov 1994 08:00:01 GMT")), "likely IFM104"},
+		"no date":                    {all(put(412, "> If-Unmodified-Since: 1994-11-06T08:00:00Z")), "likely IFM104"},
+		"the time of the request":    {all(put(412, since, "< Date: Sun, 06 Nov 1994 08:00:01 GMT")), "likely IFM104"},
+		"skewed":                     {all(put(412, since, "< Date: Sun, 06 Nov 1994 08:00:01 GMT", "@ 1994-11-06T08:00:10Z")), "likely IFM105, likely IFM104"},
+		"a second isn't skewed":      {all(put(412, since, "< Date: Sun, 06 Nov 1994 08:00:01 GMT", "@ 1994-11-06T08:00:01.9Z")), "likely IFM104"},
+
+		// Nothing.
+		"accepted":      {all(get(`"v1"`), put(204, v1)), "nothing"},
+		"a bogus probe": {all(get(`"v1"`), probe(x("GET /doc", 412, `> If-Match: "bogus"`))), "nothing"},
+		"its own probe": {all(get(`W/"v1"`), probe(x("GET /doc", 412, `> If-Match: W/"v1"`))), "certain IFM008"},
 	} {
 		report := Explain(test.exchanges)
-		if got := report.first(); got != test.want {
+		if got := report.codes(); got != test.want {
 			t.Errorf("%s: %s, want %s\n%s", name, got, test.want, report)
 		}
 		for _, f := range report.Findings {

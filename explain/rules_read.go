@@ -11,11 +11,11 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
 
-// states are the reads of the resource that show a tag, and the accepted writes, in order.
+// states are the reads of the resource that show a tag, and the writes, in order.
 func (r *refusal) states() []*step {
 	var all []*step
-	for _, e := range slices.Concat(r.before, r.readsAfter()) {
-		if e.read() && e.got.ETag != "" || e.write() && e.accepted() {
+	for _, e := range slices.Concat(r.before, []*step{r.step}, r.readsAfter()) {
+		if e.read() && e.got.ETag != "" || e == r.step || e.write() {
 			all = append(all, e)
 		}
 	}

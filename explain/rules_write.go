@@ -115,7 +115,7 @@ func (r *refusal) demoted(certainty Certainty, codes ...string) Certainty {
 // written.
 var better = []string{
 	code(cause.OwnEarlierWrite), code(cause.UnstableValidator), code(cause.CodedValidator), code(cause.WeakValidator), code(cause.StaleCache),
-	code(cause.PreconditionRequired), code(cause.ConflictingPreconditions), code(cause.Locked), code(cause.Exists), code(cause.Unattributed),
+	code(cause.PreconditionRequired), code(cause.ConflictingPreconditions), code(cause.Locked), code(cause.Exists), code(cause.Unattributed), code(cause.SelfContradiction),
 	codeLag, codeErrorPage, codeElsewhere, codeOtherMedia, codeClockDate, codeQuotes, codeForReads, codeHidden,
 }
 
