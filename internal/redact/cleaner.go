@@ -54,8 +54,10 @@ var byShape = []func() *regexp.Regexp{
 	compiled(`\b(?:gh[pousr]|github_pat|glpat|xox[abprs]|sk|pk|rk|ya29|npm|hf|dop_v1|shpat)[-_.][A-Za-z0-9_-]{12,}`), // tokens with a prefix
 	compiled(`AIza[0-9A-Za-z_-]{20,}`),                                                                               // Google
 	compiled(`-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?`),
-	compiled(`(?i)\b(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|x-amz-credential)=[^&\s"'<>]+`),
 }
+
+// inQueries are signatures of a query that stands anywhere.
+var inQueries = compiled(`(?i)\b(sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|x-amz-credential)=[^&\s"'<>]+`)
 
 // userinfo is what stands before the host of a URL.
 var userinfo = compiled(`([a-z][a-z0-9+.-]*://)[^/\s"'<>@]+@`)
@@ -196,7 +198,7 @@ func (c *Cleaner) URL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		before, _, _ := strings.Cut(text, "?")
-		return c.Text(before)
+		return c.plain(c.withoutLearnt(before))
 	}
 	clean := *u
 	clean.RawQuery = ""
@@ -233,9 +235,14 @@ func (c *Cleaner) known(text string) string {
 // Text is any other text without secrets: those that were learnt, those that look like one,
 // and those that a name beside them tells. URLs in it are cleaned as URL does.
 func (c *Cleaner) Text(text string) string {
-	text = c.known(text)
-	text = inText().ReplaceAllStringFunc(text, c.URL)
-	text = userinfo().ReplaceAllString(text, "${1}")
+	return c.plain(inText().ReplaceAllStringFunc(c.withoutLearnt(text), c.URL))
+}
+
+// plain is a text without what looks like a secret, and without what a name tells. URLs in it
+// aren't looked at.
+func (c *Cleaner) plain(text string) string {
+	text = userinfo().ReplaceAllString(c.known(text), "${1}")
+	text = inQueries().ReplaceAllString(text, "$1="+Gone)
 	text = afterScheme().ReplaceAllString(text, "$1 "+Gone)
 	text = afterName().ReplaceAllString(text, "$1$2"+Gone)
 	for _, name := range c.Names {

@@ -1,0 +1,64 @@
+package explain
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+)
+
+// TestVerdicts: what the dialect that is given says of an answer.
+func TestVerdicts(t *testing.T) {
+	judged := func(judge func(*dialect.Answer) dialect.Verdict) Option {
+		return WithDialect(dialect.Dialect{Name: "mine", Statuses: []int{409, 412}, Judge: judge})
+	}
+	put := func(status int) []Exchange {
+		return []Exchange{x("PUT /doc", status, `> If-Match: "v1"`, `<< {"code":7}`)}
+	}
+	for name, test := range map[string]struct {
+		judge func(*dialect.Answer) dialect.Verdict
+		want  string
+	}{
+		"exists":   {func(a *dialect.Answer) dialect.Verdict { return a.Exists("there") }, "certain IFM005"},
+		"gone":     {func(a *dialect.Answer) dialect.Verdict { return a.Gone("away") }, "certain IFM006"},
+		"changed":  {func(a *dialect.Answer) dialect.Verdict { return a.Changed("other") }, "certain IFM002"},
+		"locked":   {func(a *dialect.Answer) dialect.Verdict { return a.Locked("by you") }, "certain IFM015"},
+		"stops":    {func(a *dialect.Answer) dialect.Verdict { return a.Stops("rule 7") }, "certain IFM022"},
+		"expired":  {func(a *dialect.Answer) dialect.Verdict { return a.Expired() }, "certain IFM016"},
+		"required": {func(a *dialect.Answer) dialect.Verdict { return a.Required() }, "certain IFM013"},
+		"conflict": {func(a *dialect.Answer) dialect.Verdict { return a.Conflict() }, "likely IFM002"},
+		"again":    {func(a *dialect.Answer) dialect.Verdict { return a.Again() }, "nothing"},
+		"passes":   {func(a *dialect.Answer) dialect.Verdict { return a.Passes() }, "nothing"},
+	} {
+		report := Explain(put(409), judged(test.judge))
+		if got := report.codes(); got != test.want || report.Dialect != "mine" {
+			t.Errorf("%s: %s, want %s\n%s", name, got, test.want, report)
+		}
+	}
+	if got := Explain(put(409)).codes(); got != "nothing" {
+		t.Errorf("409 without a dialect: %s", got)
+	}
+	if got := Explain([]Exchange{x("PUT /doc", 412, `> If-Match: W/"v1"`)}, WithDialect(dialect.Dialect{Name: "weak", WeakTags: true})).codes(); got != "possible IFM001" {
+		t.Errorf("weak tags of an API that takes them: %s", got)
+	}
+}
+
+// TestDialects: each dialect that is recognized has a name, and is recognized by its host or
+// by the shape of its answers.
+func TestDialects(t *testing.T) {
+	all := Dialects()
+	for name, d := range all {
+		if err := d.Check(); err != nil || name != strings.ToLower(name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for want, e := range map[string]Exchange{
+		"Azure Blob": x("PUT https://a.blob.core.windows.net/c/b", 412, "< X-Ms-Error-Code: ConditionNotMet"), "S3": x("PUT https://b.s3.amazonaws.com/k", 412),
+		"OData": x("PATCH /x", 412, "< OData-Version: 4.0"), "FHIR": x("PUT /Patient/1", 412, "> Content-Type: application/fhir+json"), "WebDAV": x("PROPFIND /x", 207),
+		"CouchDB": x("PUT /db/doc", 409, "< Server: CouchDB/3.3"), "": x("PUT /doc", 412),
+	} {
+		if got := Explain([]Exchange{e}).Dialect; got != want {
+			t.Errorf("%s: recognized as %q", want, got)
+		}
+	}
+}
