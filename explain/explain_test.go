@@ -96,6 +96,7 @@ func TestRules(t *testing.T) {
 		"428 in spite of a tag":          {all(put(428, v1)), "certain IFM013"},
 		"400 that asks for a tag":        {all(put(400, "<< the If-Match header is required")), "likely IFM013"},
 		"400 that asks for nothing":      {all(put(400, "<< the name is required")), "nothing"},
+		"a bucket's policy":              {all(put(403, "<< <Error><Code>AccessDenied</Code><Message>not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy</Message></Error>")), "possible IFM013"},
 		"412 that asks for a tag":        {all(put(412, "<< you must send an ETag")), "likely IFM013"},
 		"no quotes":                      {all(get(`"v1"`), put(412, "> If-Match: v1")), "certain IFM101"},
 		"quotes too many":                {all(put(412, `> If-Match: ""v1""`)), "certain IFM101"},
@@ -133,6 +134,7 @@ func TestRules(t *testing.T) {
 		"weak, and taken before":         {all(put(204, `> If-Match: W/"v0"`), put(412, `> If-Match: W/"v1"`)), "possible IFM001"},
 		"a suffix":                       {all(put(412, `> If-Match: "v1-gzip"`)), "likely IFM009"},
 		"a suffix of a coded answer":     {all(get(`"v1-gzip"`, "< Content-Encoding: gzip"), put(412, `> If-Match: "v1-gzip"`)), "certain IFM009"},
+		"a suffix, and another state":    {all(get(`"v1-gzip"`, "< Content-Encoding: gzip"), put(412, `> If-Match: "v1-gzip"`), get(`"v2"`)), "likely IFM009, possible IFM002"},
 		"a suffix, and the plain tag":    {all(put(412, `> If-Match: "v1-gzip"`), get(`"v1"`)), "certain IFM009"},
 		"nobody looked":                  {all(put(412, v1)), "possible IFM001"},
 		"nobody looked at a star":        {all(put(412, "> If-Match: *")), "possible IFM001"},
@@ -163,9 +165,10 @@ func TestRules(t *testing.T) {
 		"a proxy before":                  {all(get(`"v1"`, "< Via: 1.1 x"), put(412, v1)), "possible IFM010"},
 		"a hit, and a newer one":          {all(get(`"v1"`, "< Age: 9", "< Date: Sun, 06 Nov 1994 10:00:00 GMT"), put(412, v1), get(`"v2"`, later, "< Date: Sun, 06 Nov 1994 10:00:40 GMT")), "certain IFM010, possible IFM002"},
 		"a hit, and one since":            {all(get(`"v1"`, "< Age: 9", "< Date: Sun, 06 Nov 1994 08:30:00 GMT"), put(412, v1), get(`"v2"`, later, "< Date: Sun, 06 Nov 1994 10:00:40 GMT")), "likely IFM010, possible IFM002"},
-		"a replica after a write":         {all(get(`"v1"`), put(200, v1, `< ETag: "v2"`), get(`"v1"`), put(412, v1)), "certain IFM103, possible IFM004"},
+		"a replica after a write":         {all(get(`"v1"`), put(200, v1, `< ETag: "v2"`), get(`"v1"`), put(412, v1)), "likely IFM103, possible IFM004"},
 		"a replica after a read":          {all(get(`"v1"`), get(`"v2"`), get(`"v1"`), put(412, v1)), "likely IFM103"},
-		"two nodes":                       {all(get(`"v1"`, "<< x", "< X-Node: a"), get(`"v3"`, "<< x", "< X-Node: b"), put(412, v1)), "certain IFM012"},
+		"two nodes":                       {all(get(`"v1"`, "<< x", day, now, "< X-Node: a"), get(`"v3"`, "<< x", day, now, "< X-Node: b"), put(412, v1)), "certain IFM012"},
+		"two nodes, no date":              {all(get(`"v1"`, "<< x", "< X-Node: a"), get(`"v3"`, "<< x", "< X-Node: b"), put(412, v1)), "likely IFM012"},
 		"two tags":                        {all(get(`"v1"`, "<< x"), get(`"v3"`, "<< x"), put(412, v1)), "likely IFM012"},
 		"three tags":                      {all(get(`"v1"`, "<< x"), get(`"v3"`, "<< x"), get(`"v4"`, "<< x"), put(412, `> If-Match: "v4"`)), "certain IFM012"},
 		"two tags, other bytes":           {all(get(`"v1"`, "<< x"), get(`"v3"`, "<< y"), put(412, v1)), "certain IFM002"},
@@ -204,5 +207,37 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
+	}
+}
+
+// TestLongRecording: a report of a long one has what shows something, under its new numbers,
+// and the last exchanges around the refusal.
+func TestLongRecording(t *testing.T) {
+	exchanges := []Exchange{x("GET /doc", 200, `< ETag: "v1-gzip"`, "< Content-Encoding: gzip")}
+	for range 2 * mostShown {
+		exchanges = append(exchanges, x("GET /static", 200), x("HEAD /doc", 304))
+	}
+	exchanges = append(exchanges, x("PUT /doc", 412, `> If-Match: "v1-gzip"`))
+	report := Explain(exchanges)
+	last := len(report.Exchanges) - 1
+	if report.first() != "certain IFM009" || len(report.Exchanges) != mostShown || len(report.Refused) != 1 || report.Refused[0] != last {
+		t.Fatalf("%d exchanges, refused %v, %s", len(report.Exchanges), report.Refused, report.first())
+	}
+	for _, e := range report.Findings[0].Evidence {
+		if e.Exchange != 0 && e.Exchange != last {
+			t.Errorf("%+v", e)
+		}
+	}
+	for _, e := range report.Exchanges {
+		if strings.Contains(e.URL, "static") {
+			t.Error("an exchange at another resource is shown")
+		}
+	}
+	many := make([]Exchange, 0, 3*mostRefusals)
+	for range 3 * mostRefusals {
+		many = append(many, x("PUT /doc", 412, `> If-Match: W/"1"`))
+	}
+	if report = Explain(many); report.first() != "certain IFM008" || len(report.Refused) != mostRefusals {
+		t.Errorf("%d refusals, %s", len(report.Refused), report.first())
 	}
 }

@@ -90,7 +90,7 @@ type Finding struct {
 // recorded as it was: only its writers, String and MarshalJSON take secrets out.
 type Report struct {
 	Findings  []Finding  // the most certain first; empty: there is nothing to explain
-	Refused   []int      // the refused requests, as indices of Exchanges
+	Refused   []int      // the last refused requests, at most 50, as indices of Exchanges
 	Exchanges []Exchange // what was explained, in the order in which it was sent
 	Dialect   string     // the API that the exchanges look like, or that was given; empty: RFC 9110
 	Verdict   string     // the first finding in a sentence, or why there is nothing to see

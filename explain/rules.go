@@ -51,12 +51,16 @@ var demands = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(if-match|etag|precondition)[^.]{0,80}\b(required|missing|must|mandatory|need)|\b(required?|missing|must|provide|specify)\b[^.]{0,80}(if-match|etag|precondition header)`)
 })
 
+// deniedByPolicy is what S3 says where a policy of the bucket denies a request. It may ask for
+// If-None-Match or If-Match.
+const deniedByPolicy = "explicit deny in a resource-based policy"
+
 // demandsCondition reports whether an answer asks for a precondition that the write doesn't
 // have, without the status for it.
 func demandsCondition(e *step) bool {
 	switch e.StatusCode {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusConflict:
-		return e.write() && e.sees() && e.guard.Kind == guard.None && demands().Match(e.ResponseBody)
+		return e.write() && e.sees() && e.guard.Kind == guard.None && (demands().Match(e.ResponseBody) || bytes.Contains(e.ResponseBody, []byte(deniedByPolicy)))
 	}
 	return false
 }
@@ -118,6 +122,8 @@ func (r *refusal) required() {
 		r.add(code(cause.PreconditionRequired), Certain, want, r.answered(), r.asked(), r.said(""))
 	case r.StatusCode == http.StatusPreconditionRequired:
 		r.add(code(cause.PreconditionRequired), Certain, "The server demands another precondition than the request has.", r.answered(), r.condition(), r.said(""))
+	case none && bytes.Contains(r.ResponseBody, []byte(deniedByPolicy)):
+		r.add(code(cause.PreconditionRequired), Possible, "A policy of the bucket denies the request, which has no precondition: it may demand one.", r.answered(), r.said(""), r.asked())
 	case none && demands().Match(r.ResponseBody):
 		r.add(code(cause.PreconditionRequired), Likely, want, r.answered(), r.said(""), r.asked())
 	}

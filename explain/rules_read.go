@@ -3,7 +3,6 @@ package explain
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
@@ -28,6 +27,7 @@ func (r *refusal) states() []*step {
 func (r *refusal) unstable() {
 	var pairs int
 	var evidence []Evidence
+	nodes := false
 	states := r.states()
 	for i := 1; i < len(states); i++ {
 		a, b := states[i-1], states[i]
@@ -35,15 +35,16 @@ func (r *refusal) unstable() {
 			continue
 		}
 		if pairs++; pairs <= 2 {
-			evidence = append(evidence, a.validator(), b.validator())
-			evidence = append(evidence, nodeLines(a, b)...)
+			lines := nodeLines(a, b)
+			nodes = nodes || lines != nil && a.got.LastModified != ""
+			evidence = append(append(evidence, a.validator(), b.validator()), lines...)
 		}
 	}
 	if pairs == 0 {
 		return
 	}
 	certainty := Likely
-	if pairs >= 2 || slices.ContainsFunc(evidence, func(e Evidence) bool { return !strings.HasPrefix(e.Line, "ETag") }) {
+	if pairs >= 2 || nodes {
 		certainty = Certain
 	}
 	r.add(code(cause.UnstableValidator), certainty, "Reads in a row gave the same bytes and different tags, with nothing sent between.", evidence...)
@@ -89,11 +90,8 @@ func (r *refusal) lagging() {
 		if !r.older(e) {
 			return
 		}
-		certainty := Likely
-		if e.write() {
-			certainty = Certain
-		}
-		r.add(codeLag, certainty, "A newer state had been seen, and then a read gave the tag of an older one.", append([]Evidence{e.asked(), e.validator(), by.asked(), by.validator(), r.condition(), r.answered()}, nodeLines(e, by)...)...)
+		// A cache that shows nothing looks the same.
+		r.add(codeLag, Likely, "A newer state had been seen, and then a read gave the tag of an older one.", append([]Evidence{e.asked(), e.validator(), by.asked(), by.validator(), r.condition(), r.answered()}, nodeLines(e, by)...)...)
 		return
 	}
 }

@@ -62,10 +62,20 @@ func (r *refusal) coded() {
 		if by := r.gave(r.before); by != nil && (by.ResponseHeader.Get("Content-Encoding") != "" || strings.Contains(by.RequestHeader.Get("Accept-Encoding"), "gzip")) {
 			certainty = Certain
 		}
+		if r.moved(tag) {
+			certainty = Likely // the plain tag would have been refused, too
+		}
 		r.add(code(cause.CodedValidator), certainty, "The tag in If-Match has the suffix of a content coding: it is of a compressed representation.",
 			r.requestLine("If-Match", tail(tag, base)), r.gaveLine(tag, "ETag"), r.gaveLine(tag, "Content-Encoding"), r.answered())
 		return
 	}
+}
+
+// moved reports whether a read after the refusal shows another state than the one of a tag.
+func (r *refusal) moved(tag string) bool {
+	return slices.ContainsFunc(r.readsAfter(), func(e *step) bool {
+		return e.read() && e.got.ETag != "" && e.got.ETag != tag && !etag.Twins(e.got.ETag, tag)
+	})
 }
 
 // tail is what a tag has beside its opaque text without a content coding.

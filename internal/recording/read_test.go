@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +169,30 @@ func TestReadLong(t *testing.T) {
 	huge := `{"log":{"entries":[{"request":{"method":"PUT","url":"x","headers":[` + strings.Repeat(`{"name":"a","value":"b"},`, mostEntry/20)
 	if _, err = Read(strings.NewReader(huge)); err == nil || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("an endless entry: %v", err)
+	}
+}
+
+// TestReadHuge: an archive of half a GiB, with IFMATCH_LONG, is read in little memory.
+func TestReadHuge(t *testing.T) {
+	size := 32 << 20
+	if os.Getenv("IFMATCH_LONG") != "" && !testing.Short() {
+		size = 500 << 20
+	}
+	entry := `{"request":{"method":"GET","url":"https://h/static","headers":[{"name":"Cookie","value":"a"}]},"response":{"status":200,"headers":[],"content":{"text":"` + strings.Repeat("y", 1<<20) + `"}}},`
+	parts := []io.Reader{strings.NewReader(`{"log":{"entries":[`)}
+	for range size >> 20 {
+		parts = append(parts, strings.NewReader(entry))
+	}
+	parts = append(parts, strings.NewReader(`{"request":{"method":"PUT","url":"https://h/w"},"response":{"status":412}}]}}`))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	all, err := Read(io.MultiReader(parts...))
+	runtime.ReadMemStats(&after)
+	if err != nil || len(all) != size>>20+1 || all[len(all)-1].Method != "PUT" {
+		t.Errorf("%d exchanges, %v", len(all), err)
+	}
+	if more := int64(after.Sys) - int64(before.Sys); more > 128<<20 {
+		t.Errorf("%d MiB more than before", more>>20)
 	}
 }
 
