@@ -180,7 +180,7 @@ func TestPatchDroppedElements(t *testing.T) {
 // TestChangedInPlace: where few elements change, the short ways find what the long one does.
 func TestChangedInPlace(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	words := []string{`1`, `2`, `null`, `"a"`, `[1]`, `{"v":1}`, `{"v":2}`, `{"k":1}`, `{"k":1.0,"v":1}`, `{"k":"a"}`, `{"k":"\u0061","v":1}`, `{"k":0}`, `{"k":-0}`, `{"k":0,"v":1}`, `{"k":2,"v":1}`, `{"k":2,"v":2}`, `{"k":3}`, `{"k":3,"v":3}`}
+	words := []string{`1`, `2`, `null`, `"a"`, `[1]`, `{"v":1}`, `{"v":2}`, `{"k":1}`, `{"k":1.0,"v":1}`, `{"k":"a"}`, `{"k":"a","v":2}`, `{"k":"\u0061"}`, `{"k":"\u0061","v":1}`, `{"k":0}`, `{"k":-0}`, `{"k":0,"v":1}`, `{"k":2,"v":1}`, `{"k":2,"v":2}`, `{"k":3}`, `{"k":3,"v":3}`}
 	short := 0
 	for n := range 40_000 {
 		var original, before, after []string

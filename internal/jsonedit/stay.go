@@ -47,15 +47,15 @@ func (m *matching) matchUnkeyed() error {
 	return nil
 }
 
-// changedAlone is changedInPlace where nothing that is gone is rendered like what is there now,
-// and nothing that came like what was there. What matchAlike makes of that is known without its groups.
+// changedAlone is changedInPlace where nothing that is gone is rendered like what is there now.
+// What matchAlike makes of that is known without its groups.
 func (m *matching) changedAlone() (changed []int, ok bool) {
 	if changed, ok = m.changedInPlace(); !ok {
 		return nil, false
 	}
 	for _, i := range changed {
 		for j := range m.before {
-			if equalText(m.before[i], m.after[j]) || equalText(m.after[i], m.before[j]) {
+			if equalText(m.before[i], m.after[j]) {
 				return nil, false
 			}
 		}
