@@ -209,3 +209,16 @@ func TestFoundCheckOfCauses(t *testing.T) {
 			{Who: "c.6", Nth: 1, Kind: slow}, {Who: "c.6", Nth: 2, Kind: late}, {Who: "i.3", Nth: 4, Kind: late}, {Who: "i.8", Nth: 2, Kind: slow}},
 	})
 }
+
+// TestFoundPutBack: on a server that drops new marks, a last writer put back a list from before
+// the client's own write had pushed an id out of it. That id was taken for a new one.
+func TestFoundPutBack(t *testing.T) {
+	holds(t, &plan{
+		Seed: 30335367, Object: mixed, Listed: true,
+		Server:  traits{PrunesNew: true, Marked: 64},
+		Clients: []client{{API: "update", Marks: true}, {API: "unconditional"}},
+		Actors:  []int{0, 1, 0},
+		Ops:     []op{{Actor: 2, ID: 5, Verb: "add", Pause: 1}, {Actor: 2, ID: 6, Verb: "read"}, {Actor: 1, ID: 9, Verb: "add"}, {Actor: 2, ID: 21, Verb: "add"}},
+		Faults:  []fault{{Who: "b.9", Nth: 1, Kind: slow}, {Who: "c.21", Nth: 1, Kind: slow}, {Who: "c.21", Nth: 2, Kind: "answer lost"}},
+	})
+}

@@ -18,6 +18,7 @@ const maxSent = 8
 // nobody has seen. A Record may be copied: no method changes what a copy shares.
 type Record struct {
 	list     []uint64 // of the newest read, hashed: a server's ids may be long, and many
+	gone     []uint64 // ids that were in a list before, the newest last
 	sent     []uint64 // own ids that went out over a document that was there, the newest last
 	accepted string   // the id of the own write that was accepted last
 	tag      string   // the strong tag that the write got; empty: none
@@ -88,14 +89,23 @@ func (r *Record) Read(ids []string, lacks bool) {
 		r.habit = drops // the state is the one that the write has made
 	case overlap(list, r.sent):
 		r.habit = keeps // nobody else has that id
-	case overlap(list, r.list) && gained(list, r.list):
-		r.habit = keeps // the document is the one from before, and has a new id
+	// The document is the one from before, and has an id that is new: not one that a writer
+	// put back who had read it earlier.
+	case overlap(list, r.list) && gained(list, slices.Concat(r.list, r.gone)):
+		r.habit = keeps
 	}
+	r.gone = leaving(slices.Concat(r.gone, r.list), list)
 	r.list = list
 }
 
+// leaving returns the ids of a list that aren't in the next one, the last of them.
+func leaving(list, next []uint64) []uint64 {
+	left := slices.DeleteFunc(list, func(id uint64) bool { return slices.Contains(next, id) })
+	return left[max(0, len(left)-maxList):]
+}
+
 // Missed takes note that the document wasn't there. The next one is another.
-func (r *Record) Missed() { r.list = nil }
+func (r *Record) Missed() { r.list, r.gone = nil, nil }
 
 // overlap reports whether two lists have an id in common.
 func overlap(a, b []uint64) bool {

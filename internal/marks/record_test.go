@@ -43,6 +43,11 @@ func TestHabit(t *testing.T) {
 		"10: … and pushed one out":                                {[]step{read("1", "w", "x"), read("2", "x", "r")}, keeps},
 		"10: … which may have come with a new document":           {[]step{read("1", "x"), read("2", "r")}, unseen},
 		"10: the first id of a list may have come so, too":        {[]step{read("1"), read("2", "r")}, unseen},
+		"10: an id that was there before came back":               {[]step{read("1", "w", "x"), read("2", "x"), read("3", "w", "x")}, unseen},
+		"10: … later":                                             {[]step{read("1", "w", "x"), read("2", "x"), read("3", "x", "x"), read("4", "w", "x")}, unseen},
+		"10: … twice":                                             {[]step{read("1", "w", "x"), read("2", "x"), read("3", "w", "x"), read("4", "x"), read("5", "w", "x")}, unseen},
+		"10: … with one more":                                     {[]step{read("1", "w", "x"), read("2", "x"), read("3", "w", "x", "r")}, keeps},
+		"10: … with another document":                             {[]step{read("1", "w", "x"), read("2", "x"), missed, read("3", "x"), read("4", "w", "x")}, keeps},
 		"10: the document was deleted in between":                 {[]step{read("1", "x"), missed, read("2", "x", "r")}, unseen},
 		"10: the list lost an id":                                 {[]step{read("1", "x", "y"), read("2", "x")}, unseen},
 		"10: an own id is absent from another state":              {[]step{sent("me"), accepted("me", "2"), read("3", "x")}, unseen},
@@ -84,6 +89,12 @@ func TestBounds(t *testing.T) {
 		long[i] = fmt.Sprint(i)
 	}
 	var r Record
+	r.Read(long, false)
+	r.Read(long[:maxList], false)
+	r.Read(long[:1], false)
+	if len(r.list) != 1 || len(r.gone) != maxList {
+		t.Errorf("%d and %d ids are kept", len(r.list), len(r.gone))
+	}
 	r.Read(long, false)
 	if len(r.list) != maxList {
 		t.Errorf("%d ids are kept", len(r.list))
