@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -664,6 +665,96 @@ func TestManyUpdates(t *testing.T) {
 			t.Errorf("%.2f requests per add, in %v, one at a time %v", per, took, oneAtATime)
 		}
 	})
+}
+
+// TestUpdatesAtOnce: of very many Updates at once, each waits for its turn in the order in which
+// they lost the first race. One gives up only where its own time is over.
+func TestUpdatesAtOnce(t *testing.T) {
+	n := long(10_000, 300)
+	if raceEnabled {
+		n = min(n, 1_000)
+	}
+	const roundTrip = 10 * time.Millisecond // a read and a write
+	for _, limit := range []time.Duration{time.Hour, time.Duration(n) * roundTrip / 4} {
+		withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+			origin.Inject(ifmatchtest.Slow(0, roundTrip/2))
+			client := clientOn(origin, WithMaxElapsed(limit))
+			start := time.Now()
+			var mu sync.Mutex
+			var order []int
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() {
+					// All have sent their first write before the first one is answered.
+					time.Sleep(time.Duration(i) * roundTrip / 2 / time.Duration(n))
+					_, err := Update(context.Background(), client, url, addMarked)
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						order = append(order, i)
+					} else if took := time.Since(start); took < limit {
+						t.Errorf("%d gave up after %v, with %v to go: %v", i, took, limit-took, err)
+					}
+				})
+			}
+			all.Wait()
+			if !slices.IsSorted(order) {
+				t.Errorf("the order was %v", order)
+			}
+			if limit == time.Hour && len(order) != n {
+				t.Errorf("%d of %d were applied", len(order), n)
+			}
+			got, err := Get[counter](context.Background(), client, url)
+			if err != nil || got.Value.N != len(order) {
+				t.Errorf("%+v, %v; %d were applied", got.Value, err, len(order))
+			}
+			t.Logf("%v: %d applied, in %v", limit, len(order), time.Since(start))
+		})
+	}
+}
+
+// TestFourClients: crowds of four clients, which can't line up with each other, on one
+// document: one by one, and with a Resource each.
+func TestFourClients(t *testing.T) {
+	for name, row := range map[string]struct {
+		most float64 // requests per add
+		add  func(c *http.Client, url string) func() error
+	}{
+		"Update": {3.0, func(c *http.Client, url string) func() error {
+			return func() error { _, err := Update(context.Background(), c, url, addMarked); return err }
+		}},
+		"Resource": {0.35, func(c *http.Client, url string) func() error {
+			r := NewResource[markedCounter](c, url)
+			return func() error { _, err := r.Update(context.Background(), addMarked); return err }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withDocument(t, `{"n":0}`, func(t *testing.T, origin *ifmatchtest.Server, url string) {
+				const clients, n, each = 4, 16, 5
+				origin.Inject(ifmatchtest.Slow(0, 5*time.Millisecond))
+				var all sync.WaitGroup
+				for range clients {
+					add := row.add(clientOn(origin), url)
+					for range n {
+						all.Go(func() {
+							for range each {
+								if err := add(); err != nil {
+									t.Error(err)
+								}
+							}
+						})
+					}
+				}
+				all.Wait()
+				got, err := Get[counter](context.Background(), origin.Client(), url)
+				per := float64(len(origin.Log())) / (clients * n * each)
+				t.Logf("%.2f requests per add", per)
+				if err != nil || got.Value.N != clients*n*each || per > row.most {
+					t.Errorf("%+v, %v: %.2f requests per add, at most %.2f", got.Value, err, per, row.most)
+				}
+			})
+		})
+	}
 }
 
 // writesPerAdd counts the writes in the log for each add.

@@ -388,8 +388,10 @@ func (r *Resource[T]) keepState(ctx context.Context, s *state[T]) {
 		*seen = true
 	}
 	// The callers' snapshots have the value: the next edits get one of their own.
-	if kept, err := r.doc.decode(s.Validators, s.header, s.Text); err == nil {
-		kept.versions, kept.unversioned, kept.media = s.versions, s.unversioned, s.media
-		r.kept = kept
+	if kept, err := r.doc.format.Kept(s.Text, r.doc.marker.Holds()); err == nil {
+		r.kept = &state[T]{
+			Validators: s.Validators, Document: kept, header: s.header, media: s.media,
+			versions: s.versions, unversioned: s.unversioned,
+		}
 	}
 }

@@ -54,7 +54,7 @@ func (f *Format[T]) draft(d *Document[T], v *T, m *Mark[T], edit func(*T) error)
 		return nil, err
 	}
 	if f.JSON && !d.Absent {
-		if err := f.showsEdit(d.Text, before, after, &d.Value, v); err != nil {
+		if err := f.showsEdit(d, before, after, v); err != nil {
 			return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
 		}
 	}
@@ -91,8 +91,12 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 	// An edit that is cut out may go on for long: nobody looks at what it got any more.
 	v := &d.Value
 	if d.ofStep && !d.edited && f.ShowsAll {
+		v, err = f.value(d)
 		d.edited = true
-	} else if v, err = f.fresh(d); err != nil {
+	} else {
+		v, err = f.fresh(d)
+	}
+	if err != nil {
 		return nil, err
 	}
 	made, err := f.draft(d, v, new(Mark[T]), edit)
@@ -102,19 +106,19 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 	if made.Same {
 		return d, nil
 	}
-	read, err := f.Read(made.Stored)
+	read, err := f.Kept(made.Stored, m.Kept())
 	if err != nil {
 		return nil, err
 	}
-	read.ofStep = true
 	if err := f.takesMark(&read, m); err != nil {
 		return nil, err
 	}
 	return &read, nil
 }
 
-// Finish puts the mark into what the steps from d to end made, and renders that.
-// Without a step that changed something, end is d.
+// Finish puts the mark into what the steps from d to end made, and renders that. The draft has
+// no Value where nothing needed one yet: what is stored is decoded for each caller. Without a
+// step that changed something, end is d.
 func (f *Format[T]) Finish(d, end *Document[T], m *Mark[T]) (*Draft[T], error) {
 	if end == d {
 		return &Draft[T]{Value: d.Value, Stored: d.Text, Same: true}, nil
@@ -198,14 +202,17 @@ func (f *Format[T]) texts(d *Document[T], before, after []byte) (body, stored []
 // patchOf is the merge patch from how T renders the document to how it renders the
 // draft.
 func (f *Format[T]) patchOf(d *Document[T], made *Draft[T]) ([]byte, error) {
-	before, err := f.render(&d.Value)
-	if err != nil {
-		return nil, err
+	var texts [2][]byte
+	for i, text := range [...][]byte{d.Text, made.Stored} {
+		read, err := f.Read(text)
+		if err != nil {
+			return nil, err
+		}
+		if texts[i], err = f.render(&read.Value); err != nil {
+			return nil, err
+		}
 	}
-	after, err := f.render(&made.Value)
-	if err != nil {
-		return nil, err
-	}
+	before, after := texts[0], texts[1]
 	return jsonedit.MergePatch(d.Text, before, after, f.rules())
 }
 

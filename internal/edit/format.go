@@ -52,7 +52,8 @@ type Document[T any] struct {
 	Absent bool // there is none: a write creates it
 
 	edited bool // an edit got Value itself
-	ofStep bool // made by Step: only the next edit and Finish look at Value
+	ofStep bool // only Steps and Finish look at Value
+	later  bool // Value is decoded once it is looked at
 }
 
 // Read decodes a text. The Document keeps the text.
@@ -62,6 +63,28 @@ func (f *Format[T]) Read(text []byte) (Document[T], error) {
 		return Document[T]{}, fmt.Errorf("ifmatch: decode %q: %w", f.Name, err)
 	}
 	return d, nil
+}
+
+// Kept returns a document for Step and Finish alone, of a text that was made by these or read
+// before. Where T reads what it has rendered, and holds no marks, it is decoded once an edit
+// wants it.
+func (f *Format[T]) Kept(text []byte, marked bool) (Document[T], error) {
+	if f.ReadsBack && !marked {
+		return Document[T]{Text: text, ofStep: true, later: true}, nil
+	}
+	d, err := f.Read(text)
+	d.ofStep = true
+	return d, err
+}
+
+// value returns the value of the document, which no edit may get.
+func (f *Format[T]) value(d *Document[T]) (*T, error) {
+	if !d.later {
+		return &d.Value, nil
+	}
+	read, err := f.Read(d.Text)
+	d.Value, d.later = read.Value, false
+	return &d.Value, err
 }
 
 // fresh decodes the document once more: an edit may change what it gets.

@@ -16,12 +16,17 @@ import (
 )
 
 // showsEdit returns an error where an edit changed a value that is written in its own way,
-// and that doesn't show: a secret that is always written as "***", say. was is the value as
-// it was read, and is what the edit made of it; before and after are how they are rendered.
-func (f *Format[T]) showsEdit(original, before, after []byte, was, is *T) error {
+// and that doesn't show: a secret that is always written as "***", say. The document has the
+// value as it was read, and is what the edit made of it; before and after are how they are
+// rendered.
+func (f *Format[T]) showsEdit(d *Document[T], before, after []byte, is *T) error {
 	w := walk{own: rendersItself, hasOwn: make(map[reflect.Type]bool)}
 	if f.ShowsAll || !w.mayHaveOwn(reflect.TypeFor[T]()) {
 		return nil
+	}
+	was, err := f.value(d)
+	if err != nil {
+		return err
 	}
 	at := make(map[string]int) // where in w.read a pointer is
 	w.collect(reflect.ValueOf(was).Elem(), "", func(pointer string, v reflect.Value) {
@@ -44,10 +49,10 @@ func (f *Format[T]) showsEdit(original, before, after []byte, was, is *T) error 
 			unseen = append(unseen, pointer)
 		}
 	})
-	if err := jsonedit.Hidden(original, before, before, f.replaced(&w, gone, came)); err != nil {
+	if err := jsonedit.Hidden(d.Text, before, before, f.replaced(&w, gone, came)); err != nil {
 		return err
 	}
-	return jsonedit.Hidden(original, before, after, unseen)
+	return jsonedit.Hidden(d.Text, before, after, unseen)
 }
 
 // replaced returns where a value was that is gone, if another one has come that is rendered

@@ -53,7 +53,7 @@ func Parse(text []byte) (*Document, error) {
 // to the one value in eight bytes that is usual in dense texts.
 func nodesIn(text []byte) int {
 	separated := bytes.Count(text, []byte{','}) + bytes.Count(text, []byte{'{'}) + bytes.Count(text, []byte{'['})
-	return min(separated, len(text)/8) + 1
+	return min(separated, len(text)/4) + 1
 }
 
 // notJSON says where a text stops being JSON: the first byte of the character
