@@ -295,6 +295,9 @@ func (c *call) nextWrite(conflict *Conflict) (*http.Request, ending) {
 	if c.doubt.first == nil || c.refused.cause == CauseUnexamined {
 		c.refused.learn(conflict)
 	}
+	if err := c.putState(&conflict.decision); err != nil {
+		return nil, because(CauseNotReplayable, err)
+	}
 	next := c.again()
 	next.Header = conflict.Header()
 	become, made := c.derive(next, conflict)

@@ -161,30 +161,15 @@ func (d *document[T]) dialect(ctx context.Context) *guard.Dialect {
 	return set.dialectFor(d.target, &d.rfc9110)
 }
 
-// mediaOf returns the media type as which a state is written back: what WithMediaType says,
-// or else the JSON type that it came as, or else the codec's.
-func (d *document[T]) mediaOf(s *state[T]) string {
-	if d.set.media == "" && d.format.JSON {
-		return cmp.Or(s.media, d.media)
-	}
-	return d.media
-}
-
-// methodAndType returns the method and the media type of a write that is made from a state.
-// A merge patch needs a document to change, so an absent one is sent whole.
-func (d *document[T]) methodAndType(dialect *guard.Dialect, s *state[T]) (method, contentType string) {
-	method, contentType = http.MethodPut, d.mediaOf(s)
-	if d.set.patch && !s.Absent {
-		method, contentType = http.MethodPatch, dialect.PatchType()
-	}
-	return method, cmp.Or(d.set.header.Get("Content-Type"), contentType)
-}
-
 // sample is a write of a state as far as a dialect looks at it to know where its version is.
 // It is never sent, and has no body: what the edit makes isn't known yet.
 func (d *document[T]) sample(dialect *guard.Dialect, s *state[T]) *http.Request {
 	method, contentType := d.methodAndType(dialect, s)
-	return &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
+	write := &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
+	if changed, err := refresh.ChangeWrite(write, dialect.WriteRequest); err == nil {
+		return changed
+	}
+	return write // which is never made
 }
 
 // read gets the current state, past caches. It is the read of a store, and closes the
@@ -222,11 +207,10 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
 	}
-	s, err := d.decode(Validators(dialect.Validators(resp.Header, body)), resp.Header, body)
+	s, err := d.readFrom(dialect, resp.Header, body)
 	if err != nil {
 		return nil, err
 	}
-	d.readVersions(s, dialect)
 	d.noteRead(s)
 	return s, nil
 }
@@ -282,6 +266,21 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 	return &state[T]{Validators: v, Document: read, header: h, media: back}, nil
 }
 
+// readFrom returns the state in the body of an answer, with its versions. Where the dialect's
+// place for it isn't there, that is an error: the whole body would be written into the
+// place, and the next read would find it there.
+func (d *document[T]) readFrom(dialect *guard.Dialect, h http.Header, body []byte) (*state[T], error) {
+	text, err := dialect.StateRead(body)
+	if err != nil {
+		return nil, fmt.Errorf("ifmatch: read %q: %w: nothing can be made of it", d.name, err)
+	}
+	s, err := d.decode(Validators(dialect.Validators(h, body)), h, text)
+	if err == nil {
+		d.readVersions(s, dialect, body)
+	}
+	return s, err
+}
+
 // made is the state that a write has made, as far as the answer that accepted it shows, and
 // what the answer names the state by, be it this one or another. It closes the body of the
 // answer.
@@ -290,9 +289,8 @@ func (d *document[T]) made(req *http.Request, resp *http.Response, w *submission
 	facts, body := d.lookAt(req, resp, w, dialect)
 	verdict := facts.Verdict()
 	if verdict == stored.Told {
-		s, err := d.decode(Validators(dialect.Validators(resp.Header, body)), resp.Header, body)
+		s, err := d.readFrom(dialect, resp.Header, body)
 		if err == nil {
-			d.readVersions(s, dialect)
 			s.media, s.told, s.asSent = cmp.Or(s.media, w.media), true, facts.Body == stored.Same
 			return s, s.Validators
 		}
@@ -334,22 +332,27 @@ func (d *document[T]) lookAt(req *http.Request, resp *http.Response, w *submissi
 	if d.marker.IDs != nil {
 		sent.Hidden = marksMember
 	}
-	facts.Body = sent.Look(body, resp.Header)
+	if text, err := dialect.StateRead(body); err == nil {
+		facts.Body = sent.Look(text, resp.Header)
+	} else if len(body) > 0 {
+		facts.Body = stored.Foreign // it has no state
+	}
 	if !whole || facts.Body != stored.None && (resp.Uncompressed || semantics.Coded(resp.Header)) {
 		facts.Body = stored.Unread
 	}
 	return facts, body
 }
 
-// readVersions takes the version from where the dialect has it, where that isn't the ETag.
+// readVersions takes the version from where the dialect has it in the answer with this body,
+// where that isn't the ETag.
 // A state without one can be read all the same, and isn't an error of Get: only a write
 // of it can't be guarded, and fails then.
-func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect) {
+func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect, body []byte) {
 	places := dialect.FirstPlaces(d.sample(dialect, s), true)
 	if places == nil {
 		return
 	}
-	versions, err := guard.Current(places, s.header, s.Text)
+	versions, err := guard.Current(places, s.header, body)
 	if err != nil {
 		s.Validators, s.unversioned = Validators{}, fmt.Errorf("dialect %s: %w", dialect.Name, err)
 		return

@@ -274,7 +274,19 @@ func (c *call) hasSent(current *Representation) bool {
 	if !c.sent.payload.Empty() && !c.sent.payload.SentWhole() {
 		return false
 	}
+	if c.dialect.HasPlaces() {
+		return c.holdsState(current.Body)
+	}
 	return c.holds(current.Body)
+}
+
+// holdsState reports whether the state in the body of the last write is this one.
+func (c *call) holdsState(state []byte) bool {
+	body, err := c.bodyOf(&c.sent.payload)
+	if err == nil {
+		body, err = c.dialect.StateSent(body)
+	}
+	return err == nil && guard.SameState(body, state)
 }
 
 // holds reports whether the body of the last write is this one, byte for byte.

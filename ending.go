@@ -193,6 +193,9 @@ func (c *call) storedBody() []byte {
 	}
 	defer body.Close()
 	data, err := io.ReadAll(body)
+	if err == nil {
+		data, err = c.dialect.StateSent(data)
+	}
 	if err != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/media"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
@@ -103,4 +105,23 @@ func (s *updateSettings) background() context.Context {
 		return context.Background()
 	}
 	return context.WithoutCancel(s.values)
+}
+
+// mediaOf returns the media type as which a state is written back: what WithMediaType says,
+// or else the JSON type that it came as, or else the codec's.
+func (d *document[T]) mediaOf(s *state[T]) string {
+	if d.set.media == "" && d.format.JSON {
+		return cmp.Or(s.media, d.media)
+	}
+	return d.media
+}
+
+// methodAndType returns the method and the media type of a write that is made from a state.
+// A merge patch needs a document to change, so an absent one is sent whole.
+func (d *document[T]) methodAndType(dialect *guard.Dialect, s *state[T]) (method, contentType string) {
+	method, contentType = http.MethodPut, d.mediaOf(s)
+	if d.set.patch && !s.Absent {
+		method, contentType = http.MethodPatch, dialect.PatchType()
+	}
+	return method, cmp.Or(d.set.header.Get("Content-Type"), contentType)
 }

@@ -221,6 +221,9 @@ func (c *call) originalDocument() (*jsonedit.Document, error) {
 		return nil, errors.New("the body of a PATCH isn't the document: send it with PUT")
 	}
 	body, err := c.originalBody()
+	if err == nil {
+		body, err = c.dialect.StateSent(body)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the request's body: %w", err)
 	}

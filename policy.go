@@ -171,7 +171,7 @@ type Validators struct{ ETag, LastModified string }
 type Representation struct {
 	Validators
 	Header http.Header // of the answer
-	Body   []byte      // as it came; Header says if it has a Content-Encoding
+	Body   []byte      // as it came, or the state in it where a dialect says where that is; Header says if it has a Content-Encoding
 }
 
 // Conflict is a refused write, as its policy sees it. It is valid until Resolve

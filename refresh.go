@@ -255,8 +255,24 @@ func (c *call) askOnce(ctx context.Context, r *learnt, needState bool) reply {
 		last.Final = errors.Is(last.Err, ErrTooLarge) || errors.Is(last.Err, refresh.ErrRequest)
 	case last.Status == http.StatusOK:
 		last.Validators, last.versions, last.NoVersion = c.dialect.Current(&c.sent.guard, last.Header, last.body)
+		last.cutOut(c.dialect, needState)
 	}
 	return last
+}
+
+// cutOut keeps the state of what was read, and its digest. Where there is none, that is an
+// error if the state is needed.
+func (r *reply) cutOut(d *guard.Dialect, needState bool) {
+	if r.body == nil {
+		return
+	}
+	state, err := d.StateRead(r.body)
+	switch {
+	case err == nil:
+		r.body, r.Digest = state, refresh.DigestOf(state)
+	case needState:
+		r.Err, r.Final = err, true
+	}
 }
 
 // askInTime sends one refresh request within the limits and reads its answer into last.
@@ -292,9 +308,6 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 	// A state that is too large is compared with nothing, and the tag is taken as it is.
 	if !wanted && errors.Is(err, ErrTooLarge) {
 		return nil
-	}
-	if err == nil && last.body != nil {
-		last.Digest = refresh.DigestOf(last.body)
 	}
 	return err
 }

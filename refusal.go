@@ -172,6 +172,20 @@ func (c *call) bodyOf(sent *replay.Body) ([]byte, error) {
 	return data, nil
 }
 
+// putState puts the state that a policy has made into the body that was refused, where that
+// has more than the state.
+func (c *call) putState(d *Decision) error {
+	if d.kind != decideReplace || c.dialect.WriteState == "" {
+		return nil
+	}
+	body, err := c.bodyOf(&c.sent.payload)
+	if err == nil {
+		body, err = c.dialect.WithState(body, d.body)
+	}
+	d.body = body
+	return err
+}
+
 // putVersions puts the fresh versions into the places of the next write: fields and the
 // query are changed in next, the body is returned. Where fresh is nil, as in RFC 9110,
 // next and the body stay as they are.

@@ -16,6 +16,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
 
 // store reads and writes the document of an Update: on a server, or for a test. The
@@ -184,8 +185,8 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
 	}
-	if body, err = guard.PutIntoBody(body, versions); err != nil {
-		return nil, fmt.Errorf("ifmatch: update %q: dialect %s: %w", d.name, dialect.Name, err)
+	if body, err = d.bodyOf(body, versions, dialect); err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
 	}
 	// A merge patch needs a document to change, so an absent one is created by PUT.
 	method, contentType := d.methodAndType(dialect, s)
@@ -196,6 +197,9 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", d.media)             // refreshes must select what was read
 	req.Header.Set("Accept-Encoding", "identity") // the tag of another coding is no guard (RFC 9110 §8.8.3.3)
+	if req, err = d.changed(req, dialect); err != nil {
+		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
+	}
 	d.set.setOn(req, true)
 	switch {
 	case versions != nil:
@@ -208,6 +212,34 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 		req.Header.Set("If-Match", s.ETag)
 	}
 	return req, nil
+}
+
+// changed returns the write as the dialect has it, with the body that it had.
+func (d *document[T]) changed(write *http.Request, dialect *guard.Dialect) (*http.Request, error) {
+	if dialect.WriteRequest == nil {
+		return write, nil
+	}
+	bare := write.WithContext(write.Context())
+	bare.Body, bare.GetBody, bare.ContentLength = nil, nil, 0
+	changed, err := refresh.ChangeWrite(bare, dialect.WriteRequest)
+	if err != nil {
+		return nil, fmt.Errorf("dialect %s: WriteRequest: %w", dialect.Name, err)
+	}
+	changed.Body, changed.GetBody, changed.ContentLength = write.Body, write.GetBody, write.ContentLength
+	return changed, nil
+}
+
+// bodyOf returns the body of the write of a document, or of a patch: in the place that the
+// dialect has for it, and with these versions. Without a document there is none.
+func (d *document[T]) bodyOf(doc []byte, versions []guard.Version, dialect *guard.Dialect) ([]byte, error) {
+	body, err := dialect.WithState(nil, doc)
+	if err != nil {
+		return nil, err
+	}
+	if body, err = guard.PutIntoBody(body, versions); err != nil {
+		return nil, fmt.Errorf("dialect %s: %w", dialect.Name, err)
+	}
+	return body, nil
 }
 
 // versionsOf returns what the write of a state carries in places of its dialect. It
@@ -255,7 +287,9 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 	if err != nil {
 		return sequel[T]{err: err}, Decision{}, err
 	}
-	d.readVersions(s, d.dialect(ctx))
+	if s.versions = c.refresh.versions; s.versions == nil {
+		d.readVersions(s, d.dialect(ctx), current.Body)
+	}
 	d.noteRead(s)
 	// Edit again: this may run the caller's function, and takes as long as that takes.
 	next := w.afterRefusal(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})

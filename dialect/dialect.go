@@ -11,6 +11,8 @@ package dialect
 import (
 	"fmt"
 	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
 // Dialect says how one API carries the version of a state, and which of its
@@ -41,6 +43,25 @@ type Dialect struct {
 	// origin ends the call with CauseRefreshFailed. The function of
 	// WithRefreshRequest comes after it.
 	RefreshRequest func(*http.Request) (*http.Request, error)
+
+	// ReadState and WriteState are where the state is, if it isn't all of a JSON text:
+	// RFC 6901 pointers into the body of an answer to a read, and into the body of a write.
+	// Vault has "/data/data" in the one and "/data" in the other, Elasticsearch "/_source"
+	// and all of it. What is at these places is what Get, Update and a policy see as the
+	// document, what they make, and what is compared. The rest of a write that was refused
+	// stays byte for byte; a write of Update has nothing else but its versions. An answer
+	// to a read without ReadState is an error, and nothing is written. Empty: the whole text,
+	// so that what is read is what is written.
+	ReadState, WriteState string
+
+	// WriteRequest changes the write of Update where the API doesn't write by PUT, or by
+	// PATCH with WithPatch, to the URL that was read: Google's policies are set by POST to
+	// a URL that ends in ":setIamPolicy". It gets a copy without body and version, may change
+	// it in place and return it: method, URL and fields. The body comes from Update, and so
+	// does the version. A nil request, an error, a body, a safe method or another origin is
+	// an error of the Update, and nothing is sent. For and VersionOnly are asked about what
+	// it returns. Nil: the write goes out as it is.
+	WriteRequest func(*http.Request) (*http.Request, error)
 
 	// VersionOnly reports whether the refresh of such a write has its version,
 	// but not the state that it replaces: the refresh of an attachment asks its
@@ -110,6 +131,11 @@ func (d Dialect) Check() error {
 	for _, t := range d.Tokens {
 		if complaint := t.complaint(); complaint != "" {
 			return fmt.Errorf("dialect %s: %s", d.Name, complaint)
+		}
+	}
+	for _, p := range []string{d.ReadState, d.WriteState} {
+		if p != "" && !jsonedit.PointsToMember(p) {
+			return fmt.Errorf("dialect %s: ReadState and WriteState want an RFC 6901 pointer such as \"/data\", not %q", d.Name, p)
 		}
 	}
 	for _, status := range d.Statuses {

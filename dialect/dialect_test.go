@@ -39,6 +39,9 @@ func TestCheck(t *testing.T) {
 		{"200 to 499", Dialect{Statuses: []int{100}, Judge: (*Answer).AsRFC9110}},
 		{"without a Judge status 304", Dialect{Statuses: []int{304}}},
 		{"", Dialect{Statuses: []int{200, 304, 499}, Judge: (*Answer).AsRFC9110}},
+		{"", Dialect{ReadState: "/data/data", WriteState: "/data"}},
+		{"ReadState and WriteState want", Dialect{ReadState: "data"}},
+		{"ReadState and WriteState want", Dialect{WriteState: "/"}},
 		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
 	} {
 		err := test.d.Check()

@@ -217,8 +217,9 @@ func (d *Dialect) VersionsIn(body []byte, write *http.Request) ([]Version, error
 func (d *Dialect) WithVersionsOf(write *http.Request, other, doc *jsonedit.Document) (*jsonedit.Document, error) {
 	var pointers []string
 	for _, t := range d.own {
-		if isMember(t, write) {
-			pointers = append(pointers, t.Sent.Name())
+		// The documents are states: what is beside the state of a write isn't in them.
+		if inState, is := strings.CutPrefix(t.Sent.Name(), d.WriteState); is && isMember(t, write) && inState != "" && inState[0] == '/' {
+			pointers = append(pointers, inState)
 		}
 	}
 	return doc.WithMembersOf(other, pointers)

@@ -77,6 +77,31 @@ func (m Member) Text() string {
 	return ""
 }
 
+// Raw returns the value as it is written, and nil for the zero Member. It shares the text's
+// memory.
+func (m Member) Raw() []byte {
+	if m.absent() {
+		return nil
+	}
+	return m.text[m.start:m.end:m.end]
+}
+
+// PutRaw returns a JSON text with another one in the member that a pointer names, byte for
+// byte, and nothing else changed: see Put. The empty pointer is the whole text.
+func PutRaw(text []byte, pointer string, raw []byte) ([]byte, error) {
+	if !json.Valid(raw) {
+		return nil, notJSON(raw)
+	}
+	if pointer == "" {
+		return raw, nil
+	}
+	m, err := Find(text, pointer)
+	if err != nil {
+		return nil, err
+	}
+	return m.replace(text, pointer, string(raw))
+}
+
 // Put returns a JSON text with a value in the member that a pointer names, and
 // nothing else changed. A member that isn't there is put first into its object,
 // and so are the objects on the way; where a value on the way is no object, that
