@@ -241,3 +241,15 @@ func TestLongRecording(t *testing.T) {
 		t.Errorf("%d refusals, %s", len(report.Refused), report.first())
 	}
 }
+
+// TestNoFindingWithoutEvidence: lines that aren't in the recording are no evidence.
+func TestNoFindingWithoutEvidence(t *testing.T) {
+	r := &refusal{step: newStep(x("PUT /doc", 412))}
+	r.add("IFM002", Certain, "x", r.requestLine("If-Match", ""), r.responseLine("ETag", ""))
+	if r.add("IFM999", Certain, "no code", r.answered()); len(r.findings) != 0 {
+		t.Errorf("%+v", r.findings)
+	}
+	if r.add("IFM002", Certain, "x", r.answered()); len(r.findings) != 1 {
+		t.Error("no finding with evidence")
+	}
+}

@@ -170,6 +170,15 @@ func TestRecorderKeeps(t *testing.T) {
 		if e := all[2]; e.Err != "cut" || e.StatusCode != 0 {
 			t.Errorf("%+v", e)
 		}
+		recorder.base = answer(200, "read in part")
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://h.test/doc", nil)
+		if resp, err := recorder.RoundTrip(req); err == nil {
+			io.ReadFull(resp.Body, make([]byte, 4))
+			resp.Body.Close()
+		}
+		if e := recorder.Exchanges()[2]; e.Whole || string(e.ResponseBody) != "read" {
+			t.Errorf("read in part: %q, whole: %v", e.ResponseBody, e.Whole)
+		}
 		if recorder.Reset(); len(recorder.Exchanges()) != 0 {
 			t.Error("Reset keeps exchanges")
 		}

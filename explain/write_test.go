@@ -258,7 +258,7 @@ func checkSecrets(t *testing.T, secret, method string, status int, tag string, b
 		Method: method, URL: "https://me:" + urlSafe(secret) + "@h.test/doc?sig=" + urlSafe(secret) + "&X-Amz-Signature=" + urlSafe(secret) + "&rev=2#" + urlSafe(secret), StatusCode: status,
 		RequestHeader: http.Header{
 			"Authorization": {"Bearer " + secret}, "Cookie": {"a=b; session=" + secret}, "X-Api-Key": {secret}, "Proxy-Authorization": {"Basic " + secret},
-			"X-Custom": {secret}, "If-Match": {`"` + tag + `"`}, "Referer": {"https://h.test/?token=" + urlSafe(secret)}, "X-Jwt": {jwt},
+			"X-Custom": {secret}, "If-Match": {`"` + tag + `"`}, "Referer": {"https://h.test/?token=" + urlSafe(secret)},
 			"Lock-Token": {"<" + secret + ">"}, "X-Ms-Lease-Id": {secret}, "My-Field": {secret + "x"},
 		},
 		ResponseHeader: http.Header{
