@@ -246,19 +246,21 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect
 	}
 	// A failure. Without an option only a guarded write is repeated; a request with
 	// such an option has a plan, and doesn't come here.
-	return !guards(req, resp, d)
+	return !mayGuard(req, resp, d)
 }
 
-// guards reports whether a request that failed is a guarded write. Where a function of
-// the dialect panics the answer is closed: nobody will get it.
-func guards(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
+// mayGuard reports whether a request that failed is a write that may be guarded: a call
+// looks into its body. Where there is no answer, any precondition counts: the caller is told
+// that the effect is unknown. Where a function of the dialect panics the answer is closed:
+// nobody will get it.
+func mayGuard(req *http.Request, resp *http.Response, d *guard.Dialect) bool {
 	done := false
 	defer func() {
 		if !done && resp != nil {
 			resp.Body.Close()
 		}
 	}()
-	guarded := d.Guards(req, false)
+	guarded := d.Guards(req, false) || d.LooksIntoBody(req) || resp == nil && !semantics.Safe(req.Method) && d.Conditional(req)
 	done = true
 	return guarded
 }

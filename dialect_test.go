@@ -208,7 +208,8 @@ func TestVerdicts(t *testing.T) {
 	}{
 		"other 409 passes":     {&versioned{version: 7, other: 9}, Resend, `{"version":7}`, 409, CauseNone, EffectNotApplied, 1, `{"code":"duplicate"}`},
 		"stops":                {&versioned{version: 7, locked: true}, Resend, `{"version":7}`, 409, CauseLocked, EffectNotApplied, 1, `{"code":"locked"}`},
-		"goes again":           {&versioned{version: 7, busy: 2}, Stop, `{"version":7}`, 409, CauseNone, EffectNotApplied, 1, `{"code":"busy"}`}, // a version in the body guards no repeat
+		"goes again":           {&versioned{version: 7, busy: 2}, Stop, `{"version":7}`, 200, CauseNone, EffectApplied, 3, "{}"},
+		"goes not again":       {&versioned{version: 7, busy: 2}, Stop, `{"a":1}`, 409, CauseNone, EffectNotApplied, 1, `{"code":"busy"}`},
 		"Stop":                 {&versioned{version: 7}, Stop, `{"version":3}`, 409, CauseChanged, EffectNotApplied, 1, `{"code":"stale"}`},
 		"create only":          {&versioned{version: 7}, Resend, `{"version":0}`, 409, CauseExists, EffectNotApplied, 1, `{"code":"stale"}`},
 		"no version":           {&versioned{version: 7}, Resend, `{"a":1}`, 409, CauseUnattributed, EffectNotApplied, 1, `{"code":"stale"}`},

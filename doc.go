@@ -156,7 +156,8 @@
 //
 // Without [WithTransientRetry] only guarded writes are repeated after 429, 502,
 // 503, 504 and connection errors: PUT or DELETE under exactly one strong tag in
-// If-Match, or under If-None-Match: *. So are refreshes. POST never is.
+// If-Match, under a version that a dialect has elsewhere, the body included, or under
+// If-None-Match: *. So are refreshes. POST never is.
 // [WithoutRepeats] turns repeats off.
 //
 // # Limits

@@ -242,9 +242,9 @@ func (c *call) endFailedBelow(err, why error) (*http.Response, error) {
 		effect = EffectNotApplied
 	// A Transport below has said so.
 	case errors.Is(err, ErrOutcomeUnknown):
-	// A guarded write, or one that this call has handled, gets an error that matches
-	// ErrOutcomeUnknown. Any other error comes back as base gave it.
-	case c.told.handled || c.dialect.Guards(c.sent.write, c.refused.count > 0):
+	// A write under a precondition, or one that this call has handled, gets an error that
+	// matches ErrOutcomeUnknown. Any other error comes back as base gave it.
+	case c.told.handled || c.conditional():
 		err = c.unknownError(c.withFirst(err))
 	}
 	reason := err

@@ -277,8 +277,11 @@ var (
 	ErrConflict = errors.New("ifmatch: the precondition was refused")
 
 	// ErrOutcomeUnknown says that the write may have been applied or not: its
-	// answer was lost, and nothing that could be learnt since decides it. The
-	// Timeout of an http.Client may hide it; a context's deadline doesn't.
+	// answer was lost, and nothing that could be learnt since decides it; or, in
+	// Outcome.Err and the errors of Update, a dialect says that the write is pending. The
+	// error of a lost answer matches it where the write had a precondition, or was sent
+	// more than once. The Timeout of an http.Client may hide it; a context's deadline
+	// doesn't.
 	ErrOutcomeUnknown = errors.New("ifmatch: outcome unknown")
 
 	// ErrNotReplayable says that the write can't be sent again: there is no copy of its

@@ -126,7 +126,8 @@ func (l layers) policy() Policy {
 // write, and with WithTransientRetry every idempotent method. It looks at no answer yet.
 func (l layers) mayRepeat(req *http.Request, d *guard.Dialect) bool {
 	rule := l.repeats()
-	return d.Guards(req, false) && !rule.none || rule.check != nil && semantics.Idempotent(req.Method)
+	guarded := d.Guards(req, false) || guard.MayRepeat(req, false) && d.LooksIntoBody(req)
+	return guarded && !rule.none || rule.check != nil && semantics.Idempotent(req.Method)
 }
 
 // mayRewrite reports whether the body may be sent again after a refusal.

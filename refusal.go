@@ -111,7 +111,9 @@ func (c *call) readGuard() error {
 	if !c.dialect.LooksIntoBody(c.sent.write) || c.sent.payload.Empty() || c.sent.guard.Kind != guard.None && c.sent.guard.Versions == nil {
 		return nil
 	}
-	elsewhere := c.sent.guard.Versions != nil // then the body may be anything
+	// What was found in the body before is looked for anew.
+	before := slices.DeleteFunc(slices.Clone(c.sent.guard.Versions), guard.Version.InBody)
+	elsewhere := len(before) > 0 // then the body may be anything
 	body, err := c.bodyOf(&c.sent.payload)
 	if err != nil {
 		return unless(elsewhere && !maybeJSON(c.sent.write.Header), err)
@@ -121,7 +123,7 @@ func (c *call) readGuard() error {
 		return unless(elsewhere && !errors.Is(err, jsonedit.ErrTwice), fmt.Errorf("ifmatch: dialect %s: the body that was sent: %w", c.dialect.Name, err))
 	}
 	verdict := c.refused.verdict.Kind()
-	switch all := slices.Concat(c.sent.guard.Versions, inBody); {
+	switch all := slices.Concat(before, inBody); {
 	case all != nil:
 		c.sent.foundInBody(guard.OfVersions(all))
 	// The API takes a write without a version for one that only creates, and there is
@@ -130,6 +132,22 @@ func (c *call) readGuard() error {
 		c.sent.foundInBody(guard.Guard{Kind: guard.Create})
 	}
 	return nil
+}
+
+// conditional reports whether the write has a precondition, in a place where the API looks. A
+// body that can't be looked into at once may have one, where the dialect has versions there.
+func (c *call) conditional() bool {
+	switch {
+	case c.sent.guard.Kind == guard.Foreign:
+		return semantics.Conditional(c.sent.write.Header) // a lock is another matter
+	case c.sent.guard.Kind != guard.None:
+		return !c.dialect.Misplaces(&c.sent.guard)
+	case c.sent.payload.Empty() || !c.dialect.LooksIntoBody(c.sent.write):
+		return false
+	case c.sent.payload.Copied():
+		return true // base may still read it, and the call is at its end
+	}
+	return errors.Is(c.readGuard(), ErrNotReplayable) || c.sent.guard.Kind != guard.None
 }
 
 // maybeJSON reports whether a body may be JSON by its Content-Type. Without one it may

@@ -31,7 +31,8 @@ type repeats struct {
 // only under one strong tag, once this call was refused.
 //
 // By default, and when check is nil, only guarded writes are repeated (PUT or DELETE
-// under exactly one strong tag in If-Match, or under If-None-Match: *), after 429,
+// under exactly one strong tag in If-Match, under a version that a dialect has elsewhere, the
+// body included, or under If-None-Match: *), after 429,
 // 502, 503, 504 and connection errors, and so are refreshes and the reads of Get,
 // Update and Resource. WithoutRepeats turns all of that off.
 func WithTransientRetry(check retryablehttp.CheckRetry) Option {
@@ -131,7 +132,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		cancelled:  c.cancelled(c.req.Context()).ends(),
 		spent:      spentBelow(resp, err),
 		bodyFailed: c.sent.payload.Failed() || err != nil && c.sent.watch.BodyAtFault(),
-		guarded:    c.dialect.Guards(c.sent.write, c.refused.count > 0),
+		guarded:    c.guarded(resp, err),
 		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
 		existing:   c.sent.guard.Kind == guard.Exists,
 		idempotent: semantics.Idempotent(c.sent.write.Method),
@@ -148,6 +149,28 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		return c.checkSaysYes(resp, err)
 	}
 	return false
+}
+
+// guarded reports whether repeating the write can't apply it twice. A version in its body
+// is looked for only where a repeat may follow.
+func (c *call) guarded(resp *http.Response, err error) bool {
+	write, afterRefusal := c.sent.write, c.refused.count > 0
+	switch {
+	case c.dialect.Guards(write, afterRefusal):
+		return true
+	// There is no version in the body, or it wouldn't help.
+	case c.sent.payload.Empty() || !c.dialect.LooksIntoBody(write) || !guard.MayRepeat(write, afterRefusal):
+		return false
+	case !semantics.Transient(resp, err) && c.refused.verdict.Kind() != dialect.KindAgain && c.repeats.check == nil:
+		return false
+	}
+	c.startDeadline() // for the wait until base has stopped reading a body that is copied
+	// On HTTP/2 base may send the body until the answer is closed.
+	if resp != nil && c.sent.payload.Copied() {
+		kept := c.keep(resp)
+		resp.Body = kept.Reader()
+	}
+	return c.readGuard() == nil && c.dialect.GuardsBy(write, &c.sent.guard, afterRefusal)
 }
 
 // checkSaysYes asks the check of WithTransientRetry.

@@ -262,7 +262,7 @@ func TestUnreplayable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := ifmatch.NewTransport(o, ifmatch.Stop, ifmatch.WithDialect(Dialect())).RoundTrip(req)
+	resp, err := ifmatch.NewTransport(o, ifmatch.Stop, ifmatch.WithDialect(Dialect()), ifmatch.WithoutRepeats()).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

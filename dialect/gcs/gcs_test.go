@@ -328,10 +328,10 @@ func TestWhatIsNoGuard(t *testing.T) {
 		want      []string
 	}{
 		"metageneration": {XML(), ifmatch.Stop, 1, "/bucket/n", metageneration + "3", []string{
-			"PUT /bucket/n " + metageneration + "3 mine lost", "error: unknown, none",
+			"PUT /bucket/n " + metageneration + "3 mine lost", "outcome unknown: unknown, none",
 		}},
 		"metageneration, JSON": {JSON(), ifmatch.Stop, 1, object + "?ifMetagenerationMatch=3", "", []string{
-			"PUT " + object + "?ifMetagenerationMatch=3 mine lost", "error: unknown, none",
+			"PUT " + object + "?ifMetagenerationMatch=3 mine lost", "outcome unknown: unknown, none",
 		}},
 		"If-Match":      {XML(), ifmatch.Stop, 1, "/bucket/n", `If-Match: "md5"`, []string{`PUT /bucket/n If-Match: "md5" mine lost`, "error: unknown, none"}},
 		"If-None-Match": {XML(), ifmatch.Stop, 1, "/bucket/n", "If-None-Match: *", []string{"PUT /bucket/n If-None-Match: * mine lost", "error: unknown, none"}},

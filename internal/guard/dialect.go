@@ -106,19 +106,33 @@ func (d *Dialect) RefusesWith(status int) bool {
 }
 
 // Guards reports whether repeating a request can't apply it twice: a PUT or
-// DELETE under exactly one strong tag or under If-None-Match: *. After the first
-// refusal of a call a PATCH under one strong tag counts too.
+// DELETE under exactly one strong tag or version, or under If-None-Match: *. After the
+// first refusal of a call a PATCH under one strong tag counts too. A version in the body
+// isn't looked for.
 func (d *Dialect) Guards(req *http.Request, afterRefusal bool) bool {
+	if !MayRepeat(req, afterRefusal) {
+		return false
+	}
+	g := d.Of(req)
+	return d.GuardsBy(req, &g, afterRefusal)
+}
+
+// MayRepeat reports whether a request is of a kind that a guard lets be repeated.
+func MayRepeat(req *http.Request, afterRefusal bool) bool {
 	switch {
 	case req.Method == http.MethodPut || req.Method == http.MethodDelete:
 	case req.Method == http.MethodPatch && afterRefusal:
 	default:
 		return false
 	}
-	if field.Lines(req.Header, "Content-Range") != nil {
+	return field.Lines(req.Header, "Content-Range") == nil
+}
+
+// GuardsBy is Guards for a precondition that is known, with the versions in the body.
+func (d *Dialect) GuardsBy(req *http.Request, g *Guard, afterRefusal bool) bool {
+	if !MayRepeat(req, afterRefusal) {
 		return false
 	}
-	g := d.Of(req)
 	switch {
 	case g.Versions == nil && d.OwnPlaces():
 		return false // the API doesn't look there

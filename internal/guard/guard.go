@@ -168,7 +168,7 @@ func (g *Guard) oneStrong() bool {
 // Droppable reports whether the write has a precondition that can be left out. One
 // in the body can't: without it the API may take the write for another one.
 func (g *Guard) Droppable() bool {
-	return g.Kind != None && !slices.ContainsFunc(g.Versions, Version.inBody)
+	return g.Kind != None && !slices.ContainsFunc(g.Versions, Version.InBody)
 }
 
 // AsksBody reports whether the current version is in the body of an answer, so that

@@ -38,7 +38,7 @@ func sent(t dialect.Token, text string) Version {
 	return v
 }
 
-func (v Version) inBody() bool { return v.Sent.Where() == dialect.Body }
+func (v Version) InBody() bool { return v.Sent.Where() == dialect.Body }
 
 // Text is several versions in one text.
 func Text(all []Version) string {
@@ -244,7 +244,7 @@ func (v Version) kindOr() jsonedit.Kind {
 // InBody reports whether one of the versions belongs into the body of a write.
 func InBody(all []Version) bool {
 	for _, v := range all {
-		if v.inBody() {
+		if v.InBody() {
 			return true
 		}
 	}
@@ -256,7 +256,7 @@ func InBody(all []Version) bool {
 // object. A version without a value isn't put there.
 func PutIntoBody(text []byte, all []Version) ([]byte, error) {
 	for _, v := range all {
-		if !v.inBody() || v.Value == "" {
+		if !v.InBody() || v.Value == "" {
 			continue
 		}
 		with, err := jsonedit.Put(text, v.Sent.Pointer(), v.Value, v.kindOr())
