@@ -89,7 +89,7 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 		}
 	}()
 	// An edit that is cut out may go on for long: nobody looks at what it got any more.
-	v := &d.Value
+	var v *T
 	if d.ofStep && !d.edited && f.ShowsAll {
 		v, err = f.value(d)
 		d.edited = true
