@@ -179,8 +179,8 @@ func TestFoundRow(t *testing.T) {
 }
 
 // TestFoundCheckOfCauses: the check of causes was wrong where a create met a delete marker after
-// an attempt that was never sent, where a read that was no state contradicted the server, and
-// where a state was handed on.
+// an attempt that was never sent, where a read that was no state contradicted the server, where
+// a state was handed on, and where a create was refused after an update was.
 func TestFoundCheckOfCauses(t *testing.T) {
 	holds(t, &plan{
 		Seed: 2204587, Object: mixed, Listed: true,
@@ -197,6 +197,14 @@ func TestFoundCheckOfCauses(t *testing.T) {
 		Actors:  []int{0, 1, 2, 0, 1},
 		Ops:     []op{{Actor: 4, ID: 1, Verb: "swap"}, {Actor: 3, ID: 6, Verb: "qty", Pause: 1}},
 		Faults:  []fault{{Who: "R0.0", Nth: 3, Kind: "read odd"}},
+	})
+	holds(t, &plan{
+		Seed: 30897467, Object: mixed, Listed: true,
+		Server:  traits{Markers: true, Absent: true},
+		Clients: []client{{API: "resource"}, {API: "stop"}, {}, {}},
+		Actors:  []int{0, 1, 2, 3, 0, 1},
+		Ops:     []op{{ID: 4, Verb: "add"}, {ID: 6, Verb: "add", Pause: 4}, {Actor: 5, ID: 7, Verb: "delete", Pause: 7}},
+		Faults:  []fault{{Who: "R0.0", Nth: 7, Kind: "very slow"}},
 	})
 	// A state that was handed on was replaced by the answer's own process before the call began.
 	holds(t, &plan{
