@@ -7,6 +7,15 @@ import (
 	"testing"
 )
 
+// TestMain takes the proxies of the environment away: the servers of the tests are here.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
+		os.Unsetenv(name)
+		os.Unsetenv(strings.ToLower(name))
+	}
+	os.Exit(m.Run())
+}
+
 // tried is what a run of the command gave.
 type tried struct {
 	status   int

@@ -1,8 +1,9 @@
 // Command ifmatch tells why a write was refused with 412 Precondition Failed, from what
-// somebody recorded of it. docs/command.md describes it.
+// somebody recorded of it, or by asking the server. docs/command.md describes it.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func run(args []string, w world) int {
 	root.SetIn(w.in)
 	root.SetOut(w.out)
 	root.SetErr(w.err)
-	err := root.Execute()
+	err := root.ExecuteContext(context.Background())
 	if err == nil {
 		return statusDone
 	}
@@ -57,7 +58,9 @@ func run(args []string, w world) int {
 	if failed := (*failure)(nil); errors.As(err, &failed) {
 		status = failed.status
 	}
-	fmt.Fprintf(w.err, "ifmatch: %v\n", err)
+	if err.Error() != "" {
+		fmt.Fprintf(w.err, "ifmatch: %v\n", err)
+	}
 	if status == statusUsage {
 		fmt.Fprintln(w.err, "Run 'ifmatch help' for what there is.")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ifmatch-go/ifmatch/explain"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ifmatch-go/ifmatch/explain"
 )
 
 // built is the command as go build makes it.
@@ -111,11 +114,15 @@ func TestEachCommandHasHelp(t *testing.T) {
 
 // statuses are what docs/command.md says of each.
 var statuses = map[string]string{
-	"0": "the report is written, whatever was found",
-	"1": "the output can't be written",
-	"2": "an argument or a flag is wrong",
-	"3": "the input can't be read",
-	"4": "the input has no exchange in it",
+	"0":            "the report is written; of `diagnose`: and the write would go through",
+	"1":            "the output can't be written",
+	"2":            "an argument or a flag is wrong",
+	"3":            "the input can't be read",
+	"4":            "the input has no exchange in it",
+	"5":            "the host can't be reached, or doesn't answer in time",
+	"6":            "GET shows no state, such as 401, 404 or a redirect",
+	"7":            "nothing was found, and nothing shows that the write would go through",
+	"11–32, 41–53": "of `diagnose`: the first finding, by its code; see below",
 }
 
 // The documentation names what there is.
@@ -132,10 +139,19 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	for _, e := range explain.Entries() {
-		if want := "| " + e.Code + " | " + e.Name + " |"; !strings.Contains(page, want) {
+		if want := fmt.Sprintf("| %s | %s | %d |", e.Code, e.Name, statusOfCode(e.Code)); !strings.Contains(page, want) {
 			t.Errorf("docs/command.md has no line %q", want)
 		}
 	}
+	cmd, _, err := newRoot(&world{}).Find([]string{"diagnose"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(page, "`--"+f.Name) && !strings.Contains(page, "`-"+f.Shorthand) {
+			t.Errorf("docs/command.md has no --%s", f.Name)
+		}
+	})
 	const install = "go -C cmd/ifmatch install ."
 	for _, name := range []string{"../../docs/command.md", "../../README.md"} {
 		if !strings.Contains(content(t, name), install) {

@@ -20,7 +20,7 @@ why a refusal follows from that, and what helps.`,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
 	}
-	root.AddCommand(newExplain(w), newMan())
+	root.AddCommand(newExplain(w), newDiagnose(w), newMan())
 	return root
 }
 
