@@ -100,7 +100,8 @@ func TestEditsGetTheirOwn(t *testing.T) {
 			}
 		}
 		made, err := f.Finish(&d, end, new(Mark[noted]))
-		if want := (noted{N: 3}); err != nil || !reflect.DeepEqual(made.Value, want) || string(made.Stored) != `{"n":3}` || d.Value.Hidden != 0 {
+		stored, _ := f.Read(made.Stored)
+		if want := (noted{N: 3}); err != nil || made.Value.Hidden != 0 || !reflect.DeepEqual(stored.Value, want) || string(made.Stored) != `{"n":3}` || d.Value.Hidden != 0 {
 			t.Errorf("%+v, %v; %+v", made, err, d.Value)
 		}
 	}

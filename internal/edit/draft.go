@@ -89,14 +89,10 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 		}
 	}()
 	// An edit that is cut out may go on for long: nobody looks at what it got any more.
-	var v *T
+	v := &d.Value
 	if d.ofStep && !d.edited && f.ShowsAll {
-		v, err = f.value(d)
 		d.edited = true
-	} else {
-		v, err = f.fresh(d)
-	}
-	if err != nil {
+	} else if v, err = f.fresh(d); err != nil {
 		return nil, err
 	}
 	made, err := f.draft(d, v, new(Mark[T]), edit)
@@ -110,6 +106,7 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 	if err != nil {
 		return nil, err
 	}
+	read.ofStep = !read.later
 	if err := f.takesMark(&read, m); err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ type Document[T any] struct {
 
 	edited bool // an edit got Value itself
 	ofStep bool // only Steps and Finish look at Value
-	later  bool // Value is decoded once it is looked at
+	later  bool // Value isn't decoded yet
 }
 
 // Read decodes a text. The Document keeps the text.
@@ -66,15 +66,13 @@ func (f *Format[T]) Read(text []byte) (Document[T], error) {
 }
 
 // Kept returns a document for Step and Finish alone, of a text that was made by these or read
-// before. Where T reads what it has rendered, and holds no marks, it is decoded once an edit
-// wants it.
+// before. Where T reads what it has rendered, and holds no marks, it isn't decoded: each edit
+// gets a value of its own anyway, and an edit that is cut out may go on with that.
 func (f *Format[T]) Kept(text []byte, marked bool) (Document[T], error) {
 	if f.ReadsBack && !marked {
-		return Document[T]{Text: text, ofStep: true, later: true}, nil
+		return Document[T]{Text: text, later: true}, nil
 	}
-	d, err := f.Read(text)
-	d.ofStep = true
-	return d, err
+	return f.Read(text)
 }
 
 // value returns the value of the document, which no edit may get.
