@@ -98,15 +98,18 @@ func (q *Queue[T, R]) Do(ctx context.Context, edit func(*T) error) (R, Ending) {
 
 // giveUp ends the wait of a caller whose context ended.
 func (q *Queue[T, R]) giveUp(t *ticket[T, R]) (none R, how Ending) {
-	if q.withdraw(t) {
-		return none, Withdrawn
-	}
 	select {
 	case <-t.done: // it was answered at the same time
-		if t.why != errLeft && t.why != errDiffering {
+		if t.why != errDiffering {
 			return t.result, Answered
 		}
+		return none, Abandoned
 	default:
+	}
+	// What comes once the caller has left is an answer to nobody: it may be that of a write
+	// that was cut off since nobody waits.
+	if q.withdraw(t) {
+		return none, Withdrawn
 	}
 	return none, Abandoned
 }
