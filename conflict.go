@@ -59,8 +59,7 @@ func (r *refusal) isRefused() bool {
 	return true
 }
 
-// noteRefusal takes note of a refusal. The body isn't read yet: the caller may get it
-// untouched.
+// noteRefusal takes note of a refusal. Its body isn't read: the caller may get it untouched.
 func (c *call) noteRefusal(resp *http.Response) {
 	c.startClock()
 	c.refused.count++

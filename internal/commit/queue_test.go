@@ -339,3 +339,28 @@ func TestQueueForgetsTheGone(t *testing.T) {
 		}
 	})
 }
+
+// TestGiveUp: a caller that leaves has the answer that was there when it left, and no other.
+func TestGiveUp(t *testing.T) {
+	for name, row := range map[string]struct {
+		before func(*ticket[int, int])
+		want   int
+		how    Ending
+	}{
+		"still queued":              {func(t *ticket[int, int]) { t.queued = true }, 0, Withdrawn},
+		"in a write":                {func(*ticket[int, int]) {}, 0, Abandoned},
+		"answered at the same time": {func(t *ticket[int, int]) { t.answer(7, nil) }, 7, Answered},
+		"left out at the same time": {func(t *ticket[int, int]) { t.answer(7, errPanicked) }, 7, Answered},
+		"in one draft of several":   {func(t *ticket[int, int]) { t.answer(7, errDiffering) }, 0, Abandoned},
+		"answered since nobody waits": {func(t *ticket[int, int]) {
+			go func() { <-t.left; t.answer(7, nil) }()
+		}, 0, Abandoned},
+	} {
+		q := New(time.Second, func(Failure) int { return 0 }, func(*Batch[int, int]) {})
+		k := newTicket[int, int](nil)
+		row.before(k)
+		if got, how := q.giveUp(k); got != row.want || how != row.how {
+			t.Errorf("%s: %d, %v; want %d, %v", name, got, how, row.want, row.how)
+		}
+	}
+}
