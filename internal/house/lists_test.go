@@ -44,6 +44,7 @@ var floors = []string{
 
 // forTests are packages that only tests import: they may know the root.
 var forTests = []string{
+	"dialect/internal/cases",
 	"dialect/internal/origin",
 	"dialect/internal/storetest",
 }

@@ -1,0 +1,159 @@
+package cases
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// verdicts are the names of the verdicts in a file.
+var verdicts = map[dialect.Kind]string{
+	dialect.KindPasses: "passes", dialect.KindAsRFC9110: "as RFC 9110", dialect.KindConflict: "conflict",
+	dialect.KindRequired: "required", dialect.KindExpired: "expired", dialect.KindAgain: "again",
+	dialect.KindPending: "pending", dialect.KindDone: "done", dialect.KindExists: "exists",
+	dialect.KindGone: "gone", dialect.KindChanged: "changed", dialect.KindLocked: "locked",
+	dialect.KindStops: "stops",
+}
+
+// checkWords asks the dialect itself about the exchanges that there were: where it finds the
+// versions in the writes and in the answers to reads, and what it says of each answer.
+func (s *script) checkWords(d dialect.Dialect) {
+	if d.Tokens == nil {
+		d.Tokens = dialect.RFC9110().Tokens
+	}
+	write := s.sample()
+	for i, req := range s.requests {
+		e := &s.c.Exchanges[i]
+		if semantics.Safe(req.Method) || e.Read {
+			if got := currentIn(d, write, e); !e.Answer.Lost && !slices.Equal(got, e.Current) {
+				s.complain("request %d: the answer has the versions %q, want %q", i+1, got, e.Current)
+			}
+			continue
+		}
+		if got := sentIn(d, req, s.bodies[i]); !slices.Equal(got, e.Sends) {
+			s.complain("request %d: it has the versions %q, want %q", i+1, got, e.Sends)
+		}
+		if got := verdictOn(d, req, &e.Answer); !e.Answer.Lost && got != e.Verdict && (got != "passes" || e.Verdict != "") {
+			s.complain("request %d: verdict %q, want %q", i+1, got, e.Verdict)
+		}
+	}
+}
+
+// sample is the write that a read is for: the first one that was sent, else the read itself.
+func (s *script) sample() *http.Request {
+	for i, req := range s.requests {
+		if !semantics.Safe(req.Method) && !s.c.Exchanges[i].Read {
+			return req
+		}
+	}
+	if len(s.requests) > 0 {
+		return s.requests[0]
+	}
+	return nil
+}
+
+// verdictOn is what the dialect says of the answer to a write.
+func verdictOn(d dialect.Dialect, req *http.Request, a *Answer) string {
+	statuses := d.Statuses
+	if statuses == nil {
+		statuses = dialect.RFC9110().Statuses
+	}
+	if !slices.Contains(statuses, a.Status) {
+		return "passes"
+	}
+	if d.Judge == nil {
+		return verdicts[dialect.KindAsRFC9110]
+	}
+	body, _ := text(a.Body)
+	answer := dialect.NewAnswer(req, a.Status, a.response(req).Header, func() []byte { return []byte(body) })
+	return verdicts[d.Judge(answer).Kind()]
+}
+
+// sentIn are the versions that a write has in the places of the dialect.
+func sentIn(d dialect.Dialect, req *http.Request, body string) []string {
+	var all []string
+	for _, t := range d.Tokens {
+		if t.For != nil && !t.For(req) {
+			continue
+		}
+		value := ""
+		switch p := t.Sent; p.Where() {
+		case dialect.Header:
+			value = strings.Join(field.Lines(req.Header, p.Name()), ", ")
+		case dialect.HeaderMember:
+			value = member(strings.Join(field.Lines(req.Header, p.Name()), ", "), p.Pointer())
+		case dialect.Query:
+			value = req.URL.Query().Get(p.Name())
+		case dialect.Body:
+			value = member(body, p.Pointer())
+		}
+		if value != "" && !slices.Contains(all, value) {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+// currentIn are the versions that the answer to a read has, as the write carries them.
+func currentIn(d dialect.Dialect, write *http.Request, e *Exchange) []string {
+	body, _ := text(e.Answer.Body)
+	h := http.Header{}
+	for name, value := range e.Answer.Header {
+		h.Set(name, value)
+	}
+	if e.Answer.Status != http.StatusOK {
+		return nil
+	}
+	var all []string
+	for _, t := range d.Tokens {
+		if t.For != nil && !t.For(write) {
+			continue
+		}
+		value := ""
+		switch p := t.Current.In(h); p.Where() {
+		case dialect.Header:
+			value = h.Get(p.Name())
+		case dialect.HeaderMember:
+			value = member(h.Get(p.Name()), p.Pointer())
+		case dialect.Body:
+			value = member(body, p.Pointer())
+		}
+		if t.Write != nil && value != "" {
+			value = t.Write(value)
+		}
+		if value != "" && !slices.Contains(all, value) {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+// member is the string or the number at a pointer, empty where there is none.
+func member(text, pointer string) string {
+	m, err := jsonedit.Find([]byte(text), pointer)
+	if err != nil {
+		return ""
+	}
+	var value any
+	d := json.NewDecoder(strings.NewReader(string(m.Raw())))
+	d.UseNumber()
+	if d.Decode(&value) != nil {
+		return ""
+	}
+	switch v := value.(type) {
+	case string:
+		return v
+	case json.Number:
+		if _, err := strconv.ParseFloat(v.String(), 64); err == nil {
+			return v.String()
+		}
+	}
+	return ""
+}
