@@ -102,7 +102,8 @@ type Dialect struct {
 	WriteIDs func(*http.Request) bool
 
 	// NoCreate says that the API ignores If-None-Match: *, and has no other
-	// write to a URL that only creates: CreateIfAbsent is an error then.
+	// write to a URL that only creates: CreateIfAbsent is an error then. A write without
+	// a version isn't taken for one either, where the version is in the body.
 	NoCreate bool
 
 	// NoMarks says why a document can't have the member _ifmatch, the array of

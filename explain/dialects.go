@@ -8,12 +8,16 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/azureblob"
 	"github.com/ifmatch-go/ifmatch/dialect/azuretable"
+	"github.com/ifmatch-go/ifmatch/dialect/consul"
 	"github.com/ifmatch-go/ifmatch/dialect/couchdb"
+	"github.com/ifmatch-go/ifmatch/dialect/elasticsearch"
 	"github.com/ifmatch-go/ifmatch/dialect/fhir"
 	"github.com/ifmatch-go/ifmatch/dialect/gcs"
+	"github.com/ifmatch-go/ifmatch/dialect/kubernetes"
 	"github.com/ifmatch-go/ifmatch/dialect/odata"
 	"github.com/ifmatch-go/ifmatch/dialect/s3"
 	"github.com/ifmatch-go/ifmatch/dialect/scim"
+	"github.com/ifmatch-go/ifmatch/dialect/vault"
 	"github.com/ifmatch-go/ifmatch/dialect/webdav"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 )
@@ -38,6 +42,16 @@ var known = [...]looks{
 	}},
 	{"gcsxml", gcs.XML, func(s *step) bool { return hostEnds(s, "storage.googleapis.com") || has(s, "X-Goog-Generation") }},
 	{"s3", s3.Dialect, func(s *step) bool { return hostEnds(s, ".amazonaws.com") || has(s, "X-Amz-Request-Id") }},
+	{"kubernetes", kubernetes.Dialect, func(s *step) bool {
+		return bodyHas(s, `"kind":"Status"`) || bodyHas(s, `"resourceVersion":"`)
+	}},
+	{"consul", consul.Dialect, func(s *step) bool { return has(s, "X-Consul-Index") || strings.HasPrefix(s.url.Path, "/v1/kv/") }},
+	{"vault", vault.Dialect, func(s *step) bool {
+		return s.RequestHeader.Get("X-Vault-Token") != "" || bodyHas(s, `check-and-set parameter`)
+	}},
+	{"elasticsearch", elasticsearch.Dialect, func(s *step) bool {
+		return has(s, "X-Elastic-Product") || s.url.Query().Has("if_seq_no") || bodyHas(s, `"version_conflict_engine_exception"`)
+	}},
 	{"fhir", fhir.Dialect, func(s *step) bool { return kindHas(s, "fhir+") }},
 	{"scim", scim.Dialect, func(s *step) bool { return kindHas(s, "scim+json") }},
 	{"odata", odata.Dialect, func(s *step) bool {
@@ -70,6 +84,11 @@ func hostEnds(s *step, end string) bool {
 }
 
 func has(s *step, name string) bool { return s.ResponseHeader.Get(name) != "" }
+
+// bodyHas reports whether the answer has such a text, whatever white space is in it.
+func bodyHas(s *step, text string) bool {
+	return bytes.Contains(s.ResponseBody, []byte(text)) || bytes.Contains(s.ResponseBody, []byte(strings.Replace(text, ":", ": ", 1)))
+}
 
 // kindHas reports whether a body of the exchange has such a media type.
 func kindHas(s *step, part string) bool {

@@ -190,8 +190,11 @@ func (d *Dialect) CreatePlaces(write *http.Request) []Version {
 }
 
 // CreatesWithoutVersion reports whether a write that has no version is one that only
-// creates. Then CreatePlaces has nothing to put.
+// creates. Then CreatePlaces has nothing to put. With NoCreate it replaces what is there.
 func (d *Dialect) CreatesWithoutVersion(write *http.Request) bool {
+	if d.NoCreate {
+		return false
+	}
 	places := d.CreatePlaces(write)
 	return places != nil && places[0].Value == ""
 }

@@ -154,6 +154,10 @@ func TestPlaces(t *testing.T) {
 	if !d.CreatesWithoutVersion(put) || d.CreatesWithoutVersion(deletion) {
 		t.Error("a write without a version creates only where it would have it in its body")
 	}
+	if d.NoCreate = true; d.CreatesWithoutVersion(put) {
+		t.Error("nothing creates only, and a write without a version does")
+	}
+	d.NoCreate = false
 	if !d.LooksIntoBody(put) || d.LooksIntoBody(deletion) || d.LooksIntoBody(write(t, "GET", "http://a.test/")) {
 		t.Error("only a PUT has a version in its body")
 	}

@@ -81,20 +81,24 @@ func (s *script) compare(want *Request, got *http.Request, body string) {
 	if u, err := s.first.Parse(want.URL); err != nil || u.String() != got.URL.String() {
 		s.complain("request %d: URL %s, want %s", n, got.URL, u)
 	}
-	for name, value := range want.Header {
-		lines := field.Lines(got.Header, name)
+	s.compareFields(want.Header, got.Header)
+	if want, isText := text(want.Body); body != want && (isText || !sameJSON(body, want)) {
+		s.complain("request %d: body %s, want %s", n, body, want)
+	}
+}
+
+func (s *script) compareFields(want map[string]*string, got http.Header) {
+	for name, value := range want {
+		lines := field.Lines(got, name)
 		if value == nil && lines != nil || value != nil && (len(lines) != 1 || lines[0] != *value) {
-			s.complain("request %d: %s is %q", n, name, lines)
+			s.complain("request %d: %s is %q", s.next, name, lines)
 		}
 	}
 	// A condition that isn't named isn't there.
 	for _, name := range semantics.Preconditions {
-		if lines := field.Lines(got.Header, name); lines != nil && !names(want.Header, name) {
-			s.complain("request %d: %s is %q, want none", n, name, lines)
+		if lines := field.Lines(got, name); lines != nil && !names(want, name) {
+			s.complain("request %d: %s is %q, want none", s.next, name, lines)
 		}
-	}
-	if want, isText := text(want.Body); body != want && (isText || !sameJSON(body, want)) {
-		s.complain("request %d: body %s, want %s", n, body, want)
 	}
 }
 
