@@ -112,6 +112,11 @@ func login(words []string, host string) (user, password string, found bool) {
 	return user, password, found
 }
 
+// creates reports whether the write only creates.
+func (c *caller) creates() bool {
+	return c.conditions.Get("If-None-Match") == "*" && c.conditions.Get("If-Match") == ""
+}
+
 // request is a safe request about the resource.
 func (c *caller) request(method string) *http.Request {
 	u := *c.url

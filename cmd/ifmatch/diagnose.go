@@ -139,7 +139,8 @@ func (d *diagnosing) run(ctx context.Context, w *world, target string) error {
 		return err
 	}
 	report := explain.Explain(all.exchanges, options...)
-	all.facts.first = firstCode(&report)
+	foresee(c, &report)
+	all.facts.first, all.facts.creates = firstCode(&report), c.creates()
 	status, verdict := conclude(all.facts)
 	if verdict != "" {
 		report.Verdict = verdict

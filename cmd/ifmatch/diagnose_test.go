@@ -107,6 +107,16 @@ func TestDiagnoseFinds(t *testing.T) {
 		w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 		http.ServeContent(w, r, "doc.json", time.Now().Add(-time.Hour), strings.NewReader("{}"))
 	}
+	const monday = "Mon, 02 Jan 2006 15:04:05 GMT"
+	oddDate := func(o *origin, w http.ResponseWriter, r *http.Request) { // as Apache httpd does, in writes alone
+		w.Header().Set("Last-Modified", monday)
+		if r.Method == http.MethodPut && r.Header.Get("If-Unmodified-Since") != "" {
+			w.WriteHeader(http.StatusPreconditionFailed)
+			return
+		}
+		answer(o, w, r, `"v2"`, "")
+	}
+	absent := func(_ *origin, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 	busy := func(_ *origin, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
 	for _, test := range []struct {
 		name    string
@@ -128,10 +138,15 @@ func TestDiagnoseFinds(t *testing.T) {
 		{"unstable tags", unstable, nil, statusOfCode("IFM012"), "(certain, IFM012)"},
 		{"a server that obeys in writes alone", lax, nil, statusOpen, "no GET shows whether"},
 		{"the same, and it wrote", lax, []string{"--write"}, statusDone, "the write goes through"},
-		{"create-only isn't shown by a GET", strict, []string{"-H", "If-None-Match: *"}, statusOpen, "no GET shows whether"},
+		{"create-only, and something is there", strict, []string{"-H", "If-None-Match: *"}, statusOfCode("IFM005"), "(likely, IFM005)"},
+		{"create-only, and nothing is there", absent, []string{"-H", "If-None-Match: *"}, statusDone, "nothing is there"},
+		{"a tag of nothing", absent, []string{"-H", `If-Match: "v1"`}, statusOfCode("IFM006"), "If-Match: \"v1\", and GET finds nothing"},
+		{"a star for nothing", absent, []string{"-H", "If-Match: *"}, statusOfCode("IFM006"), "(likely, IFM006)"},
+		{"a condition of a read isn't shown by a GET", strict, []string{"-H", `If-None-Match: "v2"`}, statusOpen, "no GET shows whether"},
+		{"its own date, and it wrote", oddDate, []string{"--write", "-H", "If-Unmodified-Since: " + monday}, statusOfCode("IFM007"), "(certain, IFM007)"},
 		{"a date that nobody gave, and another clock", ahead, []string{"-H", "If-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT"}, statusOfCode("IFM104"), "IFM105"},
 		{"no tag", func(o *origin, w http.ResponseWriter, r *http.Request) { answer(o, w, r, "", "") }, nil, statusOpen, "no GET shows whether"},
-		{"not found", func(_ *origin, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, nil, statusNoState, "answered with 404"},
+		{"not found", absent, nil, statusNoState, "answered with 404"},
 		{"an ailing server", busy, nil, statusNoState, "answered with 503"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -184,6 +199,35 @@ func TestDiagnoseWritesNothingUnguardedOrInPart(t *testing.T) {
 	for _, o := range []*origin{bare, large, missing} {
 		if n := len(o.requests(http.MethodPut)); n > 0 {
 			t.Errorf("%d writes", n)
+		}
+	}
+}
+
+func TestGuardOf(t *testing.T) {
+	const monday, tuesday = "Mon, 02 Jan 2006 15:04:05 GMT", "Tue, 03 Jan 2006 15:04:05 GMT"
+	for _, test := range []struct{ name, value, fresh, modified, want string }{
+		{"", "", `"v2"`, "", `If-Match: "v2"`},
+		{"If-Match", `"v1"`, `"v2"`, "", `If-Match: "v1"`},
+		{"If-Match", "*", `"v2"`, "", `If-Match: "v2"`},
+		{"If-Unmodified-Since", monday, `"v2"`, monday, "If-Unmodified-Since: " + monday},
+		{"If-Unmodified-Since", monday, "", tuesday, "If-Unmodified-Since: " + monday},
+		{"If-Unmodified-Since", tuesday, `"v2"`, monday, "later than"},
+		{"If-Unmodified-Since", monday, `"v2"`, "", "no date"},
+		{"If-Unmodified-Since", "yesterday", `"v2"`, monday, "no date"},
+		{"If-None-Match", "*", `"v2"`, "", `If-Match: "v2"`},
+		{"", "", "", monday, "no ETag"},
+	} {
+		caller := http.Header{}
+		if test.name != "" {
+			caller.Set(test.name, test.value)
+		}
+		header, err := guardOf(caller, test.fresh, test.modified)
+		got := fmt.Sprint(err)
+		for name, values := range header {
+			got = name + ": " + strings.Join(values, " and ")
+		}
+		if !strings.Contains(got, test.want) || len(header) > 1 {
+			t.Errorf("%+v: %s", test, got)
 		}
 	}
 }

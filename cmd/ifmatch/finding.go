@@ -24,6 +24,7 @@ type facts struct {
 	answered bool   // some probe had an answer
 	state    int    // the status of the GET that is to show the state; 0: no answer
 	enforces bool   // a GET under a bogus tag was refused
+	creates  bool   // the caller's write only creates
 	passed   bool   // the caller's condition, or each tag that was seen, passed in a GET
 	wrote    int    // the status of the write; 0: none was answered
 	sent     bool   // a write was sent
@@ -43,6 +44,8 @@ func conclude(f facts) (int, string) {
 		return statusOpen, "the write had no answer: nobody knows whether it was performed"
 	case f.sent:
 		return statusOpen, fmt.Sprintf("the write was answered with %d, and not because of a precondition", f.wrote)
+	case f.creates && (f.state == 404 || f.state == 410):
+		return statusDone, "the write would go through as far as its precondition says: it only creates, and nothing is there"
 	case f.state != 200:
 		return statusNoState, fmt.Sprintf("GET was answered with %d, which shows no state to write on", f.state)
 	case f.enforces && f.passed:

@@ -24,6 +24,8 @@ func TestConclude(t *testing.T) {
 		{"a finding leads", func(f *facts) { f.first, f.sent, f.wrote = "IFM012", true, 204 }, 22},
 		{"no answer", func(f *facts) { *f = facts{} }, statusNoAnswer},
 		{"no state", func(f *facts) { f.state = 404 }, statusNoState},
+		{"no state, and it creates", func(f *facts) { f.state, f.creates = 404, true }, statusDone},
+		{"an ailing server, and it creates", func(f *facts) { f.state, f.creates = 503, true }, statusNoState},
 		{"not enforced", func(f *facts) { f.enforces = false }, statusOpen},
 		{"not passed", func(f *facts) { f.passed = false }, statusOpen},
 		{"written", func(f *facts) { f.enforces, f.sent, f.wrote = false, true, 204 }, statusDone},

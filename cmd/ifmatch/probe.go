@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -110,22 +111,20 @@ func (d *diagnosis) state(ctx context.Context, note string) {
 	}
 }
 
-// writeBack writes what the last GET gave, guarded by its tag or by the caller's.
+// writeBack writes what the last GET gave, guarded by its tag, or by the condition of the
+// caller.
 func (d *diagnosis) writeBack(ctx context.Context) error {
-	guard := d.fresh
-	if tags := d.caller.conditions.Values("If-Match"); len(tags) > 0 && !strings.Contains(strings.Join(tags, ","), "*") {
-		guard = strings.Join(tags, ", ")
-	}
-	switch {
-	case d.facts.state != http.StatusOK:
+	if d.facts.state != http.StatusOK {
 		return nil // the verdict says it
-	case guard == "":
-		return fmt.Errorf("nothing was written: the server gives no ETag, so that nothing would guard the write")
+	}
+	read := d.exchanges[len(d.exchanges)-1].ResponseHeader
+	header, err := guardOf(d.caller.conditions, d.fresh, read.Get("Last-Modified"))
+	switch {
+	case err != nil:
+		return fmt.Errorf("nothing was written: %w", err)
 	case d.content == nil:
 		return fmt.Errorf("nothing was written: the content wasn't read whole (at most %d MiB)", mostRead>>20)
 	}
-	read := d.exchanges[len(d.exchanges)-1].ResponseHeader
-	header := http.Header{"If-Match": {guard}}
 	for _, name := range []string{"Content-Type", "Content-Language"} {
 		if value := read.Get(name); value != "" {
 			header.Set(name, value)
@@ -139,6 +138,25 @@ func (d *diagnosis) writeBack(ctx context.Context) error {
 	d.facts.wrote = d.exchange(ctx, d.base, "PUT of the same bytes", r, header).StatusCode
 	d.state(ctx, "GET after the write")
 	return nil
+}
+
+// guardOf is the condition of a write of what was read: the tags of the caller's, or its
+// date, where these guard it, and else the tag that was read.
+func guardOf(caller http.Header, fresh, modified string) (http.Header, error) {
+	tags, date := strings.Join(caller.Values("If-Match"), ", "), caller.Get("If-Unmodified-Since")
+	switch {
+	case tags != "" && !strings.Contains(tags, "*"):
+		return http.Header{"If-Match": {tags}}, nil
+	case tags == "" && date != "":
+		given, err := http.ParseTime(date)
+		if last, err2 := http.ParseTime(modified); err != nil || err2 != nil || given.After(last) {
+			return nil, errors.New("the date of If-Unmodified-Since is later than the Last-Modified, or one of them is no date, so that nothing would guard the write")
+		}
+		return http.Header{"If-Unmodified-Since": {date}}, nil
+	case fresh == "":
+		return nil, errors.New("the server gives no ETag, so that nothing would guard the write")
+	}
+	return http.Header{"If-Match": {fresh}}, nil
 }
 
 // send sends a safe request with these fields.

@@ -52,6 +52,13 @@ const verbose = `$ curl -v -X PUT -H 'If-Match: "v1"' -d '{"a":1}' https://api.t
 {"error":1}* Connection #0 to host api.test left intact
 `
 
+// piped is what curl -v writes into a pipe: a meter among its lines, and the body after them.
+const piped = "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n" +
+	"\r  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0*   Trying 192.0.2.1:80...\n* Connected to api.test (192.0.2.1) port 80 (#0)\n" +
+	"> PUT /doc HTTP/1.1\r\n> Host: api.test\r\n> If-Match: \"v1\"\r\n> \r\n} [7 bytes data]\n< HTTP/1.1 412 Precondition Failed\r\n< Content-Length: 22\r\n< \r\n{ [22 bytes data]\n" +
+	"\r100    35  100    28  100     7   2269    567  0:00:01 --:--:-- --:--:--  2916\n* Connection #0 to host api.test left intact\n{\"error\":\"lease\",\n\"x\":1}" +
+	"* Re-using existing connection #0 with host api.test\n> GET /doc HTTP/1.1\r\n> Host: api.test\r\n> \r\n< HTTP/1.1 304 Not Modified\r\n< ETag: \"v2\"\r\n< \r\n* Connection #0 to host api.test left intact\nlater\n"
+
 // TestRead: each format, as it is written and as it is pasted.
 func TestRead(t *testing.T) {
 	const put = `PUT https://api.test/doc|Content-Length: 7; Host: api.test; If-Match: "v1"|{"a":1}|412|Content-Type: application/json; Etag: "v2"|{"error":1}`
@@ -67,6 +74,8 @@ func TestRead(t *testing.T) {
 		"curl -i":          {"HTTP/1.1 412 Precondition failed\r\nETag: \"v2\"\r\n\r\ngone\n", []string{`http|412|Precondition failed|Etag: "v2"|gone`}},
 		"curl -i, -X":      {"me@host:~$ curl -siX PUT \\\n  -H 'If-Match: \"v1\"' \\\n  api.test/doc\nHTTP/1.1 412\nA: b\n\nx\n", []string{`curl|PUT http://api.test/doc|Accept: */*; If-Match: "v1"; User-Agent: curl|412|A: b|x`}},
 		"curl -I":          {"$ curl -I https://api.test/doc\nHTTP/1.1 200 OK\nETag: \"v1\"\n", []string{`curl|HEAD https://api.test/doc|Accept: */*; User-Agent: curl|200|OK|Etag: "v1"`}},
+		"curl -v, piped":   {piped, []string{`curl|PUT http://api.test/doc|Host: api.test; If-Match: "v1"|412|Precondition Failed|Content-Length: 22|{"error":"lease",` + "\n" + `"x":1}`, "curl|GET http://api.test/doc|Host: api.test|304|Not Modified|Etag: \"v2\""}},
+		"prompts":          {"$ curl -i http://h/a\nHTTP/1.1 200 OK\n\nx\nme@host:~/dir$ curl -i http://h/b\nHTTP/1.1 200 OK\n\ny\nme@mac dir % curl -iX PUT http://h/c\nHTTP/1.1 412 x\n\nsay: curl http://h/d\n", []string{"curl|GET http://h/a|Accept: */*; User-Agent: curl|200|OK|x", "curl|GET http://h/b|Accept: */*; User-Agent: curl|200|OK|y", "curl|PUT http://h/c|Accept: */*; User-Agent: curl|412|x|say: curl http://h/d"}},
 		"no answer":        {"* Connected to api.test (::1) port 80\n> PUT /doc HTTP/1.1\n> Host: api.test\n>\n* Recv failure: Connection reset by peer\ncurl: (56) Recv failure: Connection reset by peer\n", []string{"curl|PUT http://api.test/doc|Host: api.test|0|curl: (56) Recv failure: Connection reset by peer"}},
 		"raw":              {"PUT /doc HTTP/1.1\r\nHost: api.test\r\nIf-Match: \"v1\"\r\n\r\n{\"a\":1}\r\nHTTP/1.1 412 Precondition Failed\r\n\r\nno\r\n\r\nGET /doc HTTP/1.1\r\nHost: api.test\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", []string{`http|PUT http://api.test/doc|Host: api.test; If-Match: "v1"|{"a":1}|412|Precondition Failed|no`, "http|GET http://api.test/doc|Host: api.test|200|OK"}},
 		"a list in a body": {"HTTP/1.1 200 OK\n\n* one\n> two\n< three\n", []string{"http|200|OK|* one\n> two\n< three"}},

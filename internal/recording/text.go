@@ -3,6 +3,7 @@ package recording
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -44,10 +45,12 @@ type textReader struct {
 	body    []byte // with a line end after each line
 	margin  string // before each line, where all was pasted with one
 	pending string // a curl command that goes on in the next line
+	late    int    // bytes of the body that curl has told of, and that weren't seen yet
 }
 
 // line reads one line.
 func (p *textReader) line(text string) {
+	text = meter().ReplaceAllString(text, "")
 	trimmed := strings.TrimLeft(text, " \t")
 	margin := p.margin
 	p.margin = text[:len(text)-len(trimmed)] // of a message's own line
@@ -57,6 +60,7 @@ func (p *textReader) line(text string) {
 		p.finish()
 		p.info(trimmed)
 	case progress().MatchString(trimmed):
+		p.announced(trimmed)
 	case p.request(trimmed, false), p.answer(trimmed, false):
 	case p.at == inRequest || p.at == inAnswer:
 		if !p.curl {
@@ -65,6 +69,18 @@ func (p *textReader) line(text string) {
 	case p.at == inBody, p.at == inRequestRaw:
 		p.margin = margin
 		p.bodyLine(strings.TrimPrefix(text, margin))
+	case p.late >= len(text) && text != "" && p.now != nil && p.now.ResponseBody == nil:
+		p.at = inBody
+		p.bodyLine(text)
+	}
+}
+
+// announced counts the bytes of a body that curl -v tells of. Where its output goes into a
+// pipe, the body itself comes after curl's last words.
+func (p *textReader) announced(text string) {
+	var n int
+	if _, err := fmt.Sscanf(text, "{ [%d bytes data]", &n); err == nil && p.at == inBody {
+		p.late += n
 	}
 }
 
@@ -98,7 +114,7 @@ func (p *textReader) request(text string, curl bool) bool {
 	if p.command != nil { // -v doesn't show the body
 		p.now.RequestBody = []byte(p.command.body)
 	}
-	p.at, p.command = inRequest, nil
+	p.at, p.late, p.command = inRequest, 0, nil
 	return true
 }
 
@@ -110,7 +126,7 @@ func (p *textReader) answer(text string, curl bool) bool {
 	p.finish()
 	p.source(curl || p.command != nil)
 	p.builder.answer(text)
-	p.at = inAnswer
+	p.at, p.late = inAnswer, 0
 	p.curl = curl
 	return true
 }
@@ -186,7 +202,7 @@ func (p *textReader) finish() {
 func (p *textReader) commandLine(text string) bool {
 	if p.pending == "" {
 		m := curlCommand().FindStringIndex(text)
-		if m == nil || p.at == inBody && !strings.HasPrefix(text, "$") {
+		if m == nil || p.at == inBody && !strings.ContainsAny(text[:m[1]], "$#%❯") { // a body may speak of curl
 			return false
 		}
 		text = text[m[1]:]
@@ -202,10 +218,12 @@ func (p *textReader) commandLine(text string) bool {
 
 var (
 	escapes     = compiled(`\x1b\[[0-9;?]*[A-Za-z]`)
-	curlCommand = compiled(`^(?:[\w.@~:/-]*[$#%>❯] ?)?curl +`)
+	curlCommand = compiled(`^(?:(?:[\w.@~:/-]+ ){0,2}[\w.@~:/\[\]-]*[$#%>❯] ?)?curl +`)
 	// curlTalk are the lines of curl that may follow a body.
 	curlTalk = compiled(`(?i)^\* (connection #|closing |left intact|upload completely|request completely|mark bundle|recv failure|empty reply|re-using|reusing|trying|connected|issue another|ignoring|excess|http error|tls|ssl|old ssl|using http|found bundle|host |simple|abort|end of|transfer closed|operation timed|maxed|sending|switch|no chunk|we are completely|can not multiplex|could not|couldn't|server |the requested url|failed|added|start|alpn|state|hostname|\[http|h2|handling|ipv)`)
-	lastTalk = compiled(`\* (Connection #[0-9]+ to host|Closing connection|upload completely sent|Excess found)`)
+	lastTalk = compiled(`\* (Connection #[0-9]+ to host|Closing connection|upload completely sent|Excess found|Re-using existing connection|Found bundle for host)`)
+	// meter is curl's progress, which overwrites itself in a terminal.
+	meter    = compiled(`(?:^|\r) *[0-9]+ [ 0-9.kMGTP]*(?: +(?:-?[0-9]+:[0-9]{2}:[0-9]{2}|[0-9]+d [0-9]+h|--:--:--)){3} +[0-9.kMGTP-]+`)
 	progress = compiled(`^(%\s+Total\s+%\s+Received|Dload\s+Upload|[0-9. ]+[kMG]?\s+[0-9.kMG ]+.*--:--:--|[{}] \[[0-9]+ bytes data\]$)`)
 )
 
