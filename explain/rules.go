@@ -235,7 +235,7 @@ var expiry = sync.OnceValue(func() *regexp.Regexp {
 // locked: a lock, a lease, or a token of one that has ended.
 func (r *refusal) locked() {
 	reason, _ := guard.Judge(&r.guard, r.StatusCode)
-	isLock := reason == guard.ReasonLocked || r.verdict.Kind() == dialect.KindLocked || r.StatusCode == http.StatusLocked
+	isLock := reason == guard.ReasonLocked || r.verdict.Kind() == dialect.KindLocked || r.StatusCode == http.StatusLocked || r.namesLease()
 	lines := []Evidence{r.answered(), r.requestLine("If", ""), r.requestLine("Lock-Token", ""), r.requestLine("X-Ms-Lease-Id", ""), r.apiCode(), r.said("")}
 	if expiry().Match(append(bytes.Clone(r.ResponseBody), r.ResponseHeader.Get("X-Ms-Error-Code")...)) {
 		r.add(code(cause.TokenExpired), Certain, "The server says that the lock or the version which was named has ended.", lines...)
@@ -244,10 +244,20 @@ func (r *refusal) locked() {
 	if !isLock {
 		return
 	}
-	if old := r.expiredLock(); old != nil {
-		r.add(code(cause.TokenExpired), Likely, "The lock was given for a time that had passed when the write was sent.", append(lines, old.responseLine("Timeout", ""), old.times(), r.times())...)
+	if old, over := r.endedLock(); old != nil {
+		what := "The write names a lock that was given, and the server doesn't know it any more: it has ended."
+		if over {
+			what = "The lock was given for a time that had passed when the write was sent."
+		}
+		r.add(code(cause.TokenExpired), Likely, what, append(lines, old.asked(), old.responseLine("Lock-Token", ""), old.responseLine("Timeout", ""), old.times(), r.times())...)
 	}
 	r.add(code(cause.Locked), r.demoted(Certain, code(cause.TokenExpired)), "A lock or a lease refused the write.", lines...)
+}
+
+// namesLease reports whether a refused read names a lease, and the answer speaks of it. No
+// dialect judges a read.
+func (r *refusal) namesLease() bool {
+	return r.safe() && r.RequestHeader.Get("X-Ms-Lease-Id") != "" && strings.HasPrefix(r.ResponseHeader.Get("X-Ms-Error-Code"), "Lease")
 }
 
 // foreign: a condition that RFC 9110 doesn't have.

@@ -12,7 +12,7 @@ import (
 
 // unguarded: 412 to a request without any precondition.
 func (r *refusal) unguarded() {
-	if r.guard.Kind != guard.None || !r.sees() || r.StatusCode != http.StatusPreconditionFailed || r.found(Possible, codeForReads, code(cause.PreconditionRequired), code(cause.Unattributed)) {
+	if r.guard.Kind != guard.None || !r.sees() || r.StatusCode != http.StatusPreconditionFailed || r.found(Possible, codeForReads, code(cause.PreconditionRequired), code(cause.Unattributed), code(cause.Locked), code(cause.TokenExpired)) {
 		return
 	}
 	if r.byFirewall() {

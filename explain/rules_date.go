@@ -2,9 +2,11 @@ package explain
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/internal/cause"
@@ -162,19 +164,38 @@ func skew(e *step) (time.Duration, bool) {
 	return 0, false
 }
 
-// expiredLock is the answer that gave a lock whose time had passed when the write was sent
-// (RFC 4918 §10.7); nil: there is none.
-func (r *refusal) expiredLock() *step {
+// endedLock is the answer that gave a lock which had ended when the write was sent, and whether
+// its time had passed (RFC 4918 §10.7, §14.29); nil: there is none. A 412 to a condition that
+// has nothing but the token of a lock says that it has ended (RFC 4918 §10.4).
+func (r *refusal) endedLock() (lock *step, over bool) {
 	for _, e := range slices.Backward(r.before) {
-		text, found := strings.CutPrefix(e.ResponseHeader.Get("Timeout"), "Second-")
-		seconds, err := strconv.Atoi(text)
-		if e.Method != "LOCK" || !e.accepted() || !found || err != nil {
+		if e.Method != "LOCK" || !e.accepted() {
 			continue
 		}
-		if !e.Answered.IsZero() && !r.Sent.IsZero() && r.Sent.Sub(e.Answered) > time.Duration(seconds)*time.Second {
-			return e
+		if over = r.outlives(e); over {
+			return e, true
 		}
-		return nil
+		token := strings.Trim(e.ResponseHeader.Get("Lock-Token"), "<> ")
+		if named := r.RequestHeader.Get("If"); token != "" && r.StatusCode == http.StatusPreconditionFailed && strings.Contains(named, token) && !strings.Contains(named, "[") {
+			return e, false
+		}
+		return nil, false
 	}
-	return nil
+	return nil, false
+}
+
+var timeout = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Second-([0-9]{1,9})\b`) })
+
+// outlives reports whether the write was sent after the time that a lock was given for.
+func (r *refusal) outlives(lock *step) bool {
+	text := lock.ResponseHeader.Get("Timeout")
+	if text == "" {
+		text = string(lock.ResponseBody)
+	}
+	m := timeout().FindStringSubmatch(text)
+	if m == nil || lock.Answered.IsZero() || r.Sent.IsZero() {
+		return false
+	}
+	seconds, _ := strconv.Atoi(m[1]) // at most nine digits
+	return r.Sent.Sub(lock.Answered) > time.Duration(seconds)*time.Second
 }

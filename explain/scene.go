@@ -22,6 +22,7 @@ type step struct {
 	url     *url.URL      // never nil
 	req     *http.Request // without a body; for dialects
 	dialect *guard.Dialect
+	state   *url.URL    // where a dialect reads what the write changes; nil: at the write's own URL
 	guard   guard.Guard // of the request
 	verdict dialect.Verdict
 	got     etag.Validators // of the answer
@@ -116,10 +117,24 @@ func (s *step) judge() {
 	if s.Whole && len(s.ResponseBody) > 0 && s.Method != http.MethodHead && s.StatusCode == http.StatusOK {
 		s.digest = refresh.DigestOf(s.ResponseBody)
 	}
+	if d.RefreshRequest != nil && s.write() {
+		s.state = stateOf(d, s.req)
+	}
 	if d.Judge != nil && s.write() && d.RefusesWith(s.StatusCode) {
 		body := func() []byte { return s.ResponseBody }
 		s.verdict = d.Judge(dialect.NewAnswer(s.req, s.StatusCode, field.Clone(s.ResponseHeader), body))
 	}
+}
+
+// stateOf is where a dialect reads the state that a write changes; nil: it can't say.
+func stateOf(d *guard.Dialect, write *http.Request) *url.URL {
+	r := write.Clone(write.Context())
+	r.Method = http.MethodHead
+	made, err := d.RefreshRequest(r)
+	if err != nil || made == nil {
+		return nil
+	}
+	return made.URL
 }
 
 // of are the steps at the resource of a step, itself included.
@@ -141,6 +156,9 @@ func sameResource(asked, written *step) bool {
 	}
 	if asked.url.Host != "" && written.url.Host != "" && (asked.url.Scheme != written.url.Scheme || !strings.EqualFold(asked.url.Host, written.url.Host)) {
 		return false
+	}
+	if written.state != nil && refresh.SameResource(asked.url, written.state) {
+		return true
 	}
 	return refresh.SameResource(asked.url, written.url) || refresh.SameResource(written.url, asked.url)
 }

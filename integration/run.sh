@@ -19,8 +19,8 @@
 # address in a variable of its own; run.sh -up shows which.
 set -euo pipefail
 
-core=(apache lighttpd nginx varnish squid radicale sabre s3 cap azurite)
-more=(xandikos pouch gcs solid)
+core=(apache lighttpd nginx varnish squid radicale sabre s3 cap azurite pouch)
+more=(xandikos gcs solid)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 store=${IFMATCH_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/ifmatch-servers}
 next_port=${IFMATCH_PORT:-18200}

@@ -102,7 +102,7 @@ func servers() []server {
 }
 
 // core are the servers that run.sh starts where none is named.
-var core = []string{"apache", "lighttpd", "nginx", "varnish", "squid", "radicale", "sabre", "s3", "cap", "azurite"}
+var core = []string{"apache", "lighttpd", "nginx", "varnish", "squid", "radicale", "sabre", "s3", "cap", "azurite", "pouch"}
 
 // wantedServers are those of servers that were asked for.
 func wantedServers(t *testing.T) []server {

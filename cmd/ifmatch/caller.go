@@ -59,7 +59,7 @@ func (c *caller) add(line string) error {
 	switch {
 	case name == "Host":
 		c.host = value
-	case strings.HasPrefix(name, "If-") || name == "If":
+	case strings.HasPrefix(name, "If-") || name == "If" || isToken(name):
 		c.conditions.Add(name, value)
 	case strings.HasPrefix(name, "Content-"), name == "Expect", name == "Transfer-Encoding", name == "Connection", name == "Range", name == "Idempotency-Key":
 	default:
@@ -110,6 +110,19 @@ func login(words []string, host string) (user, password string, found bool) {
 		}
 	}
 	return user, password, found
+}
+
+// isToken reports whether a field names a lock or a lease, which a server compares with its own.
+func isToken(name string) bool { return name == "X-Ms-Lease-Id" || name == "Lock-Token" }
+
+// elsewhere reports whether the write has conditions that no GET of its URL shows, such as the
+// Overwrite of a COPY.
+func (c *caller) elsewhere() bool {
+	switch c.method {
+	case http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost:
+		return false
+	}
+	return true
 }
 
 // creates reports whether the write only creates.

@@ -7,16 +7,23 @@ import (
 	"github.com/ifmatch-go/ifmatch/explain"
 )
 
-// foresee adds to a report without findings what the last GET shows of the caller's write,
-// though no probe could be refused for it: the write only creates and something is there, or
-// it changes a state and nothing is there.
+// foresee adds to a report without findings what the caller's write and the last GET show,
+// though no probe could be refused for it: its conditions contradict each other, or are those
+// of a read, it only creates and something is there, or it changes a state and nothing is.
 func foresee(c *caller, r *explain.Report) {
 	at := lastState(r.Exchanges)
 	if at < 0 || len(r.Findings) > 0 {
 		return
 	}
 	status := r.Exchanges[at].StatusCode
-	switch create, tags := c.creates(), c.conditions.Get("If-Match"); {
+	create, tags, none := c.creates(), c.conditions.Get("If-Match"), c.conditions.Get("If-None-Match")
+	switch {
+	case tags != "" && none != "":
+		foreseen(r, "IFM014", at, "The write has If-Match and If-None-Match, so one of them is false, whatever is there.")
+	case none != "" && none != "*":
+		foreseen(r, "IFM106", at, "The write has If-None-Match: "+none+", which refuses it as long as that tag is current.")
+	case c.conditions.Get("If-Modified-Since") != "":
+		foreseen(r, "IFM106", at, "The write has If-Modified-Since, which is for reads.")
 	case create && status == http.StatusOK:
 		foreseen(r, "IFM005", at, "The write only creates, with If-None-Match: *, and GET finds something.")
 	case tags != "" && !create && (status == http.StatusNotFound || status == http.StatusGone):

@@ -17,6 +17,9 @@ import (
 // bogusTag is a tag that no server has given.
 const bogusTag = `"ifmatch-diagnose-no-such-tag"`
 
+// bogusDate is before all that a server has.
+const bogusDate = "Thu, 01 Jan 1970 00:00:00 GMT"
+
 // diagnosis sends the probes, and notes what came.
 type diagnosis struct {
 	caller    *caller
@@ -66,7 +69,11 @@ func (d *diagnosis) each(ctx context.Context) {
 // conditions asks whether a GET obeys If-Match, and whether the caller's condition passes.
 // Without one each tag that was seen has to.
 func (d *diagnosis) conditions(ctx context.Context) {
-	e := d.send(ctx, d.base, "GET with a bogus If-Match", "GET", http.Header{"If-Match": {bogusTag}})
+	bogus, called := http.Header{"If-Match": {bogusTag}}, "GET with a bogus If-Match"
+	if c := d.caller.conditions; c["If-Match"] == nil && c["If-Unmodified-Since"] != nil {
+		bogus, called = http.Header{"If-Unmodified-Since": {bogusDate}}, "GET with a bogus If-Unmodified-Since"
+	}
+	e := d.send(ctx, d.base, called, "GET", bogus)
 	d.facts.enforces = e.StatusCode == http.StatusPreconditionFailed
 	d.facts.passed = d.passes(ctx)
 	if d.fresh != "" {
@@ -80,6 +87,9 @@ func (d *diagnosis) conditions(ctx context.Context) {
 // tag that was seen. A GET can't show a condition that is meant for reads.
 func (d *diagnosis) passes(ctx context.Context) bool {
 	c := d.caller.conditions
+	if d.caller.elsewhere() {
+		return false
+	}
 	if len(c) == 0 {
 		for _, tag := range d.tags {
 			if tag == d.fresh {
@@ -128,6 +138,11 @@ func (d *diagnosis) writeBack(ctx context.Context) error {
 	for _, name := range []string{"Content-Type", "Content-Language"} {
 		if value := read.Get(name); value != "" {
 			header.Set(name, value)
+		}
+	}
+	for name, values := range d.caller.conditions {
+		if isToken(name) {
+			header[name] = values
 		}
 	}
 	content := d.content
