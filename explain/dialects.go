@@ -8,10 +8,15 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/azureblob"
 	"github.com/ifmatch-go/ifmatch/dialect/azuretable"
+	"github.com/ifmatch-go/ifmatch/dialect/commercetools"
 	"github.com/ifmatch-go/ifmatch/dialect/consul"
+	"github.com/ifmatch-go/ifmatch/dialect/contentful"
+	"github.com/ifmatch-go/ifmatch/dialect/cosmos"
 	"github.com/ifmatch-go/ifmatch/dialect/couchdb"
 	"github.com/ifmatch-go/ifmatch/dialect/elasticsearch"
 	"github.com/ifmatch-go/ifmatch/dialect/fhir"
+	"github.com/ifmatch-go/ifmatch/dialect/firebase"
+	"github.com/ifmatch-go/ifmatch/dialect/firestore"
 	"github.com/ifmatch-go/ifmatch/dialect/gcs"
 	"github.com/ifmatch-go/ifmatch/dialect/kubernetes"
 	"github.com/ifmatch-go/ifmatch/dialect/odata"
@@ -52,6 +57,13 @@ var known = [...]looks{
 	{"elasticsearch", elasticsearch.Dialect, func(s *step) bool {
 		return has(s, "X-Elastic-Product") || s.url.Query().Has("if_seq_no") || bodyHas(s, `"version_conflict_engine_exception"`)
 	}},
+	{"contentful", contentful.Dialect, func(s *step) bool { return has(s, "X-Contentful-Request-Id") || hostEnds(s, "api.contentful.com") }},
+	{"cosmos", cosmos.Dialect, func(s *step) bool { return hostEnds(s, ".documents.azure.com") }},
+	{"commercetools", commercetools.Dialect, func(s *step) bool { return hostEnds(s, ".commercetools.com") || bodyHas(s, `"ConcurrentModification"`) }},
+	{"firestore", firestore.Dialect, func(s *step) bool {
+		return hostEnds(s, "firestore.googleapis.com") || s.url.Query().Has("currentDocument.updateTime")
+	}},
+	{"firebase", firebase.Dialect, func(s *step) bool { return hostEnds(s, ".firebaseio.com") || hostEnds(s, ".firebasedatabase.app") }},
 	{"fhir", fhir.Dialect, func(s *step) bool { return kindHas(s, "fhir+") }},
 	{"scim", scim.Dialect, func(s *step) bool { return kindHas(s, "scim+json") }},
 	{"odata", odata.Dialect, func(s *step) bool {

@@ -1,0 +1,58 @@
+// Package commercetools has the dialect of the commercetools HTTP API.
+//
+//	c := ifmatch.NewClient(ifmatch.Resend, ifmatch.WithDialect(commercetools.Dialect()))
+//	c.Post(project+"/carts/"+id, "application/json",
+//		strings.NewReader(`{"version":4,"actions":[{"action":"recalculate"}]}`))
+//
+// The version is the number version of a resource: in the body of an update, which is a POST
+// of actions, and in the query of a DELETE. Another one is 409 with the code
+// ConcurrentModification.
+//
+// What is read is a resource, and what is written are actions, so Update is an error. Resend
+// sends the same actions under the current version. Rebuild gets the resource, and makes the
+// body of the next write: actions, and whatever version, which is replaced.
+//
+// Not covered: creates, which have no version; GraphQL, whose versions are in variables.
+//
+// commercetools documentation, "General concepts", "Optimistic concurrency control"
+// (https://docs.commercetools.com/api/general-concepts#optimistic-concurrency-control) and
+// "Errors" (https://docs.commercetools.com/api/errors#409-conflict).
+package commercetools
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
+)
+
+// Dialect returns the dialect of the commercetools HTTP API.
+func Dialect() dialect.Dialect {
+	current := dialect.InBody("/version")
+	return dialect.Dialect{
+		Name: "commercetools",
+		Tokens: []dialect.Token{
+			{Sent: current, Current: current, Number: true, For: updates},
+			{Sent: dialect.InQuery("version"), Current: current, Number: true, For: deletes},
+		},
+		Statuses:       []int{http.StatusConflict},
+		Judge:          judge,
+		RefreshRequest: query.Without("dataErasure"),
+		NoCreate:       true,
+	}
+}
+
+func updates(req *http.Request) bool { return req.Method == http.MethodPost }
+func deletes(req *http.Request) bool { return req.Method == http.MethodDelete }
+
+func judge(a *dialect.Answer) dialect.Verdict {
+	var answer struct{ Errors []struct{ Code string } }
+	json.Unmarshal(a.Body(), &answer) // what isn't JSON has no errors
+	for _, e := range answer.Errors {
+		if e.Code == "ConcurrentModification" {
+			return a.Conflict()
+		}
+	}
+	return a.Passes()
+}

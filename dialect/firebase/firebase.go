@@ -1,0 +1,48 @@
+// Package firebase has the dialect of the REST API of Firebase Realtime Database.
+//
+//	c := ifmatch.NewClient(ifmatch.Stop, ifmatch.WithDialect(firebase.Dialect()))
+//	ifmatch.Update(ctx, c, database+"/carts/1.json", edit)
+//
+// The version is the text of the ETag field, without quotes, which an answer has only where
+// the field X-Firebase-ETag asks for it; it goes back in If-Match. Another one is 412. What
+// isn't there reads as null, and has a tag, too, so that an Update of it creates it.
+//
+// Only PUT and DELETE take a condition: WithPatch is an error.
+//
+// Not covered: rules that refuse a write, which are 401; queries and shallow reads.
+//
+// Firebase documentation, "Saving Data", "Conditional requests"
+// (https://firebase.google.com/docs/database/rest/save-data#section-conditional-requests).
+package firebase
+
+import (
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
+)
+
+// Dialect returns the dialect of Firebase Realtime Database.
+func Dialect() dialect.Dialect {
+	return dialect.Dialect{
+		Name:           "Firebase",
+		Tokens:         []dialect.Token{{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), For: takesCondition}},
+		Statuses:       []int{http.StatusPreconditionFailed},
+		Judge:          (*dialect.Answer).AsRFC9110,
+		RefreshRequest: asksTag,
+		NoCreate:       true,
+	}
+}
+
+func takesCondition(req *http.Request) bool {
+	return req.Method == http.MethodPut || req.Method == http.MethodDelete
+}
+
+var withoutPrint = query.Without("print", "shallow", "writeSizeLimit")
+
+// asksTag makes a refresh a read of the value with its tag.
+func asksTag(req *http.Request) (*http.Request, error) {
+	req.Method = http.MethodGet
+	req.Header.Set("X-Firebase-ETag", "true")
+	return withoutPrint(req)
+}
