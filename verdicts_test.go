@@ -161,7 +161,8 @@ func TestVerdictsBecomeCauses(t *testing.T) {
 		{"s3", "PUT", "/b/o", match, xml(404, "NoSuchBucket"), passes, asked},
 		{"s3", "PUT", "/b/o", match, xml(409, "ConditionalRequestConflict"), passes, "again"},
 		{"s3", "POST", "/b/o?uploadId=1", match, xml(409, "ConditionalRequestConflict"), passes, asked},
-		{"s3", "PUT", "/b/o", match, xml(409, "OperationAborted"), passes, asked},
+		{"s3", "PUT", "/b/o", match, xml(409, "OperationAborted"), passes, "again"},
+		{"s3", "PUT", "/b/o", match, xml(409, "InvalidBucketState"), passes, asked},
 
 		{"scim", "PUT", "/Users/1", match, body(412, ""), unexamined, asked},
 		{"scim", "PUT", "/Users/1", nil, body(428, ""), required, asked},

@@ -7,8 +7,13 @@
 // A shared access signature or a bearer token goes with the request. Shared Key
 // covers the conditions, so its signer is the base of the Transport.
 //
+// The dfs endpoint of Data Lake Storage Gen2 has the same conditions and codes: creating,
+// flushing and deleting a path, and setting its properties.
+//
 // Azure Storage REST API, "Specifying conditional headers for Blob service
-// operations" and "Blob service error codes".
+// operations", "Blob service error codes", "Delete Blob", "Copy Blob", and for dfs
+// "Path - Update"
+// (https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update).
 package azureblob
 
 import (
@@ -34,7 +39,8 @@ const WriteIDField = "X-Ms-Meta-Ifmatchwrite"
 //     source of a copy, stops with CauseUnattributed.
 //   - No code is as in RFC 9110, unless the write has such a condition.
 //
-// 409 BlobAlreadyExists under If-None-Match: * stops with CauseExists. Other
+// 409 BlobAlreadyExists or PathAlreadyExists under If-None-Match: * stops with CauseExists.
+// 202 to a DELETE says that it is done, and to a copy that it is done or pending. Other
 // statuses, and any other 409, are handed on. The refresh asks for the blob:
 // what names an operation leaves its query, a shared access signature stays.
 //
@@ -43,7 +49,7 @@ const WriteIDField = "X-Ms-Meta-Ifmatchwrite"
 func Dialect() dialect.Dialect {
 	return dialect.Dialect{
 		Name:           "Azure Blob",
-		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
+		Statuses:       []int{http.StatusAccepted, http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          judge,
 		RefreshRequest: toBlob,
 		VersionOnly:    replacesOther,
@@ -61,10 +67,12 @@ var conditions = [...]string{
 func judge(a *dialect.Answer) dialect.Verdict {
 	code := a.Header.Get("X-Ms-Error-Code")
 	switch {
+	case a.StatusCode == http.StatusAccepted:
+		return accepted(a)
 	case strings.HasPrefix(code, "Lease"):
 		return a.Locked(fmt.Sprintf("%.64q", code))
-	case a.StatusCode == http.StatusConflict && code == "BlobAlreadyExists" && a.Request.Header.Get("If-None-Match") == "*":
-		return a.Exists("create only: BlobAlreadyExists")
+	case (code == "BlobAlreadyExists" || code == "PathAlreadyExists") && a.StatusCode == http.StatusConflict && a.Request.Header.Get("If-None-Match") == "*":
+		return a.Exists("create only: " + code)
 	case a.StatusCode == http.StatusConflict:
 		return a.Passes()
 	case (code == "ConditionNotMet" || code == "") && strings.EqualFold(a.Request.URL.Query().Get("comp"), "appendblock"):
@@ -82,18 +90,30 @@ func judge(a *dialect.Answer) dialect.Verdict {
 	return a.AsRFC9110()
 }
 
+// accepted is what 202 means: a DELETE is done by then, and a copy says so.
+func accepted(a *dialect.Answer) dialect.Verdict {
+	switch status := a.Header.Get("X-Ms-Copy-Status"); {
+	case status == "pending":
+		return a.Pending(fmt.Sprintf("the copy with the id %.64q goes on", a.Header.Get("X-Ms-Copy-Id")))
+	case status == "success", a.Request.Method == http.MethodDelete:
+		return a.Done()
+	}
+	return a.Passes()
+}
+
 // replacesOther reports whether a write has something else in its body than the
 // content of a blob: a lease, metadata, a list of blocks, nothing for a copy.
 func replacesOther(req *http.Request) bool {
-	query := req.URL.Query()
-	return query.Has("comp") || query.Has("restype") || req.Header.Get("X-Ms-Copy-Source") != ""
+	query, h := req.URL.Query(), req.Header
+	return query.Has("comp") || query.Has("restype") || query.Has("action") || query.Has("resource") ||
+		h.Get("X-Ms-Copy-Source") != "" || h.Get("X-Ms-Rename-Source") != ""
 }
 
 // setsMetadata reports whether a PUT writes a blob with the metadata in its
 // header. A copy takes over its source's only where its own header has none.
 func setsMetadata(req *http.Request) bool {
 	query := req.URL.Query()
-	if query.Has("restype") || req.Header.Get("X-Ms-Copy-Source") != "" {
+	if query.Has("restype") || query.Has("action") || query.Has("resource") || req.Header.Get("X-Ms-Copy-Source") != "" {
 		return false
 	}
 	switch strings.ToLower(query.Get("comp")) {
@@ -112,6 +132,8 @@ func toBlob(req *http.Request) (*http.Request, error) {
 		name, _, _ := strings.Cut(pair, "=")
 		switch strings.ToLower(name) {
 		case "comp", "blockid", "copyid", "deletetype":
+			return true
+		case "action", "resource", "position", "flush", "close", "retainuncommitteddata", "mode", "recursive", "continuation": // dfs
 			return true
 		}
 		return false

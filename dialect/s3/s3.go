@@ -9,6 +9,7 @@
 package s3
 
 import (
+	"bytes"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -23,21 +24,39 @@ const WriteIDField = "X-Amz-Meta-Ifmatch-Write"
 
 // Dialect returns the dialect of S3. It differs from RFC 9110 in this:
 //
+//   - A tag without quotes goes out in quotes, and a list, which S3 compares as one
+//     text, becomes the one current tag after the refusal.
 //   - 412 with a code other than PreconditionFailed stops with
 //     CauseUnattributed; without a code it is as in RFC 9110.
-//   - 409 with the code ConditionalRequestConflict, an operation that ran at the
-//     same time: a PUT or DELETE is sent again as it was. CompleteMultipartUpload
-//     needs a new upload, so its 409 is handed on. So is any other 409.
+//   - 409 with the code ConditionalRequestConflict or OperationAborted, an operation
+//     that ran at the same time: a PUT or DELETE is sent again as it was.
+//     CompleteMultipartUpload needs a new upload, so its 409 is handed on. So is any
+//     other 409.
 //   - 404 with the code NoSuchKey for a write under If-Match stops with
 //     CauseGone.
+//   - 200 to CompleteMultipartUpload or a copy may have an error in its body. It is a
+//     refusal where its code says so; otherwise the effect is unknown.
+//   - 304 to If-None-Match: *, as some stores answer, stops with CauseExists.
+//   - 403 to a write without a condition stops where the bucket's policy denies it: such a
+//     policy may demand one.
 //   - The refresh asks for the object: only versionId stays in its query.
 //
 // A write with a condition on the source of a copy, or on size or time
 // (x-amz-if-match-...), is left alone.
-func Dialect() dialect.Dialect {
+func Dialect() dialect.Dialect { return spelled("S3", dialect.Quoted) }
+
+// BareTags returns the dialect of stores that compare tags without their quotes, such as
+// DigitalOcean Spaces. It is that of S3 in all else.
+func BareTags() dialect.Dialect { return spelled("S3 with bare tags", dialect.Bare) }
+
+func spelled(name string, write func(string) string) dialect.Dialect {
 	return dialect.Dialect{
-		Name:           "S3",
-		Statuses:       []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed},
+		Name:   name,
+		Tokens: []dialect.Token{{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), Tag: true, Write: write}},
+		Statuses: []int{
+			http.StatusOK, http.StatusNotModified,
+			http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
+		},
 		Judge:          judge,
 		RefreshRequest: toObject,
 		VersionOnly:    replacesOther,
@@ -47,19 +66,30 @@ func Dialect() dialect.Dialect {
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {
-	code := codeOf(a)
+	h := a.Request.Header
 	switch a.StatusCode {
+	case http.StatusOK:
+		return judgeSuccess(a)
+	case http.StatusNotModified:
+		if h.Get("If-None-Match") == "*" {
+			return a.Exists("304 to If-None-Match: *")
+		}
+	case http.StatusForbidden:
+		// S3 User Guide, "Access denied error message examples".
+		e := errorOf(a)
+		if h.Get("If-Match") == "" && h.Get("If-None-Match") == "" && e.Code == "AccessDenied" && strings.Contains(e.Message, "explicit deny in a resource-based policy") {
+			return a.Stops("AccessDenied by the bucket's policy, which may demand If-None-Match: * or If-Match")
+		}
 	case http.StatusConflict:
-		if code == "ConditionalRequestConflict" {
+		if compared := errorOf(a).Code; compared == "ConditionalRequestConflict" || compared == "OperationAborted" {
 			return a.Again()
 		}
 	case http.StatusNotFound:
-		h := a.Request.Header
-		if code == "NoSuchKey" && h.Get("If-Match") != "" && h.Get("X-Amz-Copy-Source") == "" { // it may be the source that is missing
+		if errorOf(a).Code == "NoSuchKey" && h.Get("If-Match") != "" && h.Get("X-Amz-Copy-Source") == "" { // it may be the source that is missing
 			return a.Gone("NoSuchKey: there is no object")
 		}
 	case http.StatusPreconditionFailed:
-		if code != "" && code != "PreconditionFailed" {
+		if code := errorOf(a).Code; code != "" && code != "PreconditionFailed" {
 			return a.Stops(fmt.Sprintf("unknown code %.64q", code))
 		}
 		return a.AsRFC9110()
@@ -67,17 +97,60 @@ func judge(a *dialect.Answer) dialect.Verdict {
 	return a.Passes()
 }
 
-// codeOf returns the error code in the body, empty where there is none (S3 API
-// Reference, "REST error responses").
-func codeOf(a *dialect.Answer) string {
-	var body struct {
-		XMLName xml.Name `xml:"Error"`
-		Code    string
+// judgeSuccess looks into the body of a 200 to an operation that begins to answer before it
+// has ended (S3 API Reference, "CompleteMultipartUpload" and "CopyObject").
+func judgeSuccess(a *dialect.Answer) dialect.Verdict {
+	completes := a.Request.Method == http.MethodPost && a.Request.URL.Query().Has("uploadId")
+	if !completes && a.Request.Header.Get("X-Amz-Copy-Source") == "" {
+		return a.Passes()
 	}
-	if xml.Unmarshal(a.Body(), &body) != nil {
-		return ""
+	switch rootOf(a.Body()) {
+	case "CompleteMultipartUploadResult", "CopyObjectResult", "CopyPartResult":
+		return a.Done()
+	case "Error":
+	default:
+		return a.Passes() // nothing yet, or another store's answer
 	}
-	return body.Code
+	switch code := errorOf(a).Code; code {
+	case "PreconditionFailed":
+		return a.Conflict()
+	case "ConditionalRequestConflict", "OperationAborted":
+		return a.Again()
+	case "AccessDenied", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "NoSuchKey", "NoSuchUpload":
+		return a.Stops("200 with the error " + code)
+	default:
+		return a.Pending(fmt.Sprintf("200 with the error %.64q", code))
+	}
+}
+
+// failure is the error in a body (S3 API Reference, "REST error responses").
+type failure struct {
+	XMLName xml.Name `xml:"Error"`
+	Code    string
+	Message string
+}
+
+// errorOf returns the error in the body, zero where there is none.
+func errorOf(a *dialect.Answer) failure {
+	var e failure
+	if xml.Unmarshal(a.Body(), &e) != nil {
+		return failure{}
+	}
+	return e
+}
+
+// rootOf is the name of the first element in a body, empty where there is none yet.
+func rootOf(body []byte) string {
+	d := xml.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		if element, ok := token.(xml.StartElement); ok {
+			return element.Name.Local
+		}
+	}
 }
 
 // replacesOther reports whether a write has something else in its body than the

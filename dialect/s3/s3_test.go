@@ -52,7 +52,7 @@ func (s *store) serve(req *http.Request, body string) (int, http.Header, string)
 		s.busy--
 		return fault(409, "ConditionalRequestConflict")
 	case strings.Contains(req.URL.Path, "/full/"):
-		return fault(409, "OperationAborted")
+		return fault(409, "InvalidBucketState")
 	case s.missing != "":
 		return fault(404, s.missing)
 	case match != "" && s.version == 0:
