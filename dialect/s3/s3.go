@@ -66,33 +66,44 @@ func spelled(name string, write func(string) string) dialect.Dialect {
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {
-	h := a.Request.Header
 	switch a.StatusCode {
 	case http.StatusOK:
 		return judgeSuccess(a)
 	case http.StatusNotModified:
-		if h.Get("If-None-Match") == "*" {
+		if a.Request.Header.Get("If-None-Match") == "*" {
 			return a.Exists("304 to If-None-Match: *")
 		}
 	case http.StatusForbidden:
-		// S3 User Guide, "Access denied error message examples".
-		e := errorOf(a)
-		if h.Get("If-Match") == "" && h.Get("If-None-Match") == "" && e.Code == "AccessDenied" && strings.Contains(e.Message, "explicit deny in a resource-based policy") {
-			return a.Stops("AccessDenied by the bucket's policy, which may demand If-None-Match: * or If-Match")
-		}
-	case http.StatusConflict:
-		if compared := errorOf(a).Code; compared == "ConditionalRequestConflict" || compared == "OperationAborted" {
-			return a.Again()
-		}
+		return judgeDenied(a)
 	case http.StatusNotFound:
+		h := a.Request.Header
 		if errorOf(a).Code == "NoSuchKey" && h.Get("If-Match") != "" && h.Get("X-Amz-Copy-Source") == "" { // it may be the source that is missing
 			return a.Gone("NoSuchKey: there is no object")
+		}
+	case http.StatusConflict:
+		if collided(errorOf(a).Code) {
+			return a.Again()
 		}
 	case http.StatusPreconditionFailed:
 		if code := errorOf(a).Code; code != "" && code != "PreconditionFailed" {
 			return a.Stops(fmt.Sprintf("unknown code %.64q", code))
 		}
 		return a.AsRFC9110()
+	}
+	return a.Passes()
+}
+
+// collided reports whether a code says that another operation was under way.
+func collided(code string) bool {
+	return code == "ConditionalRequestConflict" || code == "OperationAborted"
+}
+
+// judgeDenied tells a denial that a condition may cure from others (S3 User Guide, "Access
+// denied error message examples").
+func judgeDenied(a *dialect.Answer) dialect.Verdict {
+	h, e := a.Request.Header, errorOf(a)
+	if h.Get("If-Match") == "" && h.Get("If-None-Match") == "" && e.Code == "AccessDenied" && strings.Contains(e.Message, "explicit deny in a resource-based policy") {
+		return a.Stops("AccessDenied by the bucket's policy, which may demand If-None-Match: * or If-Match")
 	}
 	return a.Passes()
 }
@@ -111,16 +122,17 @@ func judgeSuccess(a *dialect.Answer) dialect.Verdict {
 	default:
 		return a.Passes() // nothing yet, or another store's answer
 	}
-	switch code := errorOf(a).Code; code {
+	code := errorOf(a).Code
+	if collided(code) {
+		return a.Again()
+	}
+	switch code {
 	case "PreconditionFailed":
 		return a.Conflict()
-	case "ConditionalRequestConflict", "OperationAborted":
-		return a.Again()
 	case "AccessDenied", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "NoSuchKey", "NoSuchUpload":
 		return a.Stops("200 with the error " + code)
-	default:
-		return a.Pending(fmt.Sprintf("200 with the error %.64q", code))
 	}
+	return a.Pending(fmt.Sprintf("200 with the error %.64q", code))
 }
 
 // failure is the error in a body (S3 API Reference, "REST error responses").
