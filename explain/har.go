@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/ifmatch-go/ifmatch/internal/recording"
 )
 
 // The parts of an HTTP Archive 1.2, with all members that its schema requires.
@@ -76,7 +78,8 @@ type (
 
 // WriteHAR writes the exchanges as an HTTP Archive 1.2, which browsers and other tools read.
 // The comment of the archive is the verdict. A time that isn't known is the beginning of 1970,
-// since the format demands one. The error is w's.
+// and a URL about:blank, since the format demands one; a URL that is none stands in the
+// fragment of that. The error is w's.
 func (r Report) WriteHAR(w io.Writer, how Writing) error {
 	r = r.cleaned(how)
 	log := harLog{Version: "1.2", Creator: harCreator{"ifmatch", "1"}, Entries: []harEntry{}, Comment: r.Verdict}
@@ -100,7 +103,7 @@ func (e *Exchange) har() harEntry {
 	made := harEntry{
 		Started: sent.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Time: max(took, 0), Timings: harTimings{0, max(took, 0), 0}, Comment: e.Note,
 		Request: harRequest{
-			Method: e.Method, URL: e.URL, HTTPVersion: "HTTP/1.1", Cookies: []harPair{}, Headers: pairs(e.RequestHeader), QueryString: queryPairs(e.URL),
+			Method: e.Method, URL: absolute(e.URL), HTTPVersion: "HTTP/1.1", Cookies: []harPair{}, Headers: pairs(e.RequestHeader), QueryString: queryPairs(e.URL),
 			HeadersSize: -1, BodySize: -1,
 		},
 		Response: harResponse{
@@ -113,6 +116,17 @@ func (e *Exchange) har() harEntry {
 		made.Request.PostData = &harPostData{e.RequestHeader.Get("Content-Type"), string(e.RequestBody)}
 	}
 	return made
+}
+
+// absolute is a URL as the format demands it.
+func absolute(text string) string {
+	switch u, err := url.Parse(text); {
+	case text == "":
+		return recording.NoURL
+	case err != nil || !u.IsAbs():
+		return recording.NoURL + "#" + url.PathEscape(text)
+	}
+	return text
 }
 
 // pairs are the lines of a header, sorted by name.

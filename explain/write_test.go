@@ -181,6 +181,12 @@ func TestHARIsReadBack(t *testing.T) {
 	if got := Explain(again); got.first() != report.first() || len(got.Exchanges) != len(report.Exchanges) || !got.Exchanges[1].Sent.Equal(report.Exchanges[1].Sent) {
 		t.Errorf("%s", got)
 	}
+	for _, u := range []string{"", "*", "/doc", "http://h h/%zz", "https://h.test/doc", "about:blank"} {
+		again, err := Read(strings.NewReader(written(t, "har", Explain([]Exchange{{Method: "PUT", URL: u, StatusCode: 412}}), Writing{})))
+		if err != nil || strings.TrimPrefix(u, "about:blank") != again[0].URL {
+			t.Errorf("%q is read back as %q, %v", u, again[0].URL, err)
+		}
+	}
 }
 
 // TestCurlLines: the real curl sends what the line says.

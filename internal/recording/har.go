@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -119,7 +121,7 @@ func skip(dec *json.Decoder) error {
 // exchange is what an entry says.
 func (h *harEntry) exchange() *Exchange {
 	e := &Exchange{
-		Format: HAR, Method: h.Request.Method, URL: h.Request.URL, StatusCode: h.Response.Status, Reason: h.Response.StatusText,
+		Format: HAR, Method: h.Request.Method, URL: knownURL(h.Request.URL), StatusCode: h.Response.Status, Reason: h.Response.StatusText,
 		RequestHeader: headerOf(h.Request.Headers), ResponseHeader: headerOf(h.Response.Headers), Err: h.Response.Error,
 	}
 	if h.FromCache != "" {
@@ -135,6 +137,23 @@ func (h *harEntry) exchange() *Exchange {
 	e.Cut = e.Cut || len(content.Text) >= mostBody || len(body) == 0 || content.Size > int64(len(body))
 	e.times(h)
 	return e
+}
+
+// NoURL is the URL of an archive's request whose own isn't known. One that is no URL stands in
+// the fragment.
+const NoURL = "about:blank"
+
+// knownURL is the URL as it was before an archive demanded an absolute one.
+func knownURL(text string) string {
+	rest, found := strings.CutPrefix(text, NoURL)
+	if !found {
+		return text
+	}
+	rest, err := url.PathUnescape(strings.TrimPrefix(rest, "#"))
+	if err != nil {
+		return ""
+	}
+	return rest
 }
 
 func headerOf(fields []harField) http.Header {
