@@ -111,10 +111,13 @@ func short(text string, most int) string {
 }
 
 // label is a request and its answer in a few words.
-func (e *Exchange) label() string {
+func (e *Exchange) label() string { return e.labelOf(40) }
+
+// labelOf is that, with at most so many letters of the URL.
+func (e *Exchange) labelOf(most int) string {
 	answer := "no answer"
 	if e.StatusCode != 0 {
 		answer = fmt.Sprint(e.StatusCode)
 	}
-	return strings.TrimSpace(e.Method+" "+short(e.URL, 40)) + " → " + answer
+	return strings.TrimSpace(e.Method+" "+short(e.URL, most)) + " → " + answer
 }

@@ -1,32 +1,35 @@
 package explain
 
 import (
+	"fmt"
+	"math"
 	"time"
 )
 
 // drawing is a time line: a row for each exchange, with a bar from the request to its answer.
+// Widths are percents, so that it fits each screen, and letters keep their size.
 type drawing struct {
-	Width, Height int
-	Rows          []row
-	Timed         bool // the bars are to scale
-	Span          string
+	Height int // pixels
+	Rows   []row
+	Timed  bool // the bars are to scale
+	Span   string
 }
 
 type row struct {
-	Y, BarY, TextY int
-	X, W           int
-	Label          string
-	Kind           string // of the bar: refused, ok, failed
+	TextY, TrackY, BarY int
+	X, W                float64 // of the bar, in percent
+	Label, Full         string
+	Kind                string // of the bar: refused, ok, failed
 }
 
 const (
-	drawnWidth = 400
-	rowHeight  = 34
+	rowHeight = 38
+	leastBar  = 1.5 // percent: what is shorter wouldn't be seen
 )
 
 // draw draws the exchanges. Where the times aren't known, each has a step of the same length.
 func draw(all []Exchange) drawing {
-	d := drawing{Width: drawnWidth, Height: rowHeight*len(all) + 6}
+	d := drawing{Height: rowHeight * len(all)}
 	first, span := spanOf(all)
 	if d.Timed = span > 0; d.Timed {
 		d.Span = span.Round(time.Millisecond).String()
@@ -34,19 +37,20 @@ func draw(all []Exchange) drawing {
 	for i := range all {
 		e := &all[i]
 		y := i * rowHeight
-		r := row{Y: y, TextY: y + 14, BarY: y + 20, Label: e.label(), Kind: e.kind()}
-		const inner = drawnWidth - 8
+		r := row{TextY: y + 14, TrackY: y + 25, BarY: y + 22, Label: fmt.Sprintf("#%d %s", i+1, e.labelOf(26)), Full: e.label(), Kind: e.kind()}
+		x, w := float64(i)/float64(len(all)), 1/float64(len(all))
 		if d.Timed {
-			r.X = 4 + int(float64(inner)*float64(e.Sent.Sub(first))/float64(span))
-			r.W = max(3, int(float64(inner)*float64(e.Answered.Sub(e.Sent))/float64(span)))
-			r.X = min(r.X, drawnWidth-4-r.W)
-		} else {
-			r.X, r.W = 4+inner*i/len(all), max(3, inner/len(all))
+			x, w = float64(e.Sent.Sub(first))/float64(span), float64(e.Answered.Sub(e.Sent))/float64(span)
 		}
+		r.W = percent(max(w, leastBar/100))
+		r.X = percent(min(x, 1-r.W/100))
 		d.Rows = append(d.Rows, r)
 	}
 	return d
 }
+
+// percent is a share in percent, with two digits after the point.
+func percent(share float64) float64 { return math.Round(share*10000) / 100 }
 
 // spanOf is when the first request was sent, and how long all of them took; zero where a time
 // isn't known.
