@@ -13,7 +13,6 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
-	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // call is one RoundTrip that needs more than handing on. This is the way of an
@@ -146,7 +145,7 @@ func (c *call) release() {
 // GET of the caller's write, and a read of an Update comes by here too: neither counts.
 func (c *call) send(write *http.Request) (*http.Response, error) {
 	c.sent.write = write
-	if !semantics.Safe(write.Method) {
+	if c.writes(write) {
 		c.told.countWrite()
 		c.traceAttempting(write)
 	}
@@ -161,11 +160,15 @@ func (c *call) takeUp(watch *evidence.Watch, resp *http.Response, err error) {
 	c.record(c.req, resp, err, 0)
 }
 
+// writes reports whether a request of the call is the write, and no read: a dialect may read
+// by POST.
+func (c *call) writes(req *http.Request) bool { return req == c.sent.write && !c.reads(req) }
+
 // exchange sends one request, a write or a refresh, and records it. base owns the body
 // of req from here on. The body of the answer is the call's to close. There is always
 // an answer or an error.
 func (c *call) exchange(req *http.Request) (*http.Response, error) {
-	watch := observe(req, c.base, !semantics.Safe(req.Method))
+	watch := observe(req, c.base, c.writes(req))
 	if watch != nil {
 		c.sent.watchedBy(watch)
 		if c.told.outcome.Attempts > 1 {
@@ -213,7 +216,7 @@ func (c *call) record(req *http.Request, resp *http.Response, err error, took ti
 	e := Exchange{Method: req.Method, URL: c.told.publicURL(req.URL), Err: redact.Brief(err), Duration: took}
 	// The guard is read from what went out, whatever it was made from. A refresh
 	// has none, and leaves the guard of the write as it is.
-	if !semantics.Safe(req.Method) {
+	if c.writes(req) {
 		c.sent.guard = c.guardOf(req, resp)
 		e.Sent = Validators(c.sent.guard.Sent())
 	}

@@ -75,7 +75,8 @@ func (s *settings) dialectFor(u *url.URL, otherwise *guard.Dialect) *guard.Diale
 func (c *call) judged(resp *http.Response) {
 	c.refused.noteVerdict(dialect.Verdict{})
 	switch {
-	case !mayRefuse(c.sent.write, resp, c.dialect):
+	// A read of ours may be a POST; it writes nothing.
+	case c.reads(c.sent.write), !mayRefuse(c.sent.write, resp, c.dialect):
 	// As in RFC 9110, where the status says all.
 	case c.dialect.Judge == nil:
 		c.refused.noteVerdict((*dialect.Answer)(nil).AsRFC9110())

@@ -196,7 +196,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	switch {
 	// A write would go to another URL than the one that was read.
 	case redirected(resp, req.Method):
-		return nil, fmt.Errorf("ifmatch: GET %q: redirected to %q: use that URL", asked, redact.URL(resp.Request.URL))
+		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, asked, redact.URL(resp.Request.URL))
 	case absent && d.set.create:
 		drain.Briefly(resp)
 		return d.absent(resp.Header), nil
@@ -205,7 +205,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	}
 	body, err := readState(resp, set.maxRepresentation)
 	if err != nil {
-		return nil, fmt.Errorf("ifmatch: GET %q: %w", asked, err)
+		return nil, fmt.Errorf("ifmatch: %s %q: %w", req.Method, asked, err)
 	}
 	s, err := d.readFrom(dialect, resp.Header, body)
 	if err != nil {
@@ -239,7 +239,11 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	if guard.SignedAbove(req) != "" {
 		dialect = &d.rfc9110 // another URL would break the signature
 	}
-	return changeRefresh(req, dialect, change, true)
+	made, err := changeRefresh(req, dialect, change, refresh.May{NeedState: true, Credentials: d.effective(ctx).credentialOrigins})
+	if err != nil {
+		return nil, err
+	}
+	return asRead(made), nil
 }
 
 // readState reads the whole state that an answer carries: a body of more than limit bytes

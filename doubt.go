@@ -43,7 +43,7 @@ type lostAnswer struct {
 // doesn't say so. It is told of each answer to an attempt, before anything is decided
 // about it but the dialect's verdict, and reads no body.
 func (c *call) noteDoubt(resp *http.Response, err error) {
-	safe := semantics.Safe(c.sent.write.Method)
+	safe := c.reads(c.sent.write)
 	c.doubt.keyed = c.doubt.keyed || !safe && semantics.ReplayedBelow(c.sent.write.Header)
 	below := recordOf(resp)
 	attempt := doubt.Attempt{Safe: safe, Keyed: c.doubt.keyed, Failed: err != nil, OpenSince: c.doubt.first != nil}

@@ -110,7 +110,7 @@ func (c *call) endAnswered(resp *http.Response, why error) (*http.Response, erro
 		c.transport.budget.Refund()
 	}
 	effect := Effect(doubt.Answer{
-		Status: resp.StatusCode, Said: said, Safe: semantics.Safe(c.sent.write.Method), Open: c.doubt.open(), Diverted: diverted(c.req),
+		Status: resp.StatusCode, Said: said, Safe: c.reads(c.sent.write), Open: c.doubt.open(), Diverted: diverted(c.req),
 	}.Effect())
 	// The first answer is the last: it comes back untouched, without a record on it, unless
 	// it means something else than its status says.

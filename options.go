@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -11,6 +13,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/memory"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Option sets one thing, for a Transport through NewClient and NewTransport or
@@ -75,7 +78,9 @@ type settings struct {
 	expectContinue           *int64
 	uniqueBody               bool
 	refusalErrors            bool                           // of WithRefusalError
+	credentialOrigins        []string                       // of WithRefreshCredentials
 	ownRead                  bool                           // a read that Get, Update or Resource make: repeated like a refresh
+	readBy                   *url.URL                       // of a read of ours that isn't a HEAD or GET; nil: it is one
 	writeIDs                 bool                           // of WithWriteID
 	dialects                 []*hosts.Table[*guard.Dialect] // the first that has the host counts
 	traces                   []*Trace                       // all of them are called, in this order
@@ -121,6 +126,9 @@ func (s settings) over(base settings) settings {
 	if s.budgetTokens == 0 && s.budgetCost == 0 {
 		s.budgetTokens, s.budgetCost = base.budgetTokens, base.budgetCost
 	}
+	if s.credentialOrigins == nil {
+		s.credentialOrigins = base.credentialOrigins
+	}
 	s.uniqueBody = s.uniqueBody || base.uniqueBody
 	s.refusalErrors = s.refusalErrors || base.refusalErrors
 	s.writeIDs = s.writeIDs || base.writeIDs
@@ -151,6 +159,12 @@ func defaults() settings {
 		expectContinue:      new(int64),
 		logger:              slog.New(slog.DiscardHandler),
 	}
+}
+
+// reads reports whether a request writes nothing. A dialect may read by POST; a base may send
+// other requests with the context of such a read.
+func (s *settings) reads(req *http.Request) bool {
+	return semantics.Safe(req.Method) || s.readBy != nil && sameURL(req.URL, s.readBy)
 }
 
 // OnConflict sets the policy. It overrides the one given to the constructor, so it is

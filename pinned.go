@@ -52,6 +52,7 @@ var pinnable = [...]struct {
 	{"WithTransientRetry or WithoutRepeats", func(s *settings) bool { return s.repeats != nil }, func(s *settings) { s.repeats = nil }},
 	{"WithTransientBackoff", func(s *settings) bool { return s.newTransientBackOff != nil }, func(s *settings) { s.newTransientBackOff = nil }},
 	{"WithExpectContinue", func(s *settings) bool { return s.expectContinue != nil }, func(s *settings) { s.expectContinue = nil }},
+	{"WithRefreshCredentials", func(s *settings) bool { return s.credentialOrigins != nil }, func(s *settings) { s.credentialOrigins = nil }},
 	{"WithDialect or WithDialects", func(s *settings) bool { return len(s.dialects) > 0 }, func(s *settings) { s.dialects = nil }},
 	{"WithLogger", func(s *settings) bool { return s.logger != nil }, func(s *settings) { s.logger = nil }},
 }

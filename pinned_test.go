@@ -106,6 +106,7 @@ func TestPinnable(t *testing.T) {
 		"WithTransientRetry or WithoutRepeats": {WithTransientRetry(check(true)), WithoutRepeats(), func(s settings) any { return s.repeats.none }},
 		"WithTransientBackoff":                 {WithTransientBackoff(constant(2)), WithTransientBackoff(constant(9)), func(s settings) any { return s.newTransientBackOff().NextBackOff() }},
 		"WithExpectContinue":                   {WithExpectContinue(2), WithExpectContinue(9), func(s settings) any { return *s.expectContinue }},
+		"WithRefreshCredentials":               {WithRefreshCredentials("https://a.test"), WithRefreshCredentials("https://b.test"), func(s settings) any { return s.credentialOrigins[0] }},
 		"WithDialect or WithDialects": {WithDialect(dialect.Dialect{Name: "pinned"}), WithDialect(dialect.Dialect{Name: "other"}), func(s settings) any {
 			return s.dialectFor(mustPut(t).URL, nil).Name
 		}},
@@ -129,7 +130,7 @@ func TestPinnable(t *testing.T) {
 			t.Errorf("%s: overridden by a pin of something else", name)
 		}
 	}
-	if n := len(pinnable); n != 12 {
+	if n := len(pinnable); n != 13 {
 		t.Errorf("%d options can be pinned: test each of them here", n)
 	}
 }

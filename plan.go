@@ -48,7 +48,7 @@ func (t *Transport) planned(req *http.Request, s *scope, d *guard.Dialect) plan 
 	if hasBody && req.GetBody == nil {
 		p.copies = set.mayRepeat(req, d) || set.mayRewrite(req, d)
 	}
-	if semantics.Safe(req.Method) {
+	if semantics.Safe(req.Method) || s != nil && s.settings.reads(req) {
 		return p
 	}
 	// Something below may repeat the write, whether it is guarded or not: a refusal would

@@ -15,23 +15,6 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
-// requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
-type requestFunc func(*http.Request) (*http.Request, error)
-
-// WithRefreshRequest lets f change the request that asks for the fresh state:
-// the state lives at another URL, or a cache must be passed. f gets a copy of
-// the refresh request, a HEAD or GET without a body, and returns it or another
-// one; it must stay at the origin of the write. A nil request, an error, another
-// method than GET or HEAD, a body or another origin stops the call with
-// CauseRefreshFailed. The write always goes to the URL that was given. f may be
-// called concurrently.
-//
-// By default, and when f is nil, the refresh goes to the URL of the write.
-func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
-	set := requestFunc(f)
-	return optionFunc(func(s *settings) { s.refreshRequest = &set })
-}
-
 // learnt is what one conflict knows of the current state: its validators, and the
 // state itself where that was asked for. It does the I/O that the Machine decides on:
 //
@@ -212,7 +195,7 @@ func (c *Conflict) unrefreshed(step refresh.Step, a *reply) ending {
 		}
 	// Each answer led to another request, and none to a validator.
 	case refresh.TooMany:
-		return because(cause, fmt.Errorf("ifmatch: refresh %q: no usable answer to %d requests", redact.URL(c.call.sent.write.URL), refresh.MaxRequests))
+		return because(cause, fmt.Errorf("ifmatch: refresh %.500q: no usable answer to %d requests", a.asked, refresh.MaxRequests))
 	// The request failed, and there is no time for another one.
 	case refresh.Late:
 		return because(cause, fmt.Errorf("%w: %w", a.Late, refreshError(a, step.Err)))
@@ -223,7 +206,7 @@ func (c *Conflict) unrefreshed(step refresh.Step, a *reply) ending {
 // refreshError names the refresh and what was wrong with its answer. err may be nil where
 // the status says it all. The URL is the one that was asked.
 func refreshError(a *reply, err error) error {
-	text := fmt.Sprintf("ifmatch: refresh by %s %q", a.Method, a.asked)
+	text := fmt.Sprintf("ifmatch: refresh by %s %.500q", a.Method, a.asked)
 	switch {
 	case a.Status == 0 || a.Status == http.StatusOK:
 		return fmt.Errorf("%s: %w", text, err)
@@ -247,7 +230,7 @@ type reply struct {
 // what explains it: whether the call was cancelled or late, and whether another request
 // would fail in the same way.
 func (c *call) askOnce(ctx context.Context, r *learnt, needState bool) reply {
-	last := reply{Answer: refresh.Answer{Method: r.Method()}}
+	last := reply{Answer: refresh.Answer{Method: r.Method()}, asked: redact.URL(c.sent.write.URL)}
 	last.Err = c.askInTime(ctx, r, &last, needState)
 	switch {
 	case last.Err != nil:
@@ -310,48 +293,6 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 		return nil
 	}
 	return err
-}
-
-// newRefreshRequest returns a request for the state that the last write is about: the
-// same URL, credentials and negotiation, but no body and no condition. A dialect and the
-// caller get copies of it, so they can't change the write. The error matches
-// refresh.ErrRequest.
-func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool) (*http.Request, error) {
-	write := c.sent.write
-	req := (&http.Request{
-		Method: r.Method(), URL: write.URL, Host: write.Host, Close: write.Close, Cancel: write.Cancel,
-		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
-		Header: refresh.Header(write.Header, r.Prefers()),
-	}).WithContext(ctx)
-	// A version in the query is a condition too.
-	req.URL = guard.DropVersions(req.Header, req.URL, c.sent.guard.Versions)
-	if c.dialect.WriteIDField != "" {
-		field.Drop(req.Header, c.dialect.WriteIDField)
-	}
-	if c.dialect.RefreshRequest != nil {
-		req.Header = field.Canonical(req.Header) // so that it finds each field by its name
-	}
-	return changeRefresh(req, c.dialect, *c.refreshRequest, needState)
-}
-
-// changeRefresh returns what a dialect, and then WithRefreshRequest, make of a refresh:
-// the caller has the last word. A nil change leaves it to the dialect. req isn't
-// changed. What comes back stays at the origin of req, has no body, and is a GET where
-// the state is needed.
-func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, needState bool) (*http.Request, error) {
-	made := req
-	var err error
-	if d.RefreshRequest != nil {
-		if made, err = refresh.Change(made, req, d.RefreshRequest, needState); err != nil {
-			return nil, fmt.Errorf("%w: dialect %s: %w", refresh.ErrRequest, d.Name, err)
-		}
-	}
-	if change != nil {
-		if made, err = refresh.Change(made, req, change, needState); err != nil {
-			return nil, fmt.Errorf("%w: %w", refresh.ErrRequest, err)
-		}
-	}
-	return made, nil
 }
 
 // waits reports whether the pace demands a wait before the next write is prepared. Under

@@ -258,7 +258,7 @@ func (c *call) showAccepted(visit memory.Visit, resp *http.Response) {
 	// What was redirected so may have been performed before.
 	mayBe := succeeds(resp) || semantics.SeeOther(resp.StatusCode)
 	// Refused, whatever the status, or failed.
-	if semantics.Safe(c.req.Method) || o.Effect == EffectNotApplied || o.Effect == EffectUnknown && !mayBe {
+	if c.reads(c.req) || o.Effect == EffectNotApplied || o.Effect == EffectUnknown && !mayBe {
 		return
 	}
 	// The id says whose write it was, and nothing of the bytes that are there now.

@@ -133,7 +133,7 @@ func (c *call) repeatable(resp *http.Response, err error) bool {
 		spent:      spentBelow(resp, err),
 		bodyFailed: c.sent.payload.Failed() || err != nil && c.sent.watch.BodyAtFault(),
 		guarded:    c.guarded(resp, err),
-		ownRead:    c.ownRead && semantics.Safe(c.sent.write.Method),
+		ownRead:    c.ownRead && c.reads(c.sent.write),
 		existing:   c.sent.guard.Kind == guard.Exists,
 		idempotent: semantics.Idempotent(c.sent.write.Method),
 		checks:     c.repeats.check != nil,

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
-	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Trace is a set of functions that observe what becomes of writes: each attempt, what is
@@ -140,7 +139,7 @@ func (c *call) traceAttempting(write *http.Request) {
 
 // traceAttempted tells of a write that was recorded just now.
 func (c *call) traceAttempted() {
-	if semantics.Safe(c.sent.write.Method) {
+	if c.reads(c.sent.write) {
 		return // a read, or a write that a redirect made one
 	}
 	for _, t := range c.traces {
@@ -209,7 +208,7 @@ func (c *call) traceWaiting(reason string, d time.Duration) {
 
 // traceDone tells of the end of a call.
 func (c *call) traceDone() {
-	if !c.told.handled && semantics.Safe(c.req.Method) {
+	if !c.told.handled && c.reads(c.req) {
 		return // a read that met nothing
 	}
 	for _, t := range c.traces {

@@ -37,12 +37,19 @@ type Dialect struct {
 	// the status says all.
 	Judge func(*Answer) Verdict
 
-	// RefreshRequest changes the refresh, a request without body and
-	// condition for the URL that was written, where the state is elsewhere. It
-	// may change it in place and return it. A nil request, an error or another
-	// origin ends the call with CauseRefreshFailed. The function of
-	// WithRefreshRequest comes after it.
+	// RefreshRequest changes the refresh, a HEAD or GET without body and
+	// condition for the URL that was written, where the state is elsewhere, or is read
+	// by another method, such as a POST with a body. It may change it in place and
+	// return it. WriteOf has the write that it is for. A nil request, an error or an
+	// origin that isn't among RefreshOrigins ends the call with CauseRefreshFailed. The
+	// function of WithRefreshRequest comes after it.
 	RefreshRequest func(*http.Request) (*http.Request, error)
+
+	// RefreshOrigins are origins beside the one of the write that a refresh may go to, such
+	// as "https://api.example.com". There it carries nothing of the write but Accept and
+	// other fields that authorize nothing, unless ifmatch.WithRefreshCredentials names the
+	// origin. What RefreshRequest sets itself stays.
+	RefreshOrigins []string
 
 	// ReadState and WriteState are where the state is, if it isn't all of a JSON text:
 	// RFC 6901 pointers into the body of an answer to a read, and into the body of a write.

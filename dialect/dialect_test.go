@@ -128,3 +128,21 @@ func TestVerdicts(t *testing.T) {
 		t.Error("the zero Verdict doesn't pass")
 	}
 }
+
+// TestWrite: a refresh has the write that it is for in its context, whose body is read once.
+func TestWrite(t *testing.T) {
+	write, _ := http.NewRequest("MOVE", "http://api.test/doc", nil)
+	refresh, _ := http.NewRequest(http.MethodHead, "http://api.test/doc", nil)
+	if w := WriteOf(refresh); w != nil {
+		t.Errorf("a read without a write has %v", w)
+	}
+	read := 0
+	refresh = refresh.WithContext(WithWrite(refresh.Context(), NewWrite(write, func() []byte { read++; return []byte("{}") })))
+	w := WriteOf(refresh)
+	if w == nil || w.Request != write || read != 0 || string(w.Body()) != "{}" || string(w.Body()) != "{}" || read != 1 {
+		t.Errorf("%v, read %d times", w, read)
+	}
+	if body := NewWrite(write, nil).Body(); body != nil {
+		t.Errorf("a write without a body has %q", body)
+	}
+}

@@ -35,3 +35,15 @@ func WithPort(u *url.URL) string {
 	}
 	return net.JoinHostPort(u.Hostname(), "80")
 }
+
+// Lists reports whether a URL is at one of these origins, each such as
+// "https://api.example.com" or "http://127.0.0.1:8080".
+func Lists(origins []string, u *url.URL) bool {
+	for _, origin := range origins {
+		o, err := url.Parse(origin)
+		if err == nil && u.Opaque == "" && strings.EqualFold(o.Scheme, u.Scheme) && strings.EqualFold(WithPort(o), WithPort(u)) {
+			return true
+		}
+	}
+	return false
+}

@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -76,41 +78,120 @@ func Carries(name string) bool {
 	return true
 }
 
-// Change returns what change makes of a refresh for this write, or why that can't be
-// one. It gets a copy of req. Context and Cancel of the result are req's and the
-// write's: the limits hold for it too.
-func Change(req, write *http.Request, change func(*http.Request) (*http.Request, error), needState bool) (*http.Request, error) {
+// Change returns what change makes of a refresh, or why that can't be one. origin is at the
+// origin of the write. change gets a copy of req, which may have been changed before, without
+// its body: that stays where the method does, and is closed otherwise. Context and Cancel of
+// the result are those of both: the limits hold for it too.
+func Change(req, origin *http.Request, change func(*http.Request) (*http.Request, error), may May) (*http.Request, error) {
 	ctx := req.Context()
-	changed, err := change(req.Clone(ctx))
+	given := req.Clone(ctx)
+	given.Body, given.GetBody, given.ContentLength = nil, nil, 0
+	if may.Write != nil {
+		given = given.WithContext(dialect.WithWrite(ctx, may.Write))
+	}
+	changed, err := change(given)
 	if err == nil {
-		err = check(write, changed, needState)
+		err = may.check(req, origin, changed)
+	}
+	keeps := err == nil && changed.Method == req.Method
+	if req.Body != nil && !keeps {
+		req.Body.Close()
 	}
 	if err != nil {
 		return nil, err
 	}
 	changed = changed.WithContext(ctx)
+	if req.Body != nil && keeps {
+		changed.Body, changed.GetBody, changed.ContentLength = req.Body, req.GetBody, req.ContentLength
+	}
 	changed.Method = cmp.Or(changed.Method, http.MethodGet)
-	changed.Cancel = write.Cancel
+	changed.Cancel = origin.Cancel
+	if !hosts.SameOrigin(origin, changed) {
+		bare := *changed.URL
+		changed.URL, changed.Host = &bare, "" // a Host would be another origin than the one that is listed
+		if !hosts.SameOrigin(req, changed) && !hosts.Lists(may.Credentials, changed.URL) {
+			changed.Header, bare.User = withoutCredentials(changed.Header, req.Header), nil
+		}
+	}
 	return changed, nil
 }
 
-// check returns the error of a request that can't be a refresh. It closes a body that
-// it finds.
-func check(write, req *http.Request, needState bool) error {
-	switch {
-	case req == nil || req.URL == nil:
+// May is what a refresh may be, beside a HEAD or a GET without a body at the origin of the
+// write.
+type May struct {
+	NeedState   bool           // the state is wanted, so HEAD won't do
+	AnyMethod   bool           // another method, and a body
+	Origins     []string       // other origins, such as "https://api.example.com"
+	Credentials []string       // those of them that get what the write carries
+	Write       *dialect.Write // the write at hand; nil: none
+}
+
+// OfDialect is what the change of a dialect may make of it: what the API documents as a read.
+func (m May) OfDialect(origins []string) May {
+	m.AnyMethod, m.Origins = true, origins
+	return m
+}
+
+// neutral are fields that a refresh takes to another origin: they authorize nothing.
+var neutral = [...]string{"Accept", "Accept-Language", "Accept-Encoding", "Cache-Control", "Pragma", "User-Agent"}
+
+// withoutCredentials is a header without the lines that it has in common with the refresh at
+// the write's own origin: any field of a caller's may be a credential. What was set anew stays.
+func withoutCredentials(h, own http.Header) http.Header {
+	kept := make(http.Header, len(h))
+	for name, lines := range h {
+		key := textproto.CanonicalMIMEHeaderKey(name)
+		if !slices.Contains(neutral[:], key) {
+			carried := field.Lines(own, key)
+			lines = slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(carried, line) })
+		}
+		if len(lines) > 0 {
+			kept[name] = lines
+		}
+	}
+	return kept
+}
+
+// check returns the error of a request that can't be a refresh, and closes its body then.
+func (m *May) check(before, origin, req *http.Request) error {
+	if req == nil || req.URL == nil {
 		return errors.New("it returned no request")
-	case req.Body != nil && req.Body != http.NoBody:
+	}
+	err := m.complaint(before, origin, req)
+	if err != nil && req.Body != nil {
 		req.Body.Close()
+	}
+	return err
+}
+
+// complaint is why a request can't be a refresh, nil where it can. The method and the origin
+// that it had before the change may stay.
+func (m *May) complaint(before, origin, req *http.Request) error {
+	switch {
+	case (!m.AnyMethod || asks(req.Method)) && req.Body != nil && req.Body != http.NoBody:
 		return errors.New("the request has a body")
-	case req.Method != http.MethodHead && req.Method != http.MethodGet && req.Method != "":
+	case !m.AnyMethod && !asks(req.Method) && req.Method != before.Method:
 		return fmt.Errorf("method %q: only HEAD and GET ask for a state", req.Method)
-	case needState && req.Method == http.MethodHead:
+	case writes(req.Method):
+		return fmt.Errorf("method %q changes the state", req.Method)
+	case m.NeedState && req.Method == http.MethodHead:
 		return errors.New("HEAD has no state, and this refresh needs it")
-	case !hosts.SameOrigin(write, req):
-		return fmt.Errorf("%q is another origin, and credentials stay with theirs", redact.URL(req.URL))
+	case !hosts.SameOrigin(origin, req) && !hosts.SameOrigin(before, req) && !hosts.Lists(m.Origins, req.URL):
+		return fmt.Errorf("%.500q is another origin, and credentials stay with theirs", redact.URL(req.URL))
+	case strings.ContainsFunc(req.URL.Host+req.URL.RequestURI(), unicode.IsControl):
+		return errors.New("the URL has a control character")
 	}
 	return nil
+}
+
+// asks reports whether a method asks for a state.
+func asks(method string) bool {
+	return method == "" || method == http.MethodHead || method == http.MethodGet
+}
+
+// writes reports whether a method changes what it is sent to, whatever the API is.
+func writes(method string) bool {
+	return method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
 }
 
 // SameResource reports whether a refresh asks for the resource that is written: at its

@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -117,7 +118,7 @@ func TestChange(t *testing.T) {
 	} {
 		req := newRequest(http.MethodHead, "http://origin.test/doc")
 		before := *req
-		got, err := Change(req, write, test.change, test.needState)
+		got, err := Change(req, write, test.change, May{NeedState: test.needState})
 		if err != nil {
 			if err.Error() != test.err || got != nil {
 				t.Errorf("%s: %v, want %q", name, err, test.err)
@@ -133,6 +134,115 @@ func TestChange(t *testing.T) {
 	}
 	if closed != 1 {
 		t.Errorf("the body was closed %d times", closed)
+	}
+}
+
+// TestChangeByDialect (rule 19): a dialect may read by another method, with a body, and at the
+// origins that it lists; there nothing goes along that the caller had set.
+func TestChangeByDialect(t *testing.T) {
+	const doc = "http://origin.test/doc"
+	own := func(r *http.Request) { r.Header.Add("Cookie", "own=1"); r.Header.Set("X-Own", "o") }
+	for name, test := range map[string]struct {
+		method, url, body string
+		more              func(*http.Request)
+		credentials       string
+		want              string // method, URL, body, Cookie, X-Own; or the error
+	}{
+		"a POST with a body":      {"POST", doc + ":get", "{}", nil, "", "POST http://origin.test/doc:get {} [user=u] origin.test"},
+		"PROPFIND":                {"PROPFIND", doc, "", nil, "", "PROPFIND http://origin.test/doc  [user=u] origin.test"},
+		"GET with a body":         {"GET", doc, "{}", nil, "", "the request has a body"},
+		"PUT":                     {"PUT", doc, "{}", nil, "", `method "PUT" changes the state`},
+		"PATCH":                   {"PATCH", doc, "{}", nil, "", `method "PATCH" changes the state`},
+		"DELETE":                  {"DELETE", doc, "{}", nil, "", `method "DELETE" changes the state`},
+		"a listed origin":         {"POST", "http://u:p@listed.test/s", "{}", own, "", "POST http://listed.test/s {} [own=1] o"},
+		"the Host of another one": {"GET", "http://listed.test/s", "", func(r *http.Request) { r.Host = "origin.test" }, "", "GET http://listed.test/s  []"},
+		"with credentials":        {"GET", "http://listed.test/s", "", own, "http://listed.test", "GET http://listed.test/s  [user=u own=1] o"},
+		"not listed":              {"POST", "http://other.test/s", "{}", nil, "http://other.test", `"http://other.test/s" is another origin, and credentials stay with theirs`},
+		"relative":                {"GET", "/s", "{}", nil, "", "the request has a body"},
+		"relative, no body":       {"POST", "/s", "{}", nil, "", `"/s" is another origin, and credentials stay with theirs`},
+		"opaque":                  {"POST", "http:origin.test/doc", "{}", nil, "", `"http:origin.test/doc" is another origin, and credentials stay with theirs`},
+		"a line in the query":     {"POST", doc, "{}", func(r *http.Request) { r.URL.RawQuery = "a\r\nX: y" }, "", "the URL has a control character"},
+		"a line in the host":      {"POST", doc, "{}", func(r *http.Request) { r.URL.Host = "origin.test\r\nX: y" }, "", `"http://origin.test%0D%0AX:%20y/doc" is another origin, and credentials stay with theirs`},
+	} {
+		closed := 0
+		req, _ := http.NewRequest(http.MethodHead, doc, nil)
+		req.Header.Set("Cookie", "user=u")
+		may := May{Credentials: []string{test.credentials}}
+		made, err := Change(req, req, func(given *http.Request) (*http.Request, error) {
+			req, _ := http.NewRequest(test.method, test.url, nil)
+			req.Header = given.Header
+			if test.body != "" {
+				req.Body = closing{strings.NewReader(test.body), &closed}
+			}
+			if test.more != nil {
+				test.more(req)
+			}
+			return req, nil
+		}, may.OfDialect([]string{"http://LISTED.test:80"}))
+		if err != nil {
+			if err.Error() != test.want || closed != 1 {
+				t.Errorf("%s: %v, want %s; its body was closed %d times", name, err, test.want, closed)
+			}
+			continue
+		}
+		var body []byte
+		if made.Body != nil {
+			body, _ = io.ReadAll(made.Body)
+		}
+		got := strings.TrimSpace(fmt.Sprintf("%s %s %s %v %s%s", made.Method, made.URL, body, made.Header["Cookie"], made.Header.Get("X-Own"), made.Host))
+		if got != test.want || closed != 0 {
+			t.Errorf("%s: %s, want %s; its body was closed %d times", name, got, test.want, closed)
+		}
+	}
+}
+
+// TestChangeAfterDialect: the caller's own change comes after that of the dialect. It keeps
+// origin, method and body of what it gets, and goes nowhere else.
+func TestChangeAfterDialect(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*http.Request) (*http.Request, error)
+		want   string
+		closed int
+	}{
+		"as it is":       {func(r *http.Request) (*http.Request, error) { return r, nil }, "POST http://listed.test/s {} 2 a", 0},
+		"another header": {func(r *http.Request) (*http.Request, error) { r.Header.Set("X-Key", "b"); return r, nil }, "POST http://listed.test/s {} 2 b", 0},
+		"another path":   {func(r *http.Request) (*http.Request, error) { r.URL.Path = "/t"; return r, nil }, "POST http://listed.test/t {} 2 a", 0},
+		"by GET":         {func(r *http.Request) (*http.Request, error) { r.Method = "GET"; return r, nil }, "GET http://listed.test/s  0 a", 1},
+		"back":           {func(r *http.Request) (*http.Request, error) { r.URL.Host = "origin.test"; return r, nil }, "POST http://origin.test/s {} 2 a", 0},
+		"elsewhere":      {func(r *http.Request) (*http.Request, error) { r.URL.Host = "third.test"; return r, nil }, `"http://third.test/s" is another origin, and credentials stay with theirs`, 1},
+		"another method": {func(r *http.Request) (*http.Request, error) { r.Method = "PROPFIND"; return r, nil }, `method "PROPFIND": only HEAD and GET ask for a state`, 1},
+		"a failure":      {func(r *http.Request) (*http.Request, error) { return nil, errors.New("failure") }, "failure", 1},
+		"its own body": {func(r *http.Request) (*http.Request, error) {
+			r.Body = io.NopCloser(strings.NewReader("x"))
+			return r, nil
+		}, "the request has a body", 1},
+		"sees no body": {func(r *http.Request) (*http.Request, error) {
+			if r.Body != nil || r.GetBody != nil || r.ContentLength != 0 {
+				return nil, errors.New("a body")
+			}
+			return r, nil
+		}, "POST http://listed.test/s {} 2 a", 0},
+	} {
+		closed := 0
+		origin, _ := http.NewRequest(http.MethodHead, "http://origin.test/doc", nil)
+		before, _ := http.NewRequest(http.MethodPost, "http://listed.test/s", nil)
+		before.Host = "" // as Change leaves it
+		before.Body, before.ContentLength = closing{strings.NewReader("{}"), &closed}, 2
+		before.Header.Set("X-Key", "a")
+		made, err := Change(before, origin, test.change, May{})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			var body []byte
+			if made.Body != nil {
+				body, _ = io.ReadAll(made.Body)
+			}
+			got = fmt.Sprintf("%s %s %s %d %s", made.Method, made.URL, body, made.ContentLength, made.Header.Get("X-Key"))
+		}
+		if got != test.want || closed != test.closed {
+			t.Errorf("%s: %s, closed %d; want %s, %d", name, got, closed, test.want, test.closed)
+		}
 	}
 }
 

@@ -1,0 +1,115 @@
+package ifmatch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/refresh"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
+)
+
+// requestFunc is the f of WithRefreshRequest; nil leaves the request as it is.
+type requestFunc func(*http.Request) (*http.Request, error)
+
+// WithRefreshRequest lets f change the request that asks for the fresh state:
+// the state lives at another URL, or a cache must be passed. f gets a copy of
+// the refresh request, a HEAD or GET without a body unless a dialect has made another one
+// of it, and returns it or another one; it must stay at the origin of the write, or of
+// what it got. A nil request, an error, another method than GET, HEAD or the one that it
+// got, a body, or another origin stops the call with CauseRefreshFailed. The body that a
+// dialect has made goes out where the method stays.
+// The write always goes to the URL that was given. f may be called concurrently.
+//
+// By default, and when f is nil, the refresh goes to the URL of the write.
+func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
+	set := requestFunc(f)
+	return optionFunc(func(s *settings) { s.refreshRequest = &set })
+}
+
+// WithRefreshCredentials lets a refresh take the fields of the write, credentials among them,
+// to origins that the dialect reads the state from, each such as "https://api.example.com".
+// It counts only for what the dialect lists among its RefreshOrigins. Without an origin it
+// takes back what was set before.
+//
+// By default no other origin than the one of the write gets them.
+func WithRefreshCredentials(origins ...string) Option {
+	set := append([]string{}, origins...)
+	return optionFunc(func(s *settings) { s.credentialOrigins = set })
+}
+
+// newRefreshRequest returns a request for the state that the last write is about: the
+// same URL, credentials and negotiation, but no body and no condition. A dialect and the
+// caller get copies of it, so they can't change the write. The error matches
+// refresh.ErrRequest.
+func (c *call) newRefreshRequest(ctx context.Context, r *learnt, needState bool) (*http.Request, error) {
+	write := c.sent.write
+	req := (&http.Request{
+		Method: r.Method(), URL: write.URL, Host: write.Host, Close: write.Close, Cancel: write.Cancel,
+		Proto: write.Proto, ProtoMajor: write.ProtoMajor, ProtoMinor: write.ProtoMinor,
+		Header: refresh.Header(write.Header, r.Prefers()),
+	}).WithContext(ctx)
+	// A version in the query is a condition too.
+	req.URL = guard.DropVersions(req.Header, req.URL, c.sent.guard.Versions)
+	if c.dialect.WriteIDField != "" {
+		field.Drop(req.Header, c.dialect.WriteIDField)
+	}
+	if c.dialect.RefreshRequest != nil {
+		req.Header = field.Canonical(req.Header) // so that it finds each field by its name
+	}
+	may := refresh.May{NeedState: needState, Credentials: c.credentialOrigins}
+	if c.dialect.RefreshRequest != nil {
+		may.Write = c.asWrite()
+	}
+	made, err := changeRefresh(req, c.dialect, *c.refreshRequest, may)
+	if err != nil {
+		return nil, err
+	}
+	return asRead(made), nil
+}
+
+// asRead says in the context of a refresh that it writes nothing, where its method doesn't: no
+// Transport on the way takes its answer for a refusal.
+func asRead(req *http.Request) *http.Request {
+	if semantics.Safe(req.Method) {
+		return req
+	}
+	s := scopeOf(req.Context()).copy()
+	s.settings.readBy = req.URL
+	return req.WithContext(context.WithValue(req.Context(), scopeKey{}, s))
+}
+
+// changeRefresh returns what a dialect, and then WithRefreshRequest, make of a refresh:
+// the caller has the last word. A nil change leaves it to the dialect. req isn't
+// changed. What comes back stays at the origin of req, has no body, and is a GET where
+// the state is needed; a dialect may have another method and a body, and another origin
+// that it lists.
+func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, may refresh.May) (*http.Request, error) {
+	made := req
+	var err error
+	if d.RefreshRequest != nil {
+		if made, err = refresh.Change(made, req, d.RefreshRequest, may.OfDialect(d.RefreshOrigins)); err != nil {
+			return nil, fmt.Errorf("%w: dialect %s: %w", refresh.ErrRequest, d.Name, err)
+		}
+	}
+	if change == nil {
+		return made, nil
+	}
+	if made, err = refresh.Change(made, req, change, may); err != nil {
+		return nil, fmt.Errorf("%w: %w", refresh.ErrRequest, err)
+	}
+	return made, nil
+}
+
+// asWrite is the last write for a function of the dialect, which gets a copy.
+func (c *call) asWrite() *dialect.Write {
+	request := c.sent.write.Clone(c.req.Context())
+	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(request.Header)
+	return dialect.NewWrite(request, func() []byte {
+		body, _ := c.bodyOf(&c.sent.payload)
+		return body
+	})
+}
