@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,7 @@ const (
 )
 
 // draw draws the exchanges. Where the times aren't known, each has a step of the same length.
-func draw(all []Exchange) drawing {
+func draw(all []Exchange, refused []int) drawing {
 	d := drawing{Height: rowHeight * len(all)}
 	first, span := spanOf(all)
 	if d.Timed = span > 0; d.Timed {
@@ -38,6 +39,9 @@ func draw(all []Exchange) drawing {
 		e := &all[i]
 		y := i * rowHeight
 		r := row{TextY: y + 14, TrackY: y + 25, BarY: y + 22, Label: fmt.Sprintf("#%d %s", i+1, e.labelOf(26)), Full: e.label(), Kind: e.kind()}
+		if slices.Contains(refused, i) {
+			r.Kind = "refused" // by a success, too
+		}
 		x, w := float64(i)/float64(len(all)), 1/float64(len(all))
 		if d.Timed {
 			x, w = float64(e.Sent.Sub(first))/float64(span), float64(e.Answered.Sub(e.Sent))/float64(span)

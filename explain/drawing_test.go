@@ -25,7 +25,7 @@ func TestDraw(t *testing.T) {
 		},
 		"nothing": {},
 	} {
-		d := draw(test.exchanges)
+		d := draw(test.exchanges, nil)
 		var got []row
 		for _, r := range d.Rows {
 			got = append(got, row{X: r.X, W: r.W, Kind: r.Kind})
@@ -37,7 +37,10 @@ func TestDraw(t *testing.T) {
 			t.Errorf("%s: %+v, %q, want %+v", name, got, d.Span, test.want)
 		}
 	}
-	long := draw(all(x("DELETE /a-path-of-very-many-letters-in-a-row/and/more?rev=1", 0))).Rows[0]
+	if got := draw(all(x("PUT /v1/kv/a?cas=5", 200)), []int{0}).Rows[0].Kind; got != "refused" {
+		t.Errorf("a refusal by 200 is drawn as %q", got)
+	}
+	long := draw(all(x("DELETE /a-path-of-very-many-letters-in-a-row/and/more?rev=1", 0)), nil).Rows[0]
 	if long.Label != "#1 DELETE /a-path-of-very-many-lett… → no answer" || long.Full != "DELETE /a-path-of-very-many-letters-in-a-row/a… → no answer" {
 		t.Errorf("%q, %q", long.Label, long.Full)
 	}

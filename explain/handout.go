@@ -42,7 +42,7 @@ func (r Report) handout(how Writing) *handout {
 		}
 	}
 	h.Asks = h.asks()
-	h.Line = draw(h.Exchanges)
+	h.Line = draw(h.Exchanges, h.Refused)
 	return h
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
@@ -56,9 +55,7 @@ func (s *scene) refused(e *step) bool {
 		return true
 	case e.safe():
 		return e.StatusCode == http.StatusPreconditionFailed && s.isOwnTag(e)
-	case e.dialect.Judge != nil && e.dialect.RefusesWith(e.StatusCode):
-		return e.verdict.Kind() != dialect.KindPasses && e.verdict.Kind() != dialect.KindAgain || e.StatusCode == http.StatusPreconditionFailed
-	case e.StatusCode == http.StatusPreconditionFailed, e.StatusCode == http.StatusPreconditionRequired, e.StatusCode == http.StatusLocked:
+	case e.refuses, e.StatusCode == http.StatusPreconditionFailed, e.StatusCode == http.StatusPreconditionRequired, e.StatusCode == http.StatusLocked:
 		return true
 	}
 	return demandsCondition(e) || s.isBadSignature(e)
@@ -88,7 +85,7 @@ func (r *refusal) lastRead() *step {
 // nil: none was recorded.
 func (r *refusal) gave(among []*step) *step {
 	for _, e := range slices.Backward(among) {
-		if e.index < r.index && e.StatusCode != 0 && e.StatusCode < 400 && r.names(e.got.ETag) {
+		if e.index < r.index && !e.failed() && r.names(e.got.ETag) {
 			return e
 		}
 	}

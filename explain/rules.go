@@ -145,9 +145,24 @@ func (r *refusal) verdictOf() {
 		}
 		r.add(code(known), r.withBody(Certain), what, r.answered(), r.apiCode(), r.said(""), r.condition())
 	case dialect.KindConflict:
-		r.add(code(known), r.demoted(Likely, codeErrorPage), name+" says with "+r.answered().Line+" that the version isn't the current one.", r.answered(), r.said(""), r.condition())
+		r.conflict()
 	case dialect.KindRequired:
 		r.add(code(known), Certain, name+" demands a version, and the request has none.", r.answered(), r.said(""), r.asked())
+	}
+}
+
+// conflict: the dialect says that the version isn't the current one. A write that only creates
+// has none, and met what is there.
+func (r *refusal) conflict() {
+	says := r.dialect.Name + " says with " + r.answered().Line + " that "
+	why, _ := guard.Judge(&r.guard, http.StatusPreconditionFailed)
+	switch {
+	case why == guard.ReasonExists:
+		r.add(code(cause.Exists), r.withBody(Certain), says+"something is there, and the write only creates.", r.answered(), r.said(""), r.condition())
+	case r.guard.Kind == guard.None && r.sees() && r.Whole:
+		r.add(code(cause.Unattributed), Likely, says+"the write conflicts, and the write names no version.", r.answered(), r.said(""), r.asked())
+	default:
+		r.add(code(cause.Changed), r.demoted(Likely, codeErrorPage), says+"the version isn't the current one.", r.answered(), r.said(""), r.condition())
 	}
 }
 

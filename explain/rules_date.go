@@ -53,7 +53,7 @@ func (r *refusal) ofClock() {
 // nil: none did.
 func (r *refusal) gaveDate() *step {
 	for _, e := range slices.Backward(r.before) {
-		if e.StatusCode < 400 && e.got.LastModified != "" && e.got.LastModified == r.guard.Date {
+		if !e.failed() && e.got.LastModified != "" && e.got.LastModified == r.guard.Date {
 			return e
 		}
 	}

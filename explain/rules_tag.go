@@ -104,7 +104,7 @@ func coding(tag string) bool {
 // gaveLine is a line of the answer that gave a tag which the write names.
 func (r *refusal) gaveLine(tag, name string) Evidence {
 	for _, e := range slices.Backward(r.before) {
-		if e.got.ETag == tag && e.StatusCode < 400 {
+		if e.got.ETag == tag && !e.failed() {
 			return e.responseLine(name, "")
 		}
 	}

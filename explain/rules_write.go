@@ -223,7 +223,7 @@ func (r *refusal) outdated() {
 	gave := r.gave(r.before)
 	for _, e := range slices.Backward(r.before) {
 		fresh := e.got.ETag
-		if fresh == "" || e.StatusCode >= 400 || r.names(fresh) || gave != nil && e.index < gave.index {
+		if fresh == "" || e.failed() || r.names(fresh) || gave != nil && e.index < gave.index {
 			continue
 		}
 		certainty, what := Likely, "A read before the write shows another tag than the one that the write names."

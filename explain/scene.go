@@ -22,9 +22,10 @@ type step struct {
 	url     *url.URL      // never nil
 	req     *http.Request // without a body; for dialects
 	dialect *guard.Dialect
-	state   *url.URL    // where a dialect reads what the write changes; nil: at the write's own URL
+	state   *url.URL    // where what a write changes is read; nil: not known
 	guard   guard.Guard // of the request
 	verdict dialect.Verdict
+	refuses bool            // the dialect takes the answer for a refusal, whatever its status is
 	got     etag.Validators // of the answer
 	digest  refresh.Digest  // of the answer's whole body; zero: not known
 }
@@ -37,7 +38,10 @@ func (s *step) safe() bool { return s.Method != "" && semantics.Safe(s.Method) }
 func (s *step) write() bool { return s.Method != "" && !semantics.Safe(s.Method) }
 
 // accepted reports whether the answer reports success.
-func (s *step) accepted() bool { return s.StatusCode >= 200 && s.StatusCode < 300 }
+func (s *step) accepted() bool { return s.StatusCode >= 200 && s.StatusCode < 300 && !s.refuses }
+
+// failed reports whether the answer is none, or an error, or refuses.
+func (s *step) failed() bool { return s.StatusCode == 0 || s.StatusCode >= 400 || s.refuses }
 
 // read reports whether the answer shows a state: a 200 to GET or HEAD.
 func (s *step) read() bool {
@@ -107,34 +111,63 @@ func trimmed(h http.Header) http.Header {
 // judge reads guard, validators and verdict by the dialect of the step.
 func (s *step) judge() {
 	d := s.dialect
-	s.guard = d.Of(s.req)
-	if s.guard.Kind == guard.None && s.Whole && d.LooksIntoBody(s.req) {
-		if all, err := d.VersionsIn(s.RequestBody, s.req); err == nil && all != nil {
-			s.guard = guard.OfVersions(all)
-		}
+	s.guard = s.guardOf()
+	if s.write() {
+		s.state = s.stateOf()
 	}
 	s.got = d.Validators(s.ResponseHeader, s.ResponseBody)
 	if s.Whole && len(s.ResponseBody) > 0 && s.Method != http.MethodHead && s.StatusCode == http.StatusOK {
 		s.digest = refresh.DigestOf(s.ResponseBody)
 	}
-	if d.RefreshRequest != nil && s.write() {
-		s.state = stateOf(d, s.req)
-	}
 	if d.Judge != nil && s.write() && d.RefusesWith(s.StatusCode) {
 		body := func() []byte { return s.ResponseBody }
 		s.verdict = d.Judge(dialect.NewAnswer(s.req, s.StatusCode, field.Clone(s.ResponseHeader), body))
+		s.refuses = refusing(s.verdict.Kind())
 	}
 }
 
-// stateOf is where a dialect reads the state that a write changes; nil: it can't say.
-func stateOf(d *guard.Dialect, write *http.Request) *url.URL {
-	r := write.Clone(write.Context())
-	r.Method = http.MethodHead
-	made, err := d.RefreshRequest(r)
-	if err != nil || made == nil {
-		return nil
+// guardOf is the precondition of the request, with the versions in its body.
+func (s *step) guardOf() guard.Guard {
+	d := s.dialect
+	g := d.Of(s.req)
+	if g.Kind != guard.None || !s.Whole {
+		return g
 	}
-	return made.URL
+	if d.LooksIntoBody(s.req) {
+		if all, err := d.VersionsIn(s.RequestBody, s.req); err == nil && all != nil {
+			return guard.OfVersions(all)
+		}
+	}
+	if s.RequestBody != nil && s.write() && d.CreatesWithoutVersion(s.req) {
+		g.Kind = guard.Create
+	}
+	return g
+}
+
+// refusing reports whether a verdict is that a write was refused, and not that it was
+// performed, may have been, or goes again as it was.
+func refusing(kind dialect.Kind) bool {
+	switch kind {
+	case dialect.KindPasses, dialect.KindAgain, dialect.KindPending, dialect.KindDone:
+		return false
+	}
+	return true
+}
+
+// stateOf is where a Transport would read the state that a write changes: without its versions,
+// and where the dialect has it; nil: it can't say.
+func (s *step) stateOf() *url.URL {
+	r := &http.Request{Method: http.MethodHead, Host: s.req.Host, Header: refresh.Header(s.req.Header, false)}
+	r.URL = guard.DropVersions(r.Header, s.url, s.guard.Versions)
+	if s.dialect.RefreshRequest == nil {
+		return r.URL
+	}
+	r.Header = field.Canonical(r.Header)
+	may := refresh.May{Write: dialect.NewWrite(s.req, func() []byte { return s.RequestBody })}.OfDialect(s.dialect.RefreshOrigins)
+	if made, err := refresh.Change(r, s.req, s.dialect.RefreshRequest, may); err == nil {
+		return made.URL
+	}
+	return nil
 }
 
 // of are the steps at the resource of a step, itself included.
@@ -154,11 +187,11 @@ func sameResource(asked, written *step) bool {
 	if asked.URL == "" || written.URL == "" {
 		return true
 	}
+	if at := written.state; at != nil && strings.EqualFold(asked.url.Host, at.Host) && refresh.SameResource(asked.url, at) {
+		return true
+	}
 	if asked.url.Host != "" && written.url.Host != "" && (asked.url.Scheme != written.url.Scheme || !strings.EqualFold(asked.url.Host, written.url.Host)) {
 		return false
-	}
-	if written.state != nil && refresh.SameResource(asked.url, written.state) {
-		return true
 	}
 	return refresh.SameResource(asked.url, written.url) || refresh.SameResource(written.url, asked.url)
 }
