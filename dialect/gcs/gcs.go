@@ -44,18 +44,23 @@ const WriteIDField = "X-Goog-Meta-Ifmatch-Write"
 // (alt=media), which has the versions in its header. It is the body of a media
 // upload; a multipart one has more in it. Update changes the metadata of an
 // object, under both versions, since a new generation begins to count anew.
+//
+// A bucket has a metageneration only. A policy of access, at a path that ends in iam, has the
+// member etag.
 func JSON() dialect.Dialect {
 	return dialect.Dialect{
 		Name: "GCS JSON",
 		Tokens: []dialect.Token{
 			{
-				Sent: dialect.InQuery("ifGenerationMatch"), Number: true, Create: "0",
+				Sent: dialect.InQuery("ifGenerationMatch"), Number: true, Create: "0", For: isObject,
 				Current: dialect.InHeader("X-Goog-Generation").Or(dialect.InBody("/generation")),
 			},
 			{
-				Sent: dialect.InQuery("ifMetagenerationMatch"), Number: true, Also: true, Partial: true,
+				Sent: dialect.InQuery("ifMetagenerationMatch"), Number: true, Also: true, Partial: true, For: isObject,
 				Current: dialect.InHeader("X-Goog-Metageneration").Or(dialect.InBody("/metageneration")),
 			},
+			{Sent: dialect.InQuery("ifMetagenerationMatch"), Current: dialect.InBody("/metageneration"), Number: true, For: isBucket},
+			{Sent: dialect.InBody("/etag"), Current: dialect.InBody("/etag"), For: isPolicy},
 		},
 		Statuses:       []int{http.StatusPreconditionFailed},
 		Judge:          judgeJSON,
@@ -63,6 +68,26 @@ func JSON() dialect.Dialect {
 		MergePatch:     "application/json", // what Objects: patch documents
 	}
 }
+
+// segmentsOf are those of a path in the JSON API after "b": the bucket, "o", a name, and what
+// is done; nil where it is no such path.
+func segmentsOf(req *http.Request) []string {
+	_, path, found := strings.Cut(req.URL.EscapedPath(), "/storage/v1/b/")
+	if !found {
+		return nil
+	}
+	return strings.Split(path, "/")
+}
+
+func isBucket(req *http.Request) bool { return len(segmentsOf(req)) == 1 }
+
+// isPolicy reports whether a path is that of the policy of a bucket, an object or a folder.
+func isPolicy(req *http.Request) bool {
+	segments := segmentsOf(req)
+	return len(segments)%2 == 0 && len(segments) > 0 && segments[len(segments)-1] == "iam"
+}
+
+func isObject(req *http.Request) bool { return !isBucket(req) && !isPolicy(req) }
 
 // XML returns the dialect of the XML API, with the versions in header fields:
 // x-goog-if-generation-match, where 0 stands for a write that only creates, and
@@ -153,7 +178,7 @@ func toMetadata(req *http.Request) (*http.Request, error) {
 	if !found {
 		return req, nil
 	}
-	kept, media := []string{"alt", "userProject", "key", "quotaUser", "access_token"}, false
+	kept, media := []string{"alt", "userProject", "key", "quotaUser", "access_token", "optionsRequestedPolicyVersion"}, false
 	segments := strings.Split(path, "/") // the bucket, "o", the name, and what is done
 	switch action := at(segments, 3); {
 	case strings.HasSuffix(before, "/upload"):

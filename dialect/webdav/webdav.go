@@ -1,16 +1,23 @@
 // Package webdav has the dialect of WebDAV, CalDAV and CardDAV servers.
 //
-// The version is an entity-tag in If-Match, as in RFC 9110. What else WebDAV has is
-// told apart and never touched: If and lock tokens (RFC 4918 §10.4), Overwrite
+// The version is an entity-tag in If-Match, as in RFC 9110; or one in If, where that has
+// nothing else, such as (["v1"]); or the Schedule-Tag of CalDAV in If-Schedule-Tag-Match
+// (RFC 6638 §3.2). What else WebDAV has is
+// told apart and never touched: If with lock tokens (RFC 4918 §10.4), Overwrite
 // (§10.6), and 423 Locked (§11.3). An error body with a precondition code, such as
 // no-uid-conflict of CalDAV (RFC 4918 §16, RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1),
-// stops with that code, whether it comes with 403, 409 or 412.
+// stops with that code, whether it comes with 403, 409 or 412. DAViCal's if-match and
+// if-none-match are ordinary refusals. The exception of sabre/dav names the field that
+// failed; where it names none the 412 is about another thing, such as a cookie of Nextcloud.
 package webdav
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -19,6 +26,11 @@ import (
 func Dialect() dialect.Dialect {
 	return dialect.Dialect{
 		Name: "WebDAV",
+		Tokens: []dialect.Token{
+			{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), Tag: true},
+			{Sent: dialect.InHeader("If"), Current: dialect.InHeader("ETag"), Write: inList, Read: outOfList, For: listsOneTag},
+			{Sent: dialect.InHeader("If-Schedule-Tag-Match"), Current: dialect.InHeader("Schedule-Tag")},
+		},
 		Statuses: []int{
 			http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusPreconditionRequired,
 		},
@@ -27,14 +39,18 @@ func Dialect() dialect.Dialect {
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {
-	code := precondition(a.Body())
+	e := errorIn(a.Body())
 	switch {
 	case a.StatusCode == http.StatusLocked:
 		return a.Locked("the resource is locked, and the write has no token of that lock")
-	case code != "":
-		return refused(a, code)
+	case e.code != "":
+		return refused(a, e.code)
 	case a.StatusCode == http.StatusForbidden || a.StatusCode == http.StatusConflict:
 		return a.Passes() // a missing collection, a missing right
+	case a.StatusCode == http.StatusPreconditionFailed && e.header == "Overwrite":
+		return a.Exists("Overwrite: F, and the destination exists")
+	case a.StatusCode == http.StatusPreconditionFailed && e.exception && e.header == "" && !strings.Contains(e.message, "If-"):
+		return a.Stops(fmt.Sprintf("%.200s", cmp.Or(e.message, "an exception that names no field")))
 	}
 	return a.AsRFC9110() // it knows If, Lock-Token and Overwrite, and leaves them alone
 }
@@ -50,28 +66,68 @@ func refused(a *dialect.Answer, code string) dialect.Verdict {
 	return a.Stops(code)
 }
 
-// precondition is the first precondition code in an error body, empty where there
-// is none. Elements of other namespaces explain; they aren't codes.
-func precondition(body []byte) string {
+// sayings are what an error body says.
+type sayings struct {
+	code            string // the first precondition code, empty where there is none
+	exception       bool   // sabre/dav names one
+	header, message string // of sabre/dav: the field that failed, and a text
+}
+
+// errorIn reads an error body. Elements of other namespaces explain; they aren't codes.
+func errorIn(body []byte) (e sayings) {
+	var answer struct {
+		XMLName  xml.Name `xml:"DAV: error"`
+		Elements []struct {
+			XMLName xml.Name
+			Text    string `xml:",chardata"`
+		} `xml:",any"`
+	}
 	d := xml.NewDecoder(bytes.NewReader(body))
-	for depth := 0; ; {
-		token, err := d.Token()
-		if err != nil {
-			return ""
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			if depth == 0 && element.Name != (xml.Name{Space: "DAV:", Local: "error"}) {
-				return ""
-			}
-			if depth == 1 && davNamespace(element.Name.Space) {
-				return element.Name.Local
-			}
-			depth++
-		case xml.EndElement:
-			depth--
+	err := d.Decode(&answer)
+	for _, element := range answer.Elements {
+		name := element.XMLName
+		switch {
+		case name.Space == "http://sabredav.org/ns":
+			e.noteSabre(name.Local, strings.TrimSpace(element.Text))
+		case name.Space == "DAV:" && (name.Local == "if-match" || name.Local == "if-none-match"): // DAViCal
+		case e.code == "" && davNamespace(name.Space):
+			e.code = name.Local
 		}
 	}
+	if err != nil && e.code == "" {
+		return sayings{} // it broke off before the field that failed, maybe
+	}
+	return e
+}
+
+func (e *sayings) noteSabre(name, text string) {
+	switch name {
+	case "exception":
+		e.exception = true
+	case "header":
+		e.header = text
+	case "message":
+		e.message = text
+	}
+}
+
+// inList is the If header that has one entity-tag and nothing else, and outOfList the tag in
+// one; empty where it has anything else (RFC 4918 §10.4.2).
+func inList(tag string) string { return "([" + tag + "])" }
+
+func outOfList(list string) string {
+	tag, found := strings.CutPrefix(strings.TrimSpace(list), "([")
+	tag, ended := strings.CutSuffix(tag, "])")
+	opaque := strings.TrimPrefix(tag, "W/")
+	if !found || !ended || len(opaque) < 2 || strings.Count(tag, `"`) != 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"' {
+		return ""
+	}
+	return tag
+}
+
+func listsOneTag(req *http.Request) bool {
+	lines := req.Header.Values("If")
+	return len(lines) == 1 && outOfList(lines[0]) != ""
 }
 
 func davNamespace(space string) bool {

@@ -103,7 +103,7 @@ func TestPrecondition(t *testing.T) {
 		`<!DOCTYPE x [<!ENTITY a "b">]><error xmlns="DAV:">&a;<b/></error>`: "",
 		strings.Repeat("<a>", 20000):                                        "",
 	} {
-		if got := precondition([]byte(body)); got != want {
+		if got := errorIn([]byte(body)).code; got != want {
 			t.Errorf("%.60s: got %q, want %q", body, got, want)
 		}
 	}

@@ -46,9 +46,10 @@ func (c *condition) is(name string, lines []string) bool {
 	return name == c.field && (c.value == "" || len(lines) == 1 && strings.EqualFold(lines[0], c.value))
 }
 
-// foreign returns a Foreign guard where the header has a condition that the dialect
+// foreign returns a Foreign guard where the header of a request has a condition that the dialect
 // doesn't know, and the zero Guard otherwise.
-func foreign(h http.Header, d *Dialect) Guard {
+func foreign(req *http.Request, d *Dialect) Guard {
+	h := req.Header
 	for name, lines := range h {
 		if len(lines) == 0 {
 			continue // it isn't sent
@@ -56,7 +57,7 @@ func foreign(h http.Header, d *Dialect) Guard {
 		key := textproto.CanonicalMIMEHeaderKey(name)
 		for i := range conditions {
 			c := &conditions[i]
-			if !c.is(key, lines) || d.knows(key) {
+			if !c.is(key, lines) || d.knows(key, req) {
 				continue
 			}
 			g := Guard{Kind: Foreign, Field: key, Reason: c.reason}

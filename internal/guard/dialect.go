@@ -70,9 +70,9 @@ func (d *Dialect) Of(req *http.Request) Guard {
 		}
 	}
 	if all == nil {
-		return inFields(req.Header, d)
+		return inFields(req, d)
 	}
-	if g := foreign(req.Header, d); g.Kind == Foreign {
+	if g := foreign(req, d); g.Kind == Foreign {
 		return g
 	}
 	for _, name := range semantics.Preconditions {
@@ -87,9 +87,10 @@ func (d *Dialect) Of(req *http.Request) Guard {
 func isFor(t dialect.Token, req *http.Request) bool { return t.For == nil || t.For(req) }
 
 // knows reports whether a field that looks like a condition is one that the
-// dialect has a token in, or tells apart.
-func (d *Dialect) knows(name string) bool {
-	return slices.ContainsFunc(d.Conditions, func(c string) bool { return strings.EqualFold(c, name) }) || d.sends(name)
+// dialect has a token in for such a request, or tells apart.
+func (d *Dialect) knows(name string, req *http.Request) bool {
+	return slices.ContainsFunc(d.Conditions, func(c string) bool { return strings.EqualFold(c, name) }) ||
+		slices.ContainsFunc(d.own, func(t dialect.Token) bool { return t.Sent == dialect.InHeader(name) && isFor(t, req) })
 }
 
 // sends reports whether a token of the dialect is in this field.

@@ -47,11 +47,12 @@ type Guard struct {
 }
 
 // Of returns the precondition in a header, as RFC 9110 has it.
-func Of(h http.Header) Guard { return inFields(h, new(Dialect)) }
+func Of(h http.Header) Guard { return inFields(&http.Request{Header: h}, new(Dialect)) }
 
 // inFields returns the precondition in the fields of RFC 9110 §13.1.
-func inFields(h http.Header, d *Dialect) Guard {
-	if g := foreign(h, d); g.Kind == Foreign {
+func inFields(req *http.Request, d *Dialect) Guard {
+	h := req.Header
+	if g := foreign(req, d); g.Kind == Foreign {
 		return g
 	}
 	match, noneMatch, since := field.Lines(h, "If-Match"), field.Lines(h, "If-None-Match"), field.Lines(h, "If-Unmodified-Since")

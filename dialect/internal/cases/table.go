@@ -17,7 +17,7 @@ func (f *File) Table() string {
 			all[j] = c.Exchanges[j].String()
 		}
 		name := c.Name
-		if c.Dialect != "" {
+		if c.Dialect != f.Cases[0].Dialect {
 			name = c.Dialect + ": " + name
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(name), c.Do, cell(cmp.Or(strings.Join(all, ", "), "nothing is sent")), cell(c.End.String()))

@@ -28,11 +28,11 @@ func (s *script) checkWords(d dialect.Dialect) {
 	if d.Tokens == nil {
 		d.Tokens = dialect.RFC9110().Tokens
 	}
-	write := s.sample()
+	write, body := s.sample()
 	for i, req := range s.requests {
 		e := &s.c.Exchanges[i]
 		if semantics.Safe(req.Method) || e.Read {
-			if got := currentIn(d, write, e); !e.Answer.Lost && !slices.Equal(got, e.Current) {
+			if got := currentIn(d, write, body, e); !e.Answer.Lost && !slices.Equal(got, e.Current) {
 				s.complain("request %d: the answer has the versions %q, want %q", i+1, got, e.Current)
 			}
 			continue
@@ -46,17 +46,18 @@ func (s *script) checkWords(d dialect.Dialect) {
 	}
 }
 
-// sample is the write that a read is for: the first one that was sent, else the read itself.
-func (s *script) sample() *http.Request {
+// sample is the write that a read is for, with its body: the first one that was sent, else the
+// read itself.
+func (s *script) sample() (*http.Request, string) {
 	for i, req := range s.requests {
 		if !semantics.Safe(req.Method) && !s.c.Exchanges[i].Read {
-			return req
+			return req, s.bodies[i]
 		}
 	}
 	if len(s.requests) > 0 {
-		return s.requests[0]
+		return s.requests[0], ""
 	}
-	return nil
+	return nil, ""
 }
 
 // verdictOn is what the dialect says of the answer to a write.
@@ -80,51 +81,46 @@ func verdictOn(d dialect.Dialect, req *http.Request, a *Answer) string {
 func sentIn(d dialect.Dialect, req *http.Request, body string) []string {
 	var all []string
 	for _, t := range d.Tokens {
-		if t.For != nil && !t.For(req) {
-			continue
-		}
-		value := ""
-		switch p := t.Sent; p.Where() {
-		case dialect.Header:
-			value = strings.Join(field.Lines(req.Header, p.Name()), ", ")
-		case dialect.HeaderMember:
-			value = member(strings.Join(field.Lines(req.Header, p.Name()), ", "), p.Pointer())
-		case dialect.Query:
-			value = req.URL.Query().Get(p.Name())
-		case dialect.Body:
-			value = member(body, p.Pointer())
-		}
-		if value != "" && !slices.Contains(all, value) {
+		if value := sentAt(t, req, body); value != "" && !slices.Contains(all, value) {
 			all = append(all, value)
 		}
 	}
 	return all
 }
 
-// currentIn are the versions that the answer to a read has, as the write carries them.
-func currentIn(d dialect.Dialect, write *http.Request, e *Exchange) []string {
-	body, _ := text(e.Answer.Body)
-	h := http.Header{}
-	for name, value := range e.Answer.Header {
-		h.Set(name, value)
+// sentAt is the version that a write has in the place of a token, empty where it has none.
+func sentAt(t dialect.Token, req *http.Request, body string) string {
+	if t.For != nil && !t.For(req) {
+		return ""
 	}
+	switch p := t.Sent; p.Where() {
+	case dialect.Header:
+		return strings.Join(field.Lines(req.Header, p.Name()), ", ")
+	case dialect.HeaderMember:
+		return member(strings.Join(field.Lines(req.Header, p.Name()), ", "), p.Pointer())
+	case dialect.Query:
+		return req.URL.Query().Get(p.Name())
+	case dialect.Body:
+		return member(body, p.Pointer())
+	}
+	return ""
+}
+
+// currentIn are the versions that the answer to a read has for the places that a write carries
+// some in, or may carry some in where it has none.
+func currentIn(d dialect.Dialect, write *http.Request, sent string, e *Exchange) []string {
 	if e.Answer.Status != http.StatusOK {
 		return nil
 	}
+	h := e.Answer.response(write).Header
+	body, _ := text(e.Answer.Body)
+	carries := len(sentIn(d, write, sent)) > 0
 	var all []string
 	for _, t := range d.Tokens {
-		if t.For != nil && !t.For(write) {
+		if t.For != nil && !t.For(write) || carries && sentAt(t, write, sent) == "" {
 			continue
 		}
-		value := ""
-		switch p := t.Current.In(h); p.Where() {
-		case dialect.Header:
-			value = h.Get(p.Name())
-		case dialect.HeaderMember:
-			value = member(h.Get(p.Name()), p.Pointer())
-		case dialect.Body:
-			value = member(body, p.Pointer())
-		}
+		value := currentAt(t, h, body)
 		if t.Write != nil && value != "" {
 			value = t.Write(value)
 		}
@@ -133,6 +129,19 @@ func currentIn(d dialect.Dialect, write *http.Request, e *Exchange) []string {
 		}
 	}
 	return all
+}
+
+// currentAt is the version that an answer has in the place of a token.
+func currentAt(t dialect.Token, h http.Header, body string) string {
+	switch p := t.Current.In(h); p.Where() {
+	case dialect.Header:
+		return h.Get(p.Name())
+	case dialect.HeaderMember:
+		return member(h.Get(p.Name()), p.Pointer())
+	case dialect.Body:
+		return member(body, p.Pointer())
+	}
+	return ""
 }
 
 // member is the string or the number at a pointer, empty where there is none.

@@ -1,0 +1,9 @@
+package fhir
+
+import (
+	"testing"
+
+	"github.com/ifmatch-go/ifmatch/dialect/internal/cases"
+)
+
+func TestCases(t *testing.T) { cases.Run(t, Dialect()) }
