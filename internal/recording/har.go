@@ -213,6 +213,7 @@ type shortening struct {
 	length  int  // of the string at hand, as far as it is passed on; 0: between strings, 1: at its quote
 	escaped int  // bytes of an escape that are left
 	slash   bool // the byte before began an escape
+	high    bool // the escape before is, or may be, the first half of a surrogate pair
 	cutting bool // the rest of the string at hand is left out
 }
 
@@ -253,9 +254,19 @@ func (s *shortening) copy(p, chunk []byte) (n, used int) {
 	return n, used
 }
 
+// half notes by a digit of an escape whether that is the first half of a surrogate pair: D800
+// to DBFF.
+func (s *shortening) half(digit byte) {
+	switch s.escaped {
+	case 4:
+		s.high = digit|0x20 == 'd'
+	case 3:
+		s.high = s.high && strings.IndexByte("89abAB", digit) >= 0
+	}
+}
+
 // passes reports whether a byte is passed on. A string is cut between two characters: not
-// within an escape, and not between the escapes of a surrogate pair's halves, which decode
-// to a replacement character.
+// within an escape, and not between the escapes of a surrogate pair's halves.
 func (s *shortening) passes(c byte) bool {
 	switch {
 	case s.length == 0:
@@ -269,15 +280,17 @@ func (s *shortening) passes(c byte) bool {
 			s.escaped = 4
 		}
 	case s.escaped > 0:
+		s.half(c)
 		s.escaped--
 	case c == '"':
 		s.length, s.cutting = 0, false
 		return true
 	case c == '\\':
-		s.cutting = s.cutting || s.length >= mostBody
-		s.slash = true
-	case s.length >= mostBody && c&0xC0 != 0x80:
-		s.cutting = true
+		s.cutting = s.cutting || s.length >= mostBody && !s.high
+		s.slash, s.high = true, false
+	default:
+		s.cutting = s.cutting || s.length >= mostBody && c&0xC0 != 0x80
+		s.high = false
 	}
 	s.length++
 	return !s.cutting
