@@ -272,3 +272,19 @@ func TestNoFindingWithoutEvidence(t *testing.T) {
 		t.Error("no finding with evidence")
 	}
 }
+
+// TestSkewInATrace: curl --trace-time tells a time of day alone, and that is enough to see a
+// clock that is minutes behind.
+func TestSkewInATrace(t *testing.T) {
+	lines := func(at, date, since string) string {
+		return at + " => Send header, 99 bytes (0x63)\n0000: PUT /doc HTTP/1.1\n0013: Host: h.test\n0021: If-Unmodified-Since: " + since + "\n" +
+			at + " <= Recv header, 34 bytes (0x22)\n0000: HTTP/1.1 412 Precondition Failed\n" + at + " <= Recv header, 37 bytes (0x25)\n0000: Date: " + date + "\n"
+	}
+	const since, date = "Sun, 22 Nov 2026 09:59:05 GMT", "Sun, 22 Nov 2026 10:03:05 GMT"
+	for at, want := range map[string]string{"10:59:05.100000": "IFM105", "11:03:05.100000": "IFM104", "09:59:05.100000": "IFM105"} {
+		exchanges, err := Read(strings.NewReader(lines(at, date, since)))
+		if got := Explain(exchanges).codes(); err != nil || !strings.Contains(got, want) || strings.Contains(got, "IFM105") != (want == "IFM105") {
+			t.Errorf("%s: %s, %v, want %s", at, got, err, want)
+		}
+	}
+}

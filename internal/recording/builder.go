@@ -15,11 +15,12 @@ type builder struct {
 	now     *Exchange // the exchange at hand; nil: none yet
 	tls     bool      // of the connection
 	command *command  // the curl command above; nil: none was seen
+	clock   clock
 }
 
 // start begins an exchange.
 func (b *builder) start() *Exchange {
-	b.now = &Exchange{Format: b.format}
+	b.now = &Exchange{Format: b.format, sent: b.clock.now}
 	b.all.add(b.now)
 	return b.now
 }
@@ -31,6 +32,12 @@ var requestLine = sync.OnceValue(func() *regexp.Regexp {
 var statusLine = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^HTTP/[0-9](?:\.[0-9])? ([1-9][0-9][0-9])(?: (.*))?$`)
 })
+
+// exchanges are those that were put together, with their times.
+func (b *builder) exchanges() []Exchange {
+	anchor(b.all.all)
+	return b.all.exchanges()
+}
 
 // request begins an exchange where a line is the first one of a request.
 func (b *builder) request(text string) bool {
@@ -79,6 +86,7 @@ func (b *builder) answer(text string) bool {
 		}
 	}
 	b.now.StatusCode, b.now.Reason, b.now.ResponseHeader = status, strings.TrimSpace(m[2]), http.Header{}
+	b.now.answered = b.clock.now
 	return true
 }
 

@@ -38,6 +38,8 @@ type Exchange struct {
 	Sent, Answered time.Time
 	Stored         string // where the answer was taken from without a request
 	Told           string // what a Transport told of it
+
+	sent, answered time.Duration // by a clock that tells no date; 0: not known
 }
 
 const (

@@ -21,7 +21,7 @@ func readText(in *bufio.Reader) ([]Exchange, error) {
 			if err == io.EOF {
 				err = nil
 			}
-			return p.all.exchanges(), err
+			return p.exchanges(), err
 		}
 		p.line(withoutEscapes(text))
 	}
@@ -51,6 +51,10 @@ type textReader struct {
 // line reads one line.
 func (p *textReader) line(text string) {
 	text = meter().ReplaceAllString(text, "")
+	if m := timedLine().FindStringSubmatch(text); m != nil {
+		p.clock.read(m[1])
+		text = m[2]
+	}
 	trimmed := strings.TrimLeft(text, " \t")
 	margin := p.margin
 	p.margin = text[:len(text)-len(trimmed)] // of a message's own line
@@ -222,6 +226,8 @@ var (
 	// curlTalk are the lines of curl that may follow a body.
 	curlTalk = compiled(`(?i)^\* (connection #|closing |left intact|upload completely|request completely|mark bundle|recv failure|empty reply|re-using|reusing|trying|connected|issue another|ignoring|excess|http error|tls|ssl|old ssl|using http|found bundle|host |simple|abort|end of|transfer closed|operation timed|maxed|sending|switch|no chunk|we are completely|can not multiplex|could not|couldn't|server |the requested url|failed|added|start|alpn|state|hostname|\[http|h2|handling|ipv)`)
 	lastTalk = compiled(`\* (Connection #[0-9]+ to host|Closing connection|upload completely sent|Excess found|Re-using existing connection|Found bundle for host)`)
+	// timedLine is a line of curl -v --trace-time.
+	timedLine = compiled(`^([0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) (?:\[[0-9x-]+\] )?([*<>{}].*)$`)
 	// meter is curl's progress, which overwrites itself in a terminal.
 	meter    = compiled(`(?:^|\r) *[0-9]+ [ 0-9.kMGTP]*(?: +(?:-?[0-9]+:[0-9]{2}:[0-9]{2}|[0-9]+d [0-9]+h|--:--:--)){3} +[0-9.kMGTP-]+`)
 	progress = compiled(`^(%\s+Total\s+%\s+Received|Dload\s+Upload|[0-9. ]+[kMG]?\s+[0-9.kMG ]+.*--:--:--|[{}] \[[0-9]+ bytes data\]$)`)

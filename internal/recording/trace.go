@@ -18,13 +18,13 @@ func readTrace(in *bufio.Reader) ([]Exchange, error) {
 			if err == io.EOF {
 				err = nil
 			}
-			return t.all.exchanges(), err
+			return t.exchanges(), err
 		}
 		t.line(text)
 	}
 }
 
-var traceHead = compiled(`^(?:[0-9:.]{8,20} |\[[^\]]{1,40}\] )?(== Info: |=> Send header|=> Send data|<= Recv header|<= Recv data|=> Send SSL data|<= Recv SSL data)(.*)$`)
+var traceHead = compiled(`^(?:([0-9:.]{8,20}) )?(?:\[[^\]]{1,40}\] )?(== Info: |=> Send header|=> Send data|<= Recv header|<= Recv data|=> Send SSL data|<= Recv SSL data)(.*)$`)
 
 type traceReader struct {
 	builder
@@ -36,8 +36,9 @@ type traceReader struct {
 func (t *traceReader) line(text string) {
 	if m := traceHead().FindStringSubmatch(text); m != nil {
 		t.flush()
-		if t.kind = m[1]; t.kind == "== Info: " {
-			t.info(strings.TrimSpace(m[2]))
+		t.clock.read(m[1])
+		if t.kind = m[2]; t.kind == "== Info: " {
+			t.info(strings.TrimSpace(m[3]))
 		}
 		return
 	}
