@@ -18,6 +18,8 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect/firebase"
 	"github.com/ifmatch-go/ifmatch/dialect/firestore"
 	"github.com/ifmatch-go/ifmatch/dialect/gcs"
+	"github.com/ifmatch-go/ifmatch/dialect/github"
+	"github.com/ifmatch-go/ifmatch/dialect/googleiam"
 	"github.com/ifmatch-go/ifmatch/dialect/kubernetes"
 	"github.com/ifmatch-go/ifmatch/dialect/odata"
 	"github.com/ifmatch-go/ifmatch/dialect/s3"
@@ -64,6 +66,10 @@ var known = [...]looks{
 		return hostEnds(s, "firestore.googleapis.com") || s.url.Query().Has("currentDocument.updateTime")
 	}},
 	{"firebase", firebase.Dialect, func(s *step) bool { return hostEnds(s, ".firebaseio.com") || hostEnds(s, ".firebasedatabase.app") }},
+	{"googleiam", googleiam.Dialect, func(s *step) bool {
+		return strings.HasSuffix(s.url.Path, ":setIamPolicy") || strings.HasSuffix(s.url.Path, ":getIamPolicy")
+	}},
+	{"github", github.Dialect, func(s *step) bool { return hostEnds(s, "api.github.com") || has(s, "X-Github-Request-Id") }},
 	{"fhir", fhir.Dialect, func(s *step) bool { return kindHas(s, "fhir+") }},
 	{"scim", scim.Dialect, func(s *step) bool { return kindHas(s, "scim+json") }},
 	{"odata", odata.Dialect, func(s *step) bool {

@@ -13,8 +13,9 @@
 // write and each read needs one of its own.
 //
 // There is no PUT that creates, and a condition on a create is ignored: CreateIfAbsent is an
-// error. Not covered: PATCH, whose body is a list of operations, is sent again and never made
-// anew; batches and stored procedures; an upsert by POST, whose id is in its body.
+// error. An upsert by POST is refused for the document that the id in its body names. PATCH,
+// whose body is a list of operations, is sent again and never made anew. Not covered: batches
+// and stored procedures.
 //
 // Azure Cosmos DB REST API, "Replace a document"
 // (https://learn.microsoft.com/rest/api/cosmos-db/replace-a-document) and "HTTP status codes
@@ -23,7 +24,10 @@
 package cosmos
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -61,8 +65,19 @@ func judge(a *dialect.Answer) dialect.Verdict {
 	return a.Gone("404: there is no document with that id in the partition")
 }
 
-// readsDocument makes a refresh a GET, which has the tag in its body, too.
+// readsDocument makes a refresh a GET, which has the tag in its body, too. An upsert goes to
+// the documents of a collection, and has the id in its body.
 func readsDocument(req *http.Request) (*http.Request, error) {
 	req.Method = http.MethodGet
+	req.Header.Del("X-Ms-Documentdb-Is-Upsert")
+	write := dialect.WriteOf(req)
+	if write == nil || write.Request.Method != http.MethodPost {
+		return req, nil
+	}
+	var sent struct{ ID string }
+	if json.Unmarshal(write.Body(), &sent) != nil || sent.ID == "" {
+		return nil, errors.New("the body of the write can't be had, or names no id")
+	}
+	req.URL = req.URL.JoinPath(url.PathEscape(sent.ID))
 	return req, nil
 }

@@ -9,12 +9,15 @@
 // stops with that code, whether it comes with 403, 409 or 412. DAViCal's if-match and
 // if-none-match are ordinary refusals. The exception of sabre/dav names the field that
 // failed; where it names none the 412 is about another thing, such as a cookie of Nextcloud.
+// The MOVE that ends an upload to Nextcloud in parts is refused for its destination, which
+// is read then.
 package webdav
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -34,8 +37,25 @@ func Dialect() dialect.Dialect {
 		Statuses: []int{
 			http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusPreconditionRequired,
 		},
-		Judge: judge,
+		Judge:          judge,
+		RefreshRequest: atDestination,
+		VersionOnly:    func(req *http.Request) bool { return req.Method == "MOVE" || req.Method == "COPY" },
 	}
+}
+
+// atDestination: the MOVE of Nextcloud and ownCloud that assembles an upload has conditions on
+// its destination. Its source is the .file of the upload, which nobody else writes.
+func atDestination(req *http.Request) (*http.Request, error) {
+	write := dialect.WriteOf(req)
+	if write == nil || write.Request.Method != "MOVE" || !strings.HasSuffix(req.URL.Path, "/.file") || !strings.Contains(req.URL.Path, "/uploads/") {
+		return req, nil
+	}
+	destination, err := req.URL.Parse(write.Request.Header.Get("Destination"))
+	if err != nil {
+		return nil, errors.New("the write has no Destination that is a URL")
+	}
+	req.URL, req.Host = destination, ""
+	return req, nil
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {

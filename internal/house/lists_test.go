@@ -32,6 +32,8 @@ var floors = []string{
 	"dialect/firebase",
 	"dialect/firestore",
 	"dialect/gcs",
+	"dialect/github",
+	"dialect/googleiam",
 	"dialect/kubernetes",
 	"dialect/odata",
 	"dialect/s3",

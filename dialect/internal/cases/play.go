@@ -93,6 +93,9 @@ func (s *script) policy() ifmatch.Policy {
 		return ifmatch.Resend
 	case "rebuild":
 		return ifmatch.Rebuild(func(_ context.Context, current *ifmatch.Representation) ([]byte, error) {
+			if s.c.Change[0] != '{' {
+				return s.c.Change, nil // it replaces the state (RFC 7396)
+			}
 			var state map[string]any
 			if err := json.Unmarshal(current.Body, &state); err != nil {
 				return nil, err

@@ -1,0 +1,9 @@
+package googleiam
+
+import (
+	"testing"
+
+	"github.com/ifmatch-go/ifmatch/dialect/internal/cases"
+)
+
+func TestCases(t *testing.T) { cases.Run(t, Dialect(), ByGet()) }
