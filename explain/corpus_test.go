@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,11 @@ func TestRecordings(t *testing.T) {
 		}
 		exchanges, err := Read(in)
 		in.Close()
+		given := fmt.Sprintf("%#v", exchanges)
 		report := Explain(exchanges)
+		if fmt.Sprintf("%#v", exchanges) != given {
+			t.Errorf("%s: the exchanges were changed", file)
+		}
 		want, _, _ := strings.Cut(filepath.Base(file), "-")
 		code, sure := "nothing", false
 		if len(report.Findings) > 0 {
@@ -48,6 +53,11 @@ func TestRecordings(t *testing.T) {
 			t.Logf("%s: %s, want %s\n%s", file, report.first(), want, report)
 		}
 		checkEvidence(t, file, report)
+	}
+	page, err := os.ReadFile("../docs/explain.md")
+	said := fmt.Sprintf("how many are right: %d of %d, and of %d findings that are called certain all", right, len(files), certain)
+	if err != nil || !strings.Contains(strings.Join(strings.Fields(string(page)), " "), said) {
+		t.Errorf("docs/explain.md doesn't say %q, %v", said, err)
 	}
 	t.Logf("%d of %d first findings are right; %d are called certain, %d of them wrongly", right, len(files), certain+wrong, wrong)
 	if right*10 < len(files)*9 {

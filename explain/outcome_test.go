@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,8 +32,9 @@ func TestAgreesWithTransport(t *testing.T) {
 		}).On(method)
 	}
 	refused := faults{ifmatchtest.Refuse(0)}
+	rebuilding := ifmatch.Rebuild(func(_ context.Context, current *ifmatch.Representation) ([]byte, error) { return current.Body, nil })
 	expired := ifmatch.WithDialect(dialect.Dialect{Name: "x", Judge: func(a *dialect.Answer) dialect.Verdict { return a.Expired() }})
-	for cause, test := range map[ifmatch.Cause]struct {
+	rows := map[ifmatch.Cause]struct {
 		policy ifmatch.Policy
 		fields []string
 		faults faults
@@ -57,7 +59,17 @@ func TestAgreesWithTransport(t *testing.T) {
 		ifmatch.CauseNoValidator:              {policy: ifmatch.Resend, fields: []string{stale}, faults: faults{ifmatchtest.NoETag()}},
 		ifmatch.CauseNotReplayable:            {policy: ifmatch.Resend, fields: []string{stale, "Idempotency-Key: k"}, alone: "IFM001"},
 		ifmatch.CauseUnattributed:             {policy: ifmatch.Resend, faults: refused},
-	} {
+		ifmatch.CauseFalseConflict:            {policy: ifmatch.Resend, fields: []string{`If-Match: "v2"`}, faults: faults{ifmatchtest.Refuse(1)}},
+		ifmatch.CauseOwnEarlierWrite:          {policy: ifmatch.Resend, fields: []string{`If-Match: "v2"`}, faults: faults{ifmatchtest.LostAnswer(1).On("PUT")}},
+		ifmatch.CauseStaleDate:                {policy: ifmatch.Resend, fields: []string{"If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT"}, faults: refused},
+		ifmatch.CauseUnstableValidator:        {policy: rebuilding, fields: []string{stale}, faults: faults{ifmatchtest.NodeTags(2)}, opts: []ifmatch.Option{ifmatch.WithMaxAttempts(16)}},
+	}
+	for c := ifmatch.CauseNone + 1; c.Code() != ""; c++ {
+		if _, ok := rows[c]; !ok {
+			t.Errorf("no call ends with %v", c)
+		}
+	}
+	for cause, test := range rows {
 		synctest.Test(t, func(t *testing.T) {
 			outcome, recorder := send(t, test.policy, test.fields, test.faults, test.opts)
 			if outcome.Cause != cause {

@@ -137,6 +137,9 @@ func (r *refusal) afterwards() {
 		return
 	case why == cause.StaleCache:
 		evidence = append(evidence, r.signs(l.by)...)
+	case why == cause.FalseConflict && l.same:
+		passed := r.passedLater()
+		certainty, what, evidence = Certain, "The same write passed later under the same precondition: nothing had changed.", append(slices.Delete(evidence, 3, 4), passed.asked(), passed.answered())
 	case l.by.accepted():
 		evidence = slices.Delete(evidence, 3, 4) // its status is no news
 	}
@@ -165,6 +168,8 @@ var seen = map[cause.Cause]string{
 func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
 	why := cause.OfRefresh(l.step.Reason)
 	switch {
+	case l.same && named && r.passedLater() != nil:
+		return cause.FalseConflict
 	case l.same && named:
 		return cause.OfConfirmed(&r.guard, l.fresh, r.dialect.WeakTags, len(r.signs(l.by)) > 0)
 	case !l.sure && notThere(l.by):
@@ -175,6 +180,17 @@ func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
 		return why
 	}
 	return cause.None
+}
+
+// passedLater is the same write under the same precondition, which was accepted after the
+// refusal; nil: there is none.
+func (r *refusal) passedLater() *step {
+	for _, e := range r.after {
+		if e.Method == r.Method && e.sees() && e.accepted() && sameGuard(&e.guard, &r.guard) {
+			return e
+		}
+	}
+	return nil
 }
 
 // starred: If-Match: * is refused although a read finds something.
