@@ -21,6 +21,10 @@ var program string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// Tests wait most of the time, for Apache's second among others.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
 	directory, err := os.MkdirTemp("", "ifmatch")
 	if err == nil {
 		program = filepath.Join(directory, "ifmatch")
