@@ -60,6 +60,9 @@ func (p *textReader) line(text string) {
 	p.margin = text[:len(text)-len(trimmed)] // of a message's own line
 	switch {
 	case p.commandLine(trimmed), p.marked(trimmed):
+	case prompt().MatchString(trimmed):
+		p.finish()
+		p.late = 0
 	case strings.HasPrefix(trimmed, "curl: ("):
 		p.finish()
 		p.info(trimmed)
@@ -223,6 +226,8 @@ func (p *textReader) commandLine(text string) bool {
 var (
 	escapes     = compiled(`\x1b\[[0-9;?]*[A-Za-z]`)
 	curlCommand = compiled(`^(?:(?:[\w.@~:/-]+ ){0,2}[\w.@~:/\[\]-]*[$#%>❯] ?)?curl +`)
+	// prompt is the one of a shell, with another command than curl, or none.
+	prompt = compiled(`^(?:\([^)]*\) )?[\w.-]+@[\w.-]+[: ][^ ]* ?[$#%❯](?: |$)`)
 	// curlTalk are the lines of curl that may follow a body.
 	curlTalk = compiled(`(?i)^\* (connection #|closing |left intact|upload completely|request completely|mark bundle|recv failure|empty reply|re-using|reusing|trying|connected|issue another|ignoring|excess|http error|tls|ssl|old ssl|using http|found bundle|host |simple|abort|end of|transfer closed|operation timed|maxed|sending|switch|no chunk|we are completely|can not multiplex|could not|couldn't|server |the requested url|failed|added|start|alpn|state|hostname|\[http|h2|handling|ipv)`)
 	lastTalk = compiled(`\* (Connection #[0-9]+ to host|Closing connection|upload completely sent|Excess found|Re-using existing connection|Found bundle for host)`)
