@@ -291,3 +291,14 @@ func TestSkewInATrace(t *testing.T) {
 		}
 	}
 }
+
+// TestFixesOfALease: what helps against a lease is in Azure's words, where it is one of Azure's.
+func TestFixesOfALease(t *testing.T) {
+	lease := Explain([]Exchange{x("PUT /doc", 412, `> If-Match: "v1"`, "< X-Ms-Error-Code: LeaseIdMissing")})
+	lock := Explain([]Exchange{x("PUT /doc", 423)})
+	for report, want := range map[*Report]string{&lease: "x-ms-lease-id", &lock: "token of the lock"} {
+		if got := written(t, "text", *report, Writing{}); report.first() != "certain IFM015" || strings.Contains(got, "x-ms-lease-id") != (report == &lease) || !strings.Contains(got, want) {
+			t.Error(got)
+		}
+	}
+}

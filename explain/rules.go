@@ -266,7 +266,10 @@ func (r *refusal) locked() {
 		}
 		r.add(code(cause.TokenExpired), Likely, what, append(lines, old.asked(), old.responseLine("Lock-Token", ""), old.responseLine("Timeout", ""), old.times(), r.times())...)
 	}
-	r.add(code(cause.Locked), r.demoted(Certain, code(cause.TokenExpired)), "A lock or a lease refused the write.", lines...)
+	f := r.add(code(cause.Locked), r.demoted(Certain, code(cause.TokenExpired)), "A lock or a lease refused the write.", lines...)
+	if strings.HasPrefix(r.ResponseHeader.Get("X-Ms-Error-Code"), "Lease") {
+		f.Fixes = []Fix{asIs("send the id of the lease in x-ms-lease-id, beside the ETag"), decision("break the lease with x-ms-lease-action: break, or wait until it ends")}
+	}
 }
 
 // namesLease reports whether a refused read names a lease, and the answer speaks of it. No
