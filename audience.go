@@ -25,9 +25,9 @@ func WithOutcome(ctx context.Context, o *Outcome) context.Context {
 	if o == nil {
 		return ctx
 	}
-	s := scopeOf(ctx).copy()
-	s.observer = &observer{outcome: o, outer: s.observer}
-	return context.WithValue(ctx, scopeKey{}, s)
+	in := scopedIn(ctx)
+	in.observer = &observer{outcome: o, outer: in.observer}
+	return in
 }
 
 // observer is an Outcome of WithOutcome.
@@ -47,8 +47,10 @@ func (w *observer) fill(o Outcome) {
 
 // audience is those that a call tells its outcome to: the observers of its context, except
 // for those that a call above tells, and that call itself. It travels down in the context
-// of each request of its call.
+// of each request of its call, as that context.
 type audience struct {
+	context.Context // of the request
+
 	request  *http.Request // as the caller gave it
 	observer *observer     // the innermost one
 	above    *audience     // of the call that this one is a part of; nil: none
@@ -69,7 +71,7 @@ func listening(ctx context.Context, req *http.Request) *audience {
 	if s == nil || s.observer == nil {
 		return nil
 	}
-	a := &audience{request: req, observer: s.observer}
+	a := &audience{Context: ctx, request: req, observer: s.observer}
 	// A context may be used again, when the call that it was made for is over.
 	if above, ok := ctx.Value(audienceKey{}).(*audience); ok && !above.hasEnded() {
 		a.above = above
@@ -79,7 +81,14 @@ func listening(ctx context.Context, req *http.Request) *audience {
 
 // watched returns a copy of the request, which tells the Transports below of the audience.
 func (a *audience) watched() *http.Request {
-	return a.request.WithContext(context.WithValue(a.request.Context(), audienceKey{}, a))
+	return a.request.WithContext(a)
+}
+
+func (a *audience) Value(key any) any {
+	if key == (audienceKey{}) {
+		return a
+	}
+	return a.Context.Value(key)
 }
 
 // fill sets the Outcomes of the observers. A call above tells its own when it ends: it may

@@ -91,18 +91,31 @@ func (t *Transport) newCall(base http.RoundTripper, req *http.Request) *call {
 	if audience != nil {
 		req = audience.watched()
 	}
-	c := &call{settings: t.effective(), transport: t, base: base, req: req, told: newTold(audience)}
+	c := allocate(t.effective(), s)
+	c.transport, c.base, c.req = t, base, req
+	c.told.begin(audience)
 	c.sent.write, c.sent.payload = req, replay.Of(req)
-	if s != nil {
-		set := s.settings.over(*c.settings)
-		c.settings = &set
-	}
 	c.traits = traitsOf(c.policy)
 	c.dialect = c.dialectFor(req.URL, &t.rfc9110)
 	if c.doubt.takeOver(req) {
 		c.told.handle()
 	}
 	return c
+}
+
+// allocate returns a call with the settings of the Transport, or with its own, where it has a
+// scope: in one piece of memory then.
+func allocate(all *settings, s *scope) *call {
+	if s == nil {
+		return &call{settings: all}
+	}
+	c := new(struct {
+		call
+		own settings
+	})
+	c.own = s.settings.over(*all)
+	c.settings = &c.own
+	return &c.call
 }
 
 // become takes over what the next write is. A copy of the body that the next write

@@ -99,7 +99,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	watch := observe(req, base, p.watched)
 	resp, err := base.RoundTrip(watch.Watched(req))
 	watch.Restore(resp)
-	if isFinal(req, resp, err, d) {
+	if isFinal(req, resp, err, d) && s.leaves(resp, err) {
 		if semantics.Succeeded(resp, err) {
 			t.budget.Refund()
 		}
@@ -244,8 +244,8 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect
 	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
 		return true
 	}
-	// A failure. Without an option only a guarded write is repeated; a request with
-	// such an option has a plan, and doesn't come here.
+	// A failure. Without an option only a guarded write is repeated, and a read of ours; a
+	// request with such an option has a plan, and doesn't come here.
 	return !mayGuard(req, resp, d)
 }
 

@@ -28,7 +28,7 @@ type document[T any] struct {
 	client *http.Client // its Transport is ours
 	url    string       // as the caller gave it
 	target *neturl.URL  // url, parsed
-	name   string       // url for texts, redacted
+	name   redact.Name  // url for texts
 	set    updateSettings
 	media  string         // of WithMediaType, or else the codec's: it is asked for, and a new document has it
 	format edit.Format[T] // how texts become a T, and back
@@ -40,11 +40,13 @@ type document[T any] struct {
 // newDocument sends nothing. An error says that no call could succeed: invalid options, a
 // URL that can't be parsed, or a marker for another T.
 func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
-	set, err := newUpdateSettings(opts)
+	d := &document[T]{client: clientOf(c), url: url}
+	set := &d.set
+	err := set.take(opts)
 	if err != nil {
 		return nil, err
 	}
-	target, err := neturl.Parse(url)
+	d.target, err = neturl.Parse(url)
 	if err != nil {
 		if parse := (*neturl.Error)(nil); errors.As(err, &parse) {
 			// The error has the URL, and quotes a part of it. Both are left out,
@@ -54,7 +56,7 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 		}
 		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
-	d := &document[T]{client: clientOf(c), url: url, target: target, name: redact.URL(target), set: set}
+	d.name = redact.Name{At: d.target}
 	codecs := set.codec.ContentType()
 	d.media = cmp.Or(set.media, codecs)
 	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: media.IsJSON(codecs), Patch: set.patch}
@@ -125,17 +127,14 @@ func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 }
 
 // scope returns the context of one request: with the options of the document over the
-// options of ctx, this policy and this outcome, in place of the caller's. The policy
+// options of ctx, this policy and this observer, which may be nil, in place of the caller's. The policy
 // travels there, so that each Transport of ours on the way has it, also one below a
 // foreign RoundTripper: with a policy that resends, an update would be lost.
-func (d *document[T]) scope(ctx context.Context, policy Policy, o *Outcome) context.Context {
-	s := scopeOf(ctx).copy()
-	s.settings = d.set.settings.over(s.settings)
-	s.settings.policy, s.observer = policy, nil // the caller's observers are told of the whole
-	if o != nil {
-		s.observer = &observer{outcome: o}
-	}
-	return context.WithValue(ctx, scopeKey{}, s)
+func (d *document[T]) scope(ctx context.Context, policy Policy, o *observer) *scoped {
+	in := scopedIn(ctx)
+	in.settings = d.set.settings.over(in.settings)
+	in.settings.policy, in.observer = policy, o // the caller's observers are told of the whole
+	return in
 }
 
 // effective are the options of the document, over the options of the context, over the
@@ -176,17 +175,15 @@ func (d *document[T]) sample(dialect *guard.Dialect, s *state[T]) *http.Request 
 // body of the answer. A status of 404 or 410 is an absent state where CreateIfAbsent was
 // given, and a *StatusError otherwise.
 func (d *document[T]) read(ctx context.Context) (*state[T], error) {
-	ctx = d.scope(ctx, Stop, nil)
-	// The scope was made just now, so it may be changed. A read of ours is repeated after a
-	// failure, which a caller's own GET is not.
-	scopeOf(ctx).settings.ownRead = true
+	in := d.scope(ctx, Stop, nil)
+	in.settings.ownRead = true // it is repeated after a failure, which a caller's own GET is not
+	ctx = in
 	set := d.effective(ctx) // what the Transport will use: here for what it doesn't do itself
 	dialect := set.dialectFor(d.target, &d.rfc9110)
 	req, err := d.readRequest(ctx, dialect, *set.refreshRequest)
 	if err != nil {
 		return nil, err
 	}
-	asked := redact.URL(req.URL)
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return nil, redact.Error(err)
@@ -196,16 +193,16 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	switch {
 	// A write would go to another URL than the one that was read.
 	case redirected(resp, req.Method):
-		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, asked, redact.URL(resp.Request.URL))
+		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(resp.Request.URL))
 	case absent && d.set.create:
 		drain.Briefly(resp)
 		return d.absent(resp.Header), nil
 	case resp.StatusCode != http.StatusOK:
-		return nil, statusError(req.Method, asked, resp)
+		return nil, statusError(req.Method, redact.URL(req.URL), resp)
 	}
 	body, err := readState(resp, set.maxRepresentation)
 	if err != nil {
-		return nil, fmt.Errorf("ifmatch: %s %q: %w", req.Method, asked, err)
+		return nil, fmt.Errorf("ifmatch: %s %q: %w", req.Method, redact.URL(req.URL), err)
 	}
 	s, err := d.readFrom(dialect, resp.Header, body)
 	if err != nil {
@@ -229,11 +226,10 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
-	req.Header.Set("Accept", d.media) // each write has the same
+	refresh.PastCaches(req.Header, d.media) // each write has the same
 	d.set.setOn(req, false)
-	refresh.PastCaches(req.Header)
 	// What is at the URL of the refresh isn't what a write would replace.
-	if dialect.HidesState(d.sample(dialect, new(state[T]))) {
+	if dialect.VersionOnly != nil && dialect.HidesState(d.sample(dialect, new(state[T]))) {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.ErrHidden())
 	}
 	if guard.SignedAbove(req) != "" {
@@ -259,7 +255,8 @@ func readState(resp *http.Response, limit int64) ([]byte, error) {
 // decode returns the state that was read in an answer. It keeps body and h. The error names
 // the media type where that may be the reason: a login page comes with 200, too.
 func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T], error) {
-	read, err := d.format.Read(body)
+	s := &state[T]{Validators: v, header: h}
+	err := d.format.ReadInto(&s.Document, body)
 	came, back := h.Get("Content-Type"), media.Back(h)
 	if err != nil && came != "" && back == "" && came != d.media {
 		return nil, fmt.Errorf("%w: the answer is %.100q, and %s was asked for", err, came, d.media)
@@ -267,7 +264,8 @@ func (d *document[T]) decode(v Validators, h http.Header, body []byte) (*state[T
 	if err != nil {
 		return nil, err
 	}
-	return &state[T]{Validators: v, Document: read, header: h, media: back}, nil
+	s.media = back
+	return s, nil
 }
 
 // readFrom returns the state in the body of an answer, with its versions. Where the dialect's
@@ -352,6 +350,9 @@ func (d *document[T]) lookAt(req *http.Request, resp *http.Response, w *submissi
 // A state without one can be read all the same, and isn't an error of Get: only a write
 // of it can't be guarded, and fails then.
 func (d *document[T]) readVersions(s *state[T], dialect *guard.Dialect, body []byte) {
+	if !dialect.OwnPlaces() {
+		return
+	}
 	places := dialect.FirstPlaces(d.sample(dialect, s), true)
 	if places == nil {
 		return
@@ -381,7 +382,7 @@ func redirected(resp *http.Response, method string) bool {
 
 // fits returns an error where no Update could read a document again. most is in bytes; zero
 // is no limit.
-func fits(name string, text []byte, most int64) error {
+func fits(name redact.Name, text []byte, most int64) error {
 	if most == 0 || int64(len(text)) <= most {
 		return nil
 	}

@@ -249,6 +249,9 @@ func parseCoded(body []byte, header http.Header) (*jsonedit.Document, error) {
 // ErrTooLarge where the text is too long for one, and is an *EditError where the document
 // would lose something.
 func askable(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, jsonedit.ErrTooLarge) {
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}

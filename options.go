@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -329,15 +330,35 @@ func scopeOf(ctx context.Context) *scope {
 	return s
 }
 
-// copy returns a scope to change, also of a nil one. What is appended to its traces
-// doesn't show in the context that s came from.
-func (s *scope) copy() *scope {
-	if s == nil {
-		return new(scope)
+// leaves reports whether an answer needs no call for the sake of what made the request: a read
+// of ours is repeated after a failure, and wants to know who answered. s may be nil.
+func (s *scope) leaves(resp *http.Response, err error) bool {
+	return s == nil || !s.settings.ownRead || semantics.Succeeded(resp, err) && resp.Request != nil
+}
+
+// scoped is a context with a scope.
+type scoped struct {
+	context.Context
+	scope
+}
+
+// scopedIn returns a context within ctx, with a copy of its scope, also where it has none. The
+// copy may be changed until the context is handed on. What is appended to its traces doesn't
+// show in ctx.
+func scopedIn(ctx context.Context) *scoped {
+	in := &scoped{Context: ctx}
+	if s := scopeOf(ctx); s != nil {
+		in.scope = *s
+		in.settings.traces = slices.Clip(in.settings.traces)
 	}
-	c := *s
-	c.settings.traces = c.settings.traces[:len(c.settings.traces):len(c.settings.traces)]
-	return &c
+	return in
+}
+
+func (in *scoped) Value(key any) any {
+	if key == (scopeKey{}) {
+		return &in.scope
+	}
+	return in.Context.Value(key)
 }
 
 // WithOptions returns a context for calls with options of their own: they go over the
@@ -347,7 +368,7 @@ func (s *scope) copy() *scope {
 // context. What a Transport has Pinned they don't override. WithRetryBudget and Pinned do
 // nothing here.
 func WithOptions(ctx context.Context, opts ...Option) context.Context {
-	s := scopeOf(ctx).copy()
-	Options(opts).apply(&s.settings)
-	return context.WithValue(ctx, scopeKey{}, s)
+	in := scopedIn(ctx)
+	Options(opts).apply(&in.settings)
+	return in
 }

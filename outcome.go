@@ -140,9 +140,9 @@ type told struct {
 	below    int32           // of the writes that are counted: more than this call itself has sent
 }
 
-// newTold returns what a call with this audience, which may be nil, has told: nothing.
-func newTold(a *audience) told {
-	return told{outcome: Outcome{Exchanges: make([]Exchange, 0, 3)}, audience: a}
+// begin gives a call its audience, which may be nil.
+func (t *told) begin(a *audience) {
+	t.outcome.Exchanges, t.audience = make([]Exchange, 0, 3), a
 }
 
 // countWrite counts a write that is sent.

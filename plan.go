@@ -77,7 +77,7 @@ func (l layers) repeats() repeats {
 
 // observes reports whether somebody wants to know of the first answer, whatever it is.
 func (l layers) observes(req *http.Request, s *scope) bool {
-	if s != nil && (s.observer != nil || s.settings.ownRead || s.flow != nil) {
+	if s != nil && (s.observer != nil || s.flow != nil) {
 		return true
 	}
 	// A check is asked about any answer, and a doubt of the hop before goes on here.

@@ -77,9 +77,9 @@ func asRead(req *http.Request) *http.Request {
 	if semantics.Safe(req.Method) {
 		return req
 	}
-	s := scopeOf(req.Context()).copy()
-	s.settings.readBy = req.URL
-	return req.WithContext(context.WithValue(req.Context(), scopeKey{}, s))
+	in := scopedIn(req.Context())
+	in.settings.readBy = req.URL
+	return req.WithContext(in)
 }
 
 // changeRefresh returns what a dialect, and then WithRefreshRequest, make of a refresh:

@@ -67,9 +67,9 @@ var ErrNotRemembered = errors.New("ifmatch: the flow has nothing that guards the
 // work a flow of its own. Each call of Remember begins one that knows nothing of others,
 // also when ctx has one. A flow lives as long as a context that has it.
 func Remember(ctx context.Context) context.Context {
-	s := scopeOf(ctx).copy()
-	s.flow, s.aside = new(memory.Flow), nil
-	return context.WithValue(ctx, scopeKey{}, s)
+	in := scopedIn(ctx)
+	in.flow, in.aside = new(memory.Flow), nil
+	return in
 }
 
 // Forget makes the flow of ctx forget a URL: the next write of it goes out as it is. Without a flow it does nothing, and so it does
@@ -99,9 +99,9 @@ func besideFlow(ctx context.Context) (context.Context, func()) {
 	if s == nil || s.flow == nil || s.besideFlow() {
 		return ctx, func() {}
 	}
-	s, a := s.copy(), new(aside)
-	s.aside = a
-	return context.WithValue(ctx, scopeKey{}, s), func() { a.ended.Store(true) }
+	in, a := scopedIn(ctx), new(aside)
+	in.aside = a
+	return in, func() { a.ended.Store(true) }
 }
 
 // meetBeside tells the flow of ctx, where there is one, that something beside it has written

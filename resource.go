@@ -163,7 +163,7 @@ func (r *Resource[T]) writeBatch(edits *commit.Batch[T, share[T]]) {
 		}
 		// No write was sent, or nobody knows what became of it.
 		err, effect := fmt.Errorf("a codec, marker or option panicked or ended its goroutine: %v", recover()), EffectNotApplied
-		if b.updater.last.sent {
+		if b.updater.sent() {
 			err, effect = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err), EffectUnknown
 		}
 		err = fmt.Errorf("ifmatch: update %q: %w", r.doc.name, err)
@@ -190,8 +190,8 @@ const minDraftTime = 10 * time.Millisecond
 // newBatch returns a batch that has sent nothing.
 func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
 	b := &batch[T]{Resource: r, edits: edits}
-	b.updater = r.doc.updater(r.doc.set.background(), edit.NewMark(r.doc.marker), b.draft)
-	b.updater.shared = true
+	b.updater = r.doc.updater(r.doc.set.background())
+	b.updater.make, b.updater.shared = b.draft, true
 	edits.Bound(max(minDraftTime, 2*r.roundTrip))
 	return b
 }
@@ -320,18 +320,17 @@ func (b *batch[T]) acceptedOn(ctx context.Context, kept *state[T]) (*committed[T
 		// The state was read, so it doesn't show that the server stores what is sent.
 		return &committed[T]{snapshot, u.found, false, true}, nil
 	}
-	made := u.last.made
 	if !wrote {
-		made = &state[T]{Document: edit.Document[T]{Text: b.made.Stored}}
+		return &committed[T]{snapshot, &state[T]{Document: edit.Document[T]{Text: b.made.Stored}}, false, false}, nil
 	}
-	return &committed[T]{snapshot, made, wrote, false}, nil
+	return &committed[T]{snapshot, u.last.made, true, false}, nil
 }
 
 // draft runs the edits of a batch one after another, each on what the one before has made,
 // and marks the result once: the mark is of the write, not of an edit. An edit that fails
 // leaves the document as the one before has made it.
 func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
-	format, mark, end := &b.doc.format, b.updater.mark, &s.Document
+	format, mark, end := &b.doc.format, &b.updater.mark, &s.Document
 	most := b.updater.most
 	if mark.Kept() {
 		most = max(most-edit.MarkRoom, 1)

@@ -23,7 +23,7 @@ type roundPace struct {
 	budget   *pace.Budget // of repeats after failures; nil: none
 
 	newBackOff, newTransientBackOff func() backoff.BackOff // nil: the default pace
-	waiting                         func(WaitInfo)         // told before a wait; nil: nobody is
+	traces                          []*Trace               // told before a wait
 }
 
 // pace returns the pace of an Update's rounds, by the options in force.
@@ -32,13 +32,7 @@ func (d *document[T]) pace(set settings) roundPace {
 	if t, ours := d.client.Transport.(*Transport); ours {
 		p.budget = &t.budget
 	}
-	p.waiting = func(w WaitInfo) {
-		for _, t := range set.traces {
-			if t.Waiting != nil {
-				t.Waiting(w)
-			}
-		}
-	}
+	p.traces = set.traces
 	return p
 }
 
@@ -115,8 +109,10 @@ func (u *updater[T]) pause(ctx context.Context, err error) bool {
 	if d <= 0 {
 		return true
 	}
-	if u.pace.waiting != nil {
-		u.pace.waiting(WaitInfo{ctx, reason, d, u.total.Attempts})
+	for _, t := range u.pace.traces {
+		if t.Waiting != nil {
+			t.Waiting(WaitInfo{ctx, reason, d, u.total.Attempts})
+		}
 	}
 	begun := time.Now()
 	timer := time.NewTimer(d)

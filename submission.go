@@ -42,19 +42,28 @@ type submission[T any] struct {
 	attempts int            // what is left of WithMaxAttempts
 	elapsed  time.Duration  // what is left of WithMaxElapsed
 
-	// afterRefusal is called for each refusal. marked says that it can tell
-	// whether a draft was written.
-	afterRefusal func(context.Context, setback[T]) sequel[T]
-	marked       bool
-
-	id        string // of the mark in all drafts; empty: none
-	overState bool   // no draft of the Update was to create the document
+	of        *updater[T] // is asked after each refusal
+	marked    bool        // it can tell whether a draft was written
+	id        string      // of the mark in all drafts; empty: none
+	overState bool        // no draft of the Update was to create the document
 
 	// Set by the store.
 	media  string    // of the state that the draft was made from, as it is written back
 	sent   bool      // something was, for this submission or one before
 	broken bool      // no draft could be made of the state that refused this one
 	made   *state[T] // by the draft that was accepted; nil before
+
+	// Of the store: in one piece of memory with what outlives the submission, the policy say,
+	// which something below may ask late.
+	policy   updatePolicy[T]
+	newest   sequel[T] // of the newest refusal
+	outcome  Outcome
+	observer observer
+}
+
+// afterRefusal says what follows a refusal. It is called for each.
+func (w *submission[T]) afterRefusal(ctx context.Context, r setback[T]) sequel[T] {
+	return w.of.afterRefusal(ctx, r)
 }
 
 // setback is a refusal of a draft, and the state that refused it.
@@ -77,33 +86,43 @@ type sequel[T any] struct {
 // updatePolicy is the policy of Update. It travels in the context of a write, so each
 // Transport of this package on the way obeys it. One submission has one, and it must not
 // be used for two writes at a time.
-type updatePolicy struct {
-	resolve func(ctx context.Context, c *Conflict) (Decision, error)
-	is      traits
-	read    []byte // the state that the first draft was made of; nil: none was there
+type updatePolicy[T any] struct {
+	store *document[T]
+	of    *submission[T]
 
 	write *http.Request        // of the Update; nil: it couldn't be made
 	call  atomic.Pointer[call] // the last one that was seen to be of this write
 }
 
 // readBefore is what the first refused draft was made of.
-func (p *updatePolicy) readBefore() []byte { return p.read }
+func (p *updatePolicy[T]) readBefore() []byte { return p.of.on.Text }
 
-func (p *updatePolicy) traits() traits { return p.is }
+// traits has what is left of WithMaxAttempts and WithMaxElapsed: these hold over all rounds
+// of the Update.
+func (p *updatePolicy[T]) traits() traits {
+	return traits{fixed: true, update: true, tellsOwnWrites: p.of.marked, attemptsLeft: p.of.attempts, elapsedLeft: p.of.elapsed}
+}
 
-// Resolve edits the current state again, and decides for what comes of it.
-func (p *updatePolicy) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
+// Resolve edits the current state again, and decides for what comes of it. It keeps in the
+// submission what the newest refusal led to, and the draft that is sent next.
+func (p *updatePolicy[T]) Resolve(ctx context.Context, c *Conflict) (decision Decision, err error) {
 	if !p.owns(c) {
 		return Decision{}, nil
 	}
-	return p.resolve(ctx, c)
+	// The submission has failed, and something below asks again all the same: a Transport
+	// that repeats, say.
+	if p.of.newest.err != nil {
+		return Decision{}, p.of.newest.err
+	}
+	p.of.newest, decision, err = p.store.resolve(ctx, c, p.of)
+	return decision, err
 }
 
 // owns reports whether a conflict is one of the write of the Update. What a RoundTripper
 // between sends on its own account with the context of the write, a lock say, is about
 // another URL and has another body: the document must not be written there. Something
 // between may rewrite one of the two, and that is the write of the Update still.
-func (p *updatePolicy) owns(c *Conflict) bool {
+func (p *updatePolicy[T]) owns(c *Conflict) bool {
 	if p.write == nil || c.call == nil || c.call == p.call.Load() || sameURL(c.call.req.URL, p.write.URL) {
 		p.call.Store(c.call)
 		return true
@@ -123,19 +142,17 @@ func (p *updatePolicy) owns(c *Conflict) bool {
 // write sends the draft under its guard, with a policy that edits again at each
 // refusal, and reads the answer, whose body it closes. It is the write of a store.
 func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error) {
-	var o Outcome
-	var last sequel[T] // of the newest refusal
-	policy := d.policyOf(w, &last)
-	ctx = d.scope(ctx, policy, &o)
+	w.policy.store, w.policy.of = d, w
+	w.observer.outcome = &w.outcome
+	ctx = d.scope(ctx, &w.policy, &w.observer)
 	req, err := d.writeRequest(ctx, w.on, w.draft.Body)
-	policy.write = req
+	w.policy.write = req
 	// The context may have ended during the edit: then nothing is sent.
 	if err == nil && ctx.Err() != nil {
 		err = endOf(ctx)
 	}
 	if err != nil {
-		o.Effect, o.Err = EffectNotApplied, err
-		return Snapshot[T]{}, o, err
+		return Snapshot[T]{}, Outcome{Effect: EffectNotApplied, Err: err}, err
 	}
 	w.sent, w.media = true, d.mediaOf(w.on)
 	d.noteSent(w)
@@ -143,6 +160,7 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 	if err == nil {
 		defer resp.Body.Close()
 	}
+	o, last := w.outcome, &w.newest
 	switch {
 	// The edit's own error says more than the *ConflictError around it.
 	case last.err != nil:
@@ -155,24 +173,6 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 		return last.end.snapshot(), o, nil
 	}
 	return d.answered(req, resp, w, o)
-}
-
-// policyOf returns the policy of a submission, which edits again at each refusal. It keeps
-// in last what the newest refusal led to, and in w the draft that is sent next.
-// WithMaxAttempts and WithMaxElapsed hold over all rounds of the Update: the policy has
-// what is left of them.
-func (d *document[T]) policyOf(w *submission[T], last *sequel[T]) *updatePolicy {
-	policy := &updatePolicy{read: w.on.Text, is: traits{fixed: true, update: true, tellsOwnWrites: w.marked, attemptsLeft: w.attempts, elapsedLeft: w.elapsed}}
-	policy.resolve = func(ctx context.Context, c *Conflict) (decision Decision, err error) {
-		// The submission has failed, and something below asks again all the same: a
-		// Transport that repeats, say.
-		if last.err != nil {
-			return Decision{}, last.err
-		}
-		*last, decision, err = d.resolve(ctx, c, w)
-		return decision, err
-	}
-	return policy
 }
 
 // writeRequest returns the write of a body, guarded by the state that the body was
@@ -194,9 +194,9 @@ func (d *document[T]) writeRequest(ctx context.Context, s *state[T], body []byte
 	if err != nil {
 		return nil, fmt.Errorf("ifmatch: %w", err)
 	}
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Accept", d.media)             // refreshes must select what was read
-	req.Header.Set("Accept-Encoding", "identity") // the tag of another coding is no guard (RFC 9110 §8.8.3.3)
+	// Refreshes must select what was read, and the tag of another coding is no guard (RFC 9110
+	// §8.8.3.3).
+	field.SetEach(req.Header, [2]string{"Content-Type", contentType}, [2]string{"Accept", d.media}, [2]string{"Accept-Encoding", "identity"})
 	if req, err = d.changed(req, dialect); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", d.name, err)
 	}
@@ -357,7 +357,7 @@ func errRedirected(req *http.Request, resp *http.Response, o Outcome) error {
 // answered reads the final answer to a write, to a bound; the caller closes it. A success
 // has the Snapshot of the state that the write has made.
 func (d *document[T]) answered(req *http.Request, resp *http.Response, w *submission[T], o Outcome) (Snapshot[T], Outcome, error) {
-	at, dialect := redact.URL(req.URL), d.dialect(req.Context())
+	dialect := d.dialect(req.Context())
 	switch {
 	// The answer is about another URL, or to a GET.
 	case redirected(resp, req.Method):
@@ -374,11 +374,11 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, w *submis
 		resp.StatusCode == http.StatusPreconditionFailed, resp.StatusCode == http.StatusPreconditionRequired:
 		body := drain.Briefly(resp)
 		return Snapshot[T]{}, o, &ConflictError{
-			Method: req.Method, URL: at, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
+			Method: req.Method, URL: redact.URL(req.URL), StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Outcome: o, Err: o.Err,
 		}
 	}
 	// Anything else: an error of the server, or a success that promises nothing (202).
-	err := statusError(req.Method, at, resp)
+	err := statusError(req.Method, redact.URL(req.URL), resp)
 	if pending := (*pendingError)(nil); errors.As(o.Err, &pending) {
 		err = o.Err // the status says nothing of it
 	}

@@ -161,7 +161,7 @@ func (d *document[T]) inTurn(ctx context.Context, u *updater[T], kept *state[T])
 	handed := d.handedState(ctx, u.handed)
 	s, err := u.inRounds(ctx, handed)
 	// Nobody decides on a state that wasn't read. An error stays where no read can follow.
-	if handed != nil && !u.last.sent && (err == nil || ctx.Err() == nil) {
+	if handed != nil && !u.sent() && (err == nil || ctx.Err() == nil) {
 		s, err = u.inRounds(ctx, nil)
 	}
 	turn.HandOver(d.leaves(ctx, u, s))

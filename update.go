@@ -166,17 +166,17 @@ const (
 	defaultEditLimit      = 5 * time.Second
 )
 
-// newUpdateSettings returns what the options set, over the defaults.
-func newUpdateSettings(opts []UpdateOption) (updateSettings, error) {
-	s := updateSettings{codec: jsonCodec{}, editLimit: defaultEditLimit}
-	UpdateOptions(opts).applyUpdate(&s)
+// take makes s what the options set, over the defaults.
+func (s *updateSettings) take(opts []UpdateOption) error {
+	*s = updateSettings{codec: jsonCodec{}, editLimit: defaultEditLimit}
+	UpdateOptions(opts).applyUpdate(s)
 	if s.invalid != nil {
-		return s, s.invalid
+		return s.invalid
 	}
 	if s.policy != nil {
-		return s, errors.New("ifmatch: OnConflict is not for Get, Update and NewResource: they bring their own policy")
+		return errors.New("ifmatch: OnConflict is not for Get, Update and NewResource: they bring their own policy")
 	}
-	return s, nil
+	return nil
 }
 
 // CreateIfAbsent makes Update start from the zero T where the document isn't
@@ -263,13 +263,27 @@ type jsonCodec struct{}
 func (jsonCodec) Decode(b []byte, v any) error { return json.Unmarshal(b, v) }
 
 func (jsonCodec) Encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	var made text
+	e := json.NewEncoder(&made)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return bytes.TrimSuffix(made.bytes, []byte("\n")), nil
+}
+
+// text is what an Encoder writes. A short one is in one piece of memory with it.
+type text struct {
+	bytes []byte
+	room  [200]byte
+}
+
+func (t *text) Write(p []byte) (int, error) {
+	if t.bytes == nil {
+		t.bytes = t.room[:0]
+	}
+	t.bytes = append(t.bytes, p...)
+	return len(p), nil
 }
 
 func (jsonCodec) ContentType() string { return "application/json" }

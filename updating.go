@@ -8,6 +8,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/rounds"
 )
 
@@ -25,9 +26,9 @@ import (
 // It knows the document through its store only, and belongs to one goroutine.
 type updater[T any] struct {
 	store  store[T]
-	name   string        // of the document, for texts
+	name   redact.Name   // of the document, for texts
 	create bool          // by CreateIfAbsent
-	mark   *edit.Mark[T] // of this Update, the same in all its drafts
+	mark   edit.Mark[T] // of this Update, the same in all its drafts
 
 	// make edits a state, which stays as it is. inDoubt says that a draft before may
 	// have been written.
@@ -45,33 +46,33 @@ type updater[T any] struct {
 	elapsed  time.Duration // what is left of WithMaxElapsed
 	until    time.Time     // when that ends; zero before the first failure
 
-	last   submission[T] // zero before the first
-	guard  string        // the strong tag of all writes so far; empty: they have no such tag, or several
-	made   bool          // a draft was to create the document
-	denied bool          // a read found nothing, after a refusal that said that the document exists
-	doubt  error         // of a write that may have been applied, until one is accepted; nil: none
-	found  *state[T]     // the state that was read and holds the mark; nil: not found
-	total  Outcome       // of all rounds: what the caller is told
+	last   *submission[T] // nil before the first
+	guard  string         // the strong tag of all writes so far; empty: they have no such tag, or several
+	made   bool           // a draft was to create the document
+	denied bool           // a read found nothing, after a refusal that said that the document exists
+	doubt  error          // of a write that may have been applied, until one is accepted; nil: none
+	found  *state[T]      // the state that was read and holds the mark; nil: not found
+	total  Outcome        // of all rounds: what the caller is told
 }
 
 // update runs one Update for its caller, and tells the outcome on every path, also where
 // the edit panics.
 func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapshot[T], error) {
-	mark := edit.NewMark(d.marker)
-	u := d.updater(ctx, mark, func(s *state[T], _ bool) (*edit.Draft[T], error) {
-		made, err := d.format.Draft(&s.Document, mark, change)
+	u := d.updater(ctx)
+	u.make = func(s *state[T], _ bool) (*edit.Draft[T], error) {
+		made, err := d.format.Draft(&s.Document, &u.mark, change)
 		return made, askable(err)
-	})
+	}
 	defer func() { report(ctx, u.total) }()
 	return d.inTurn(ctx, u, nil)
 }
 
-// updater returns an Update of the document that has all its limits left: the same
-// WithMaxAttempts and WithMaxElapsed hold for all its rounds together.
-func (d *document[T]) updater(ctx context.Context, mark *edit.Mark[T], make func(*state[T], bool) (*edit.Draft[T], error)) *updater[T] {
+// updater returns an Update of the document that has all its limits left, and no make: the
+// same WithMaxAttempts and WithMaxElapsed hold for all its rounds together.
+func (d *document[T]) updater(ctx context.Context) *updater[T] {
 	set, of := d.effective(ctx), traits{update: true}
 	return &updater[T]{
-		store: d, name: d.name, create: d.set.create, mark: mark, make: make,
+		store: d, name: d.name, create: d.set.create, mark: edit.NewMark(d.marker),
 		most: set.maxRepresentation, attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
 	}
 }
@@ -168,7 +169,7 @@ func (u *updater[T]) readInTime(ctx context.Context) (*state[T], error) {
 // nothing was sent, there is no mark to look for. A write may have been sent before the
 // first round, too, where inRounds is called again.
 func (u *updater[T]) sight(s *state[T]) rounds.Sight {
-	if !u.last.sent {
+	if !u.sent() {
 		return rounds.Sight{}
 	}
 	return rounds.Sight{
@@ -177,31 +178,35 @@ func (u *updater[T]) sight(s *state[T]) rounds.Sight {
 	}
 }
 
+// sent reports whether a draft was sent.
+func (u *updater[T]) sent() bool { return u.last != nil && u.last.sent }
+
 // submit writes a draft, and at each refusal the draft that follows. It adds what that took
 // to the total, and takes it off the limits. The time begins to run with the first
 // submission that fails.
 func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[T]) (Snapshot[T], error) {
 	u.found = nil
 	u.made = u.made || s.Absent
-	u.noteGuard(s, !u.last.sent)
-	u.last = submission[T]{
-		on: s, draft: draft, afterRefusal: u.afterRefusal, marked: u.mark.Kept(), id: u.mark.ID(), overState: !u.made,
-		attempts: u.attempts, elapsed: u.elapsed, sent: u.last.sent,
+	u.noteGuard(s, !u.sent())
+	u.last = &submission[T]{
+		on: s, draft: draft, of: u, marked: u.mark.Kept(), id: u.mark.ID(), overState: !u.made,
+		attempts: u.attempts, elapsed: u.elapsed, sent: u.sent(),
 	}
 	begun := time.Now()
-	snapshot, o, err := u.store.write(ctx, &u.last)
+	snapshot, o, err := u.store.write(ctx, u.last)
 	if err != nil && u.until.IsZero() {
 		u.until = begun.Add(u.elapsed)
 	}
 	u.addWaited(&o)
-	conflict := (*ConflictError)(nil)
-	errors.As(err, &conflict)
+	conflict := conflictIn(err)
 	if conflict != nil && o.Cause == CauseExists && u.denied {
 		o.Cause, o.Err = CauseSelfContradiction, contradicted(o.Err)
 		conflict.Err = o.Err
 	}
 	u.attempts -= o.Attempts
-	o.Exchanges = append(u.total.Exchanges, o.Exchanges...)
+	if len(u.total.Exchanges) > 0 {
+		o.Exchanges = append(u.total.Exchanges, o.Exchanges...)
+	}
 	o.Attempts += u.total.Attempts
 	o.Waited += u.total.Waited
 	u.total, snapshot.Outcome = o, o
@@ -210,6 +215,16 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 		conflict.Outcome = o
 	}
 	return snapshot, err
+}
+
+// conflictIn returns the refusal in an error, nil where there is none.
+func conflictIn(err error) *ConflictError {
+	if err == nil {
+		return nil
+	}
+	conflict := (*ConflictError)(nil)
+	errors.As(err, &conflict)
+	return conflict
 }
 
 // edit makes a draft of a state, and returns whether it is to be written. A write to a
@@ -359,7 +374,7 @@ func (u *updater[T]) fail(ctx context.Context, err error) (Snapshot[T], error) {
 		}
 		u.total.Effect, u.total.Err = EffectUnknown, err
 	}
-	if !u.last.sent {
+	if !u.sent() {
 		u.total.Effect, u.total.Err = EffectNotApplied, err
 	}
 	return Snapshot[T]{Outcome: u.total}, withEnd(ctx, err)

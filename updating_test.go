@@ -152,7 +152,7 @@ type roundsOf struct {
 
 // updater is the Update of a row, on a store.
 func (row roundsOf) updater(f *fakeStore) *updater[markedCounter] {
-	u := &updater[markedCounter]{store: f, create: row.text == "", mark: new(edit.Mark[markedCounter]), attempts: 16, elapsed: defaultMaxElapsed}
+	u := &updater[markedCounter]{store: f, create: row.text == "", attempts: 16, elapsed: defaultMaxElapsed}
 	if !row.unmarked {
 		u.mark = edit.NewMark(edit.Marker[markedCounter]{IDs: markList[markedCounter]})
 	}
@@ -165,7 +165,7 @@ func (row roundsOf) updater(f *fakeStore) *updater[markedCounter] {
 	}
 	u.make = func(s *state[markedCounter], inDoubt bool) (*edit.Draft[markedCounter], error) {
 		f.stale, row.stale = row.stale, ""
-		return f.format.Draft(&s.Document, u.mark, change)
+		return f.format.Draft(&s.Document, &u.mark, change)
 	}
 	return u
 }

@@ -196,11 +196,11 @@ func policyName(p Policy) string {
 	return fmt.Sprintf("%T", p)
 }
 
-func (p BuiltinPolicy) name() string { return p.String() }
-func (PolicyFunc) name() string      { return "PolicyFunc" }
-func (rebuild) name() string         { return "Rebuild" }
-func (*mergeJSON) name() string      { return "MergeJSON" }
-func (*updatePolicy) name() string   { return "of Update" }
+func (p BuiltinPolicy) name() string  { return p.String() }
+func (PolicyFunc) name() string       { return "PolicyFunc" }
+func (rebuild) name() string          { return "Rebuild" }
+func (*mergeJSON) name() string       { return "MergeJSON" }
+func (*updatePolicy[T]) name() string { return "of Update" }
 
 // becameRead reports whether the request is what http.Client made of a write that was
 // redirected: a GET, which does nothing of what the write was to do. After a 303 it is the

@@ -34,19 +34,19 @@ var (
 )
 
 func formatOf[T any](c Codec) *Format[T] {
-	return &Format[T]{Codec: c, Name: "x", JSON: true, Traits: TraitsOf[T]()}
+	return &Format[T]{Codec: c, Name: named("x"), JSON: true, Traits: TraitsOf[T]()}
 }
 
 // TestWorkOfADraft: a draft of a document that was read costs two encodes, and no decode. Of
 // several edits each costs one decode.
 func TestWorkOfADraft(t *testing.T) {
 	marker := Marker[noted]{IDs: func(d *noted) *[]string { return &d.IDs }}
-	for _, mark := range []*Mark[noted]{new(Mark[noted]), NewMark(marker)} {
+	for _, mark := range []Mark[noted]{{}, NewMark(marker)} {
 		c := new(counting)
 		f := formatOf[noted](c)
 		d, _ := f.Read([]byte(`{"n":1}`))
 		*c = counting{}
-		if made, err := f.Draft(&d, mark, inc); err != nil || made.Value.N != 2 {
+		if made, err := f.Draft(&d, &mark, inc); err != nil || made.Value.N != 2 {
 			t.Error(made, err)
 		}
 		want := counting{0, 2}
@@ -60,7 +60,7 @@ func TestWorkOfADraft(t *testing.T) {
 		*c = counting{}
 		end := &d
 		for range 10 {
-			next, err := f.Step(end, mark, inc)
+			next, err := f.Step(end, &mark, inc)
 			if err != nil {
 				t.Fatal(err)
 			}

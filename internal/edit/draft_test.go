@@ -65,8 +65,13 @@ func (c *textCodec) Encode(v any) ([]byte, error) {
 	return json.Marshal(v)
 }
 
+// named is the name of a document.
+type named string
+
+func (n named) String() string { return string(n) }
+
 func jsonOf[T any](patch bool) *Format[T] {
-	return &Format[T]{Codec: &textCodec{}, Name: "http://h.test/doc", JSON: true, Patch: patch}
+	return &Format[T]{Codec: &textCodec{}, Name: named("http://h.test/doc"), JSON: true, Patch: patch}
 }
 
 // read returns the document of a text; none where it is empty.
@@ -155,7 +160,7 @@ func TestPatchInAnotherFormat(t *testing.T) {
 func TestSteps(t *testing.T) {
 	for _, patch := range []bool{false, true} {
 		f := jsonOf[listed](patch)
-		m := NewMark(inList)
+		m := new(NewMark(inList))
 		d := read(t, f, `{"n":1,"theirs":2,"ids":["x"]}`)
 		end := d
 		for i := range 3 {
@@ -188,7 +193,7 @@ func TestSteps(t *testing.T) {
 func TestMarkedDraft(t *testing.T) {
 	f := jsonOf[listed](false)
 	for _, doc := range []string{`{"n":1,"ids":["x"]}`, ""} {
-		m := NewMark(inList)
+		m := new(NewMark(inList))
 		want := `{"n":7,"ids":["x","` + m.id + `"]}`
 		if doc == "" {
 			want = `{"n":7,"ids":["` + m.id + `"]}`
@@ -202,7 +207,7 @@ func TestMarkedDraft(t *testing.T) {
 
 // TestDocumentsThatTakeNoMark: an edit that leaves no place for the mark fails.
 func TestDocumentsThatTakeNoMark(t *testing.T) {
-	f, m := jsonOf[listed](false), NewMark(inList)
+	f, m := jsonOf[listed](false), new(NewMark(inList))
 	d := read(t, f, `{"n":1}`)
 	drop := func(l *listed) error { l.No = true; return nil }
 	if _, err := f.Draft(d, m, drop); err == nil || !strings.Contains(err.Error(), "doesn't keep the mark") {
@@ -211,7 +216,7 @@ func TestDocumentsThatTakeNoMark(t *testing.T) {
 	if _, err := f.Step(d, m, drop); err == nil || !strings.Contains(err.Error(), "without its Marks") {
 		t.Error(err)
 	}
-	g, label := jsonOf[labelled](false), NewMark(inField)
+	g, label := jsonOf[labelled](false), new(NewMark(inField))
 	if _, err := g.Step(read(t, g, `{"n":1}`), label, func(l *labelled) error { l.N = -1; return nil }); err == nil || !strings.Contains(err.Error(), "put panicked after the edit: no label") {
 		t.Error(err)
 	}

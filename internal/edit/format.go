@@ -23,9 +23,9 @@ type Codec interface {
 // used concurrently as far as its Codec may.
 type Format[T any] struct {
 	Codec
-	Name  string // of the document, for the texts of errors
-	JSON  bool   // the Codec knows JSON: what T doesn't know is kept
-	Patch bool   // what is sent is a JSON Merge Patch (RFC 7396); JSON only
+	Name  fmt.Stringer // of the document, for the texts of errors
+	JSON  bool         // the Codec knows JSON: what T doesn't know is kept
+	Patch bool         // what is sent is a JSON Merge Patch (RFC 7396); JSON only
 
 	Traits
 
@@ -57,12 +57,19 @@ type Document[T any] struct {
 }
 
 // Read decodes a text. The Document keeps the text.
-func (f *Format[T]) Read(text []byte) (Document[T], error) {
-	d := Document[T]{Text: text}
+func (f *Format[T]) Read(text []byte) (d Document[T], err error) {
+	err = f.ReadInto(&d, text)
+	return d, err
+}
+
+// ReadInto is Read into a zero Document, which stays zero where the error isn't nil.
+func (f *Format[T]) ReadInto(d *Document[T], text []byte) error {
 	if err := f.Decode(text, &d.Value); err != nil {
-		return Document[T]{}, fmt.Errorf("ifmatch: decode %q: %w", f.Name, err)
+		*d = Document[T]{}
+		return fmt.Errorf("ifmatch: decode %q: %w", f.Name, err)
 	}
-	return d, nil
+	d.Text = text
+	return nil
 }
 
 // Kept returns a document for Step and Finish alone, of a text that was made by these or read

@@ -63,11 +63,11 @@ type Mark[T any] struct {
 }
 
 // NewMark returns a mark with a new id.
-func NewMark[T any](marker Marker[T]) *Mark[T] {
+func NewMark[T any](marker Marker[T]) Mark[T] {
 	if !marker.Holds() {
-		return new(Mark[T])
+		return Mark[T]{}
 	}
-	return &Mark[T]{id: NewID(), marker: marker}
+	return Mark[T]{id: NewID(), marker: marker}
 }
 
 // NewID returns the id of a write: random, so that no other write has it.

@@ -145,7 +145,8 @@ func TestMarkOfFunctions(t *testing.T) {
 	if got := m.In(&doc); got != Found || doc.Value.Label != m.id {
 		t.Errorf("after: %v in %+v", got, doc.Value)
 	}
-	if got := NewMark(inField).In(&doc); got != Absent {
+	other := NewMark(inField)
+	if got := other.In(&doc); got != Absent {
 		t.Errorf("another: %v", got)
 	}
 	if got := m.In(&Document[labelled]{Absent: true, Value: doc.Value}); got != Unknown {

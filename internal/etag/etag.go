@@ -63,7 +63,12 @@ func Weak(tag string) bool { return strings.HasPrefix(tag, "W/") }
 // ParseList reads the field lines of If-Match or If-None-Match. Several lines
 // are one list (RFC 9110 §5.3), empty elements are skipped (§5.6.1.2), and a
 // comma inside the quotes is part of the tag. The wildcard stands alone.
+//
+// The tags of one line with one tag are the lines themselves.
 func ParseList(lines []string) (tags []string, wildcard, ok bool) {
+	if len(lines) == 1 && Valid(lines[0]) {
+		return lines[:1:1], false, true
+	}
 	for _, line := range lines {
 		for rest := field.TrimOWS(line); rest != ""; {
 			if rest[0] == ',' {
@@ -164,8 +169,9 @@ func Of(h http.Header) Validators {
 // IMF-fixdate, and that date as one where they are an obsolete form, which a
 // sender must not generate (RFC 9110 §5.6.7).
 func FixedDate(received string, t time.Time) string {
-	if canonical := t.UTC().Format(http.TimeFormat); canonical != received {
-		return canonical
+	var canonical [len(http.TimeFormat)]byte
+	if made := t.UTC().AppendFormat(canonical[:0], http.TimeFormat); string(made) != received {
+		return string(made)
 	}
 	return received
 }

@@ -30,6 +30,17 @@ func Set(h http.Header, canonical, value string) {
 	h[canonical] = []string{value}
 }
 
+// SetEach makes each value the only line of its field, as Set does, in one piece of memory.
+// h must not be nil.
+func SetEach(h http.Header, fields ...[2]string) {
+	lines := make([]string, len(fields))
+	for i, f := range fields {
+		lines[i] = f[1]
+		Drop(h, f[0])
+		h[f[0]] = lines[i : i+1 : i+1]
+	}
+}
+
 // Drop removes a field in all its spellings. A nil h is left alone.
 func Drop(h http.Header, canonical string) {
 	delete(h, canonical)

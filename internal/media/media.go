@@ -15,6 +15,9 @@ import (
 // IsJSON reports whether a media type is JSON (RFC 8259 §11, RFC 6839 §3.1): whatever its
 // parameters and its case. A type that can't be parsed isn't.
 func IsJSON(t string) bool {
+	if isPlain(t) {
+		return true
+	}
 	kind, _, err := mime.ParseMediaType(t)
 	if err != nil {
 		return false

@@ -22,6 +22,12 @@ func URL(u *url.URL) string {
 	return clean.String() + names(query) + names(u.RawQuery)
 }
 
+// Name names what is at a URL in a text: its URL, which isn't made into a text before one is
+// printed.
+type Name struct{ At *url.URL }
+
+func (n Name) String() string { return URL(n.At) }
+
 // Text is URL for a URL in a text. A text that is no URL is empty.
 func Text(u string) string { return quoted(u) }
 

@@ -32,18 +32,23 @@ func Header(write http.Header, prefer bool) http.Header {
 			h[name] = values[:len(values):len(values)]
 		}
 	}
-	PastCaches(h)
+	PastCaches(h, "")
 	return h
 }
 
-// PastCaches puts into a header what asks for a state as its origin has it.
-func PastCaches(h http.Header) {
+// PastCaches puts into a header what asks for a state as its origin has it, in this media
+// type; empty: as the header says.
+func PastCaches(h http.Header, media string) {
 	// A compressed representation has another tag (RFC 9110 §8.8.3.3), and
 	// net/http asks for gzip by itself on GET, though never on HEAD.
-	field.Set(h, "Accept-Encoding", "identity")
+	//
 	// RFC 9111 §5.2.1.4: no stored response without validation at the origin.
-	field.Set(h, "Cache-Control", "no-cache")
-	field.Set(h, "Pragma", "no-cache")
+	fields := [...][2]string{{"Accept-Encoding", "identity"}, {"Cache-Control", "no-cache"}, {"Pragma", "no-cache"}, {"Accept", media}}
+	if media == "" {
+		field.SetEach(h, fields[:3]...)
+		return
+	}
+	field.SetEach(h, fields[:]...)
 }
 
 // drops are fields of a write that don't belong on a refresh: conditions, what
