@@ -39,7 +39,6 @@ func Dialect() dialect.Dialect {
 		Statuses:       []int{http.StatusOK},
 		Judge:          judge,
 		RefreshRequest: readsValue,
-		VersionOnly:    func(req *http.Request) bool { return locks(req.URL) },
 	}
 }
 

@@ -35,7 +35,6 @@ func Dialect() dialect.Dialect {
 		Judge:          judge,
 		RefreshRequest: readsResource,
 		VersionOnly:    func(req *http.Request) bool { return action(req.URL) != "" || req.Method == http.MethodPatch },
-		NoCreate:       true,
 		NoMarks:        "a resource has no members but those of its type",
 	}
 }

@@ -44,7 +44,6 @@ func Dialect() dialect.Dialect {
 		RefreshRequest: readsDocument,
 		ReadState:      "/_source",
 		VersionOnly:    func(req *http.Request) bool { return operation(req.URL) == "_update" },
-		NoCreate:       true,
 	}
 }
 

@@ -30,7 +30,6 @@ func Dialect() dialect.Dialect {
 		Statuses:       []int{http.StatusPreconditionFailed},
 		Judge:          (*dialect.Answer).AsRFC9110,
 		RefreshRequest: asksTag,
-		NoCreate:       true,
 	}
 }
 

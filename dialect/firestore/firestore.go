@@ -41,7 +41,6 @@ func Dialect() dialect.Dialect {
 		WriteRequest:   byPatch,
 		ReadState:      "/fields",
 		WriteState:     "/fields",
-		NoCreate:       true,
 		NoMarks:        "each value in fields has a type around it, which a list of ids hasn't",
 	}
 }

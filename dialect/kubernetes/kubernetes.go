@@ -57,8 +57,7 @@ func deletes(req *http.Request) bool { return req.Method == http.MethodDelete }
 // writesObject reports whether the body of a write has the object, or a merge patch of it.
 func writesObject(req *http.Request) bool {
 	kind := req.Header.Get("Content-Type")
-	return (req.Method == http.MethodPut || req.Method == http.MethodPatch) &&
-		!strings.HasPrefix(kind, "application/apply-patch") && !strings.HasPrefix(kind, "application/json-patch+json")
+	return (req.Method == http.MethodPut || req.Method == http.MethodPatch) && !strings.HasPrefix(kind, "application/apply-patch")
 }
 
 // returnsObject: the answer to a PUT or a PATCH has the object as it is stored, unless

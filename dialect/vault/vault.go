@@ -46,7 +46,7 @@ func Dialect() dialect.Dialect {
 // writesSecret reports whether a write makes a version of a secret: its path is that of the
 // engine, data, and the path of the secret.
 func writesSecret(req *http.Request) bool {
-	return req.Method != http.MethodDelete && strings.HasPrefix(req.URL.Path, "/v1/") && strings.Contains(req.URL.Path, "/data/")
+	return req.Method != http.MethodDelete && strings.Contains(req.URL.Path, "/data/")
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {

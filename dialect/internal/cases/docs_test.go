@@ -69,3 +69,34 @@ func put(t *testing.T, text, name, table string) string {
 	}
 	return before + "<!-- " + name + " -->\n" + table + "<!-- end -->" + after
 }
+
+// TestExamples: the dialects of one's own in docs/dialects.md are those that are tested, and
+// each has less than 40 lines, its server included.
+func TestExamples(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested, err := os.ReadFile("../../example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.ReadFile("../../../example_dialect_test.go") // docs/dialects.md has all of that file
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, example, _ := strings.Cut(string(root), "func Example"); strings.Count(example, "\n") >= 40 {
+		t.Error("ExampleWithDialect is too long")
+	}
+	for _, name := range []string{"ExampleDialect_refusedBySuccess", "ExampleDialect_stateInEnvelope"} {
+		_, rest, found := strings.Cut(string(tested), "func "+name)
+		body, _, ended := strings.Cut(rest, "\n}\n")
+		example := "func " + name + body + "\n}\n"
+		if n := strings.Count(example, "\n"); !found || !ended || n >= 40 {
+			t.Errorf("%s has %d lines (%t, %t)", name, n, found, ended)
+		}
+		if !strings.Contains(string(text), "```go\n"+example+"```") {
+			t.Errorf("%s doesn't have the text of %s", page, name)
+		}
+	}
+}
