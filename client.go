@@ -286,11 +286,28 @@ func unsendable(req *http.Request, d *guard.Dialect) error {
 	if semantics.Safe(req.Method) {
 		return nil
 	}
+	if err := unguardedBy(req, d); err != nil {
+		return err
+	}
 	if lines := field.Lines(req.Header, "If-Match"); lines != nil && guard.EmptyMatch(lines) {
 		return &unsentError{fmt.Errorf("ifmatch: %s %q: %w: If-Match is empty, and a server may take it for absent: "+
 			"give it the ETag of the state that the body was made from; where an answer had none, GET first", req.Method, redact.URL(req.URL), ErrNoValidator)}
 	}
 	return nil
+}
+
+// unguardedBy is the error of a write whose condition the API ignores; nil of any other. Where
+// a function of the dialect panics the body is closed.
+func unguardedBy(req *http.Request, d *guard.Dialect) error {
+	done := false
+	defer closeBodyUnless(&done, req)
+	ignored := d.Unheeded(req)
+	done = true
+	if ignored == "" {
+		return nil
+	}
+	return &unsentError{fmt.Errorf("ifmatch: %s %q: it isn't sent, since it would go out without its guard: dialect %s: the API ignores %s",
+		req.Method, redact.URL(req.URL), d.Name, ignored)}
 }
 
 // endUnsent ends a call of which nothing is sent: under a wrong precondition a write may

@@ -175,7 +175,8 @@
 // refusal's body, 4 KiB of an entity-tag. A wait that can't end before the
 // deadline isn't begun. The limits never interrupt a write under way. The first
 // retry after a conflict is immediate; [WithBackoff] shows the waits after that.
-// Retry-After is honoured up to the time left.
+// Retry-After is honoured up to the time left, and so are the fields of Azure and AWS that
+// say it in milliseconds.
 //
 // # What is guaranteed
 //

@@ -232,7 +232,7 @@ func (d *document[T]) readRequest(ctx context.Context, dialect *guard.Dialect, c
 	if dialect.VersionOnly != nil && dialect.HidesState(d.sample(dialect, new(state[T]))) {
 		return nil, fmt.Errorf("ifmatch: GET %q: %w", d.name, dialect.ErrHidden())
 	}
-	if guard.SignedAbove(req) != "" {
+	if dialect.Signed(req) != "" {
 		dialect = &d.rfc9110 // another URL would break the signature
 	}
 	made, err := changeRefresh(req, dialect, change, refresh.May{NeedState: true, Credentials: d.effective(ctx).credentialOrigins})

@@ -200,7 +200,7 @@ func (d Decision) inDoubt() doubt.Decision {
 // refresh, and false also says that the state couldn't be learnt.
 func (c *call) isOwn(conflict *Conflict) bool {
 	// A refresh can't be signed here, so nothing can be asked.
-	if guard.SignedAbove(c.req) != "" {
+	if c.dialect.Signed(c.req) != "" {
 		return false
 	}
 	ctx := c.policyContext()

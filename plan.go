@@ -133,7 +133,7 @@ func (l layers) mayRepeat(req *http.Request, d *guard.Dialect) bool {
 // mayRewrite reports whether the body may be sent again after a refusal.
 func (l layers) mayRewrite(req *http.Request, d *guard.Dialect) bool {
 	// Nothing is refused, or nothing is sent after a refusal.
-	if semantics.Safe(req.Method) || semantics.HasIdempotencyKey(req.Header) || traitsOf(l.policy()).stops || guard.SignedAbove(req) != "" {
+	if semantics.Safe(req.Method) || semantics.HasIdempotencyKey(req.Header) || traitsOf(l.policy()).stops || d.Signed(req) != "" {
 		return false
 	}
 	// Only these preconditions have a validator that can be renewed.
@@ -224,7 +224,7 @@ func takesWriteID(req *http.Request, d *guard.Dialect) bool {
 		return false
 	}
 	// No refusal will ask for the id, or the field can't be added.
-	if d.Of(req).Kind == guard.None || field.Lines(req.Header, d.WriteIDField) != nil || guard.SignedAbove(req) != "" {
+	if d.Of(req).Kind == guard.None || field.Lines(req.Header, d.WriteIDField) != nil || d.Signed(req) != "" {
 		return false
 	}
 	if d.WriteIDs == nil {

@@ -56,7 +56,7 @@ func (c *call) passesThrough(g *guard.Guard) bool {
 // whyStop returns the ending of a refusal which shows that nothing sent again can help.
 // The zero ending leaves the refusal to the policy.
 func (c *call) whyStop(g *guard.Guard) ending {
-	scheme := guard.SignedAbove(c.req)
+	scheme := c.dialect.Signed(c.req)
 	switch {
 	// With another precondition the signature would be wrong.
 	case scheme != "":

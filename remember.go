@@ -132,6 +132,9 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 		return resp, err
 	}
 	unguarded, err := t.guardInFlow(sent, visit, d)
+	if err == nil {
+		err = unguardedBy(sent, d) // with the guard that it has now
+	}
 	if err != nil {
 		return nil, endUnsent(err, req)
 	}
@@ -229,7 +232,7 @@ func isGuard(known memory.Known, g *guard.Guard) bool {
 
 // goesAsIs reports whether a write has a precondition of its own, or can't be given one.
 func (t *Transport) goesAsIs(write *http.Request, g *guard.Guard, d *guard.Dialect) bool {
-	return g.Kind != guard.None && !g.Ignored(write.Header) || field.Lines(write.Header, "Content-Range") != nil || guard.SignedAbove(write) != "" ||
+	return g.Kind != guard.None && !g.Ignored(write.Header) || field.Lines(write.Header, "Content-Range") != nil || d.Signed(write) != "" ||
 		d.LooksIntoBody(write) && t.versionInBody(write, d)
 }
 

@@ -162,11 +162,20 @@ func (c *call) cureFor(cause Cause) string {
 		return "read, to see whether there is anything"
 	case cause == CauseUnattributed && c.doubt.first != nil:
 		return lostCure
+	// What signs a request signs its method, so the same credentials don't fit a read.
+	case cause == CauseRefreshDenied && c.readRefused(http.StatusUnauthorized) && field.Lines(h, "Authorization") != nil:
+		return "the server takes the Authorization of the write, and not of a read: where it signs the method, put the signer below, as the base of the Transport"
 	// A tag was read under the write's own Accept, and refused all the same.
 	case c.sent.otherMedia:
 		return fmt.Sprintf("the refresh carried Accept: %s of the write and got another media type than the write sends, so its tag is of another representation: leave Accept out, or change it in WithRefreshRequest", oneLine(h.Get("Accept")))
 	}
 	return ""
+}
+
+// readRefused reports whether the last request was a read, answered with this status.
+func (c *call) readRefused(status int) bool {
+	all := c.told.outcome.Exchanges
+	return len(all) > 0 && all[len(all)-1].StatusCode == status && c.refused.resp.StatusCode != status
 }
 
 // otherMedia reports whether a write's own Accept made its refresh select a representation

@@ -11,8 +11,7 @@ package dialect
 import (
 	"fmt"
 	"net/http"
-
-	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+	"strings"
 )
 
 // Dialect says how one API carries the version of a state, and which of its
@@ -94,6 +93,19 @@ type Dialect struct {
 	// with any other such field is left alone.
 	Conditions []string
 
+	// Ignores says which condition of such a write, PUT, PATCH, POST or DELETE, the API
+	// ignores, and what it looks at instead. The write isn't sent then, since it would go
+	// out without its guard, and the error has the text. It gets a copy without the body.
+	// Empty: none. Nil: of none.
+	Ignores func(*http.Request) string
+
+	// SignedAbove says what shows that such a write has a signature of the API's own which
+	// covers the method or the fields, and which no field and no scheme shows that all APIs
+	// use. Nothing in it can be rewritten then, and no read can carry it: a refusal ends
+	// with CauseSignedAbove. It gets a copy without the body. Empty: nothing does. Nil: of
+	// none.
+	SignedAbove func(*http.Request) string
+
 	// MergePatch is the media type of WithPatch.
 	MergePatch string
 
@@ -133,26 +145,41 @@ func RFC9110() Dialect {
 	}
 }
 
-// Check returns why a Dialect can't work, nil if it can. Each call that an invalid
-// Dialect is for ends with that error, and nothing is sent.
+// Check returns why a Dialect can't work, nil if it can. The error names each wrong field,
+// such as Tokens[1].Sent. Each call that an invalid Dialect is for ends with it, and
+// nothing is sent.
 func (d Dialect) Check() error {
-	for _, t := range d.Tokens {
-		if complaint := t.complaint(); complaint != "" {
-			return fmt.Errorf("dialect %s: %s", d.Name, complaint)
-		}
+	var all complaints
+	for i, t := range d.Tokens {
+		t.check(func(field, complaint string) { all.add(fmt.Sprintf("Tokens[%d].%s", i, field), complaint) })
 	}
-	for _, p := range []string{d.ReadState, d.WriteState} {
-		if p != "" && !jsonedit.PointsToMember(p) {
-			return fmt.Errorf("dialect %s: ReadState and WriteState want an RFC 6901 pointer such as \"/data\", not %q", d.Name, p)
-		}
+	for i, status := range d.Statuses {
+		all.add(fmt.Sprintf("Statuses[%d]", i), d.complaintOfStatus(status))
 	}
-	for _, status := range d.Statuses {
-		switch {
-		case status < 200 || status > 499:
-			return fmt.Errorf("dialect %s: status %d can't refuse a write: 200 to 499", d.Name, status)
-		case status < 400 && d.Judge == nil:
-			return fmt.Errorf("dialect %s: without a Judge status %d would refuse each write that succeeds", d.Name, status)
-		}
+	for i, origin := range d.RefreshOrigins {
+		all.add(fmt.Sprintf("RefreshOrigins[%d]", i), complaintOfOrigin(origin))
 	}
-	return nil
+	all.add("ReadState", complaintOfState(d.ReadState))
+	all.add("WriteState", complaintOfState(d.WriteState))
+	for i, name := range d.Conditions {
+		all.add(fmt.Sprintf("Conditions[%d]", i), complaintOfField(name))
+	}
+	if d.WriteIDField != "" {
+		all.add("WriteIDField", complaintOfField(d.WriteIDField))
+	}
+	all.add("MergePatch", complaintOfMedia(d.MergePatch))
+	if all == nil {
+		return nil
+	}
+	return fmt.Errorf("dialect %s: %s", d.Name, strings.Join(all, "; "))
+}
+
+func (d Dialect) complaintOfStatus(status int) string {
+	switch {
+	case status < 200 || status > 499:
+		return fmt.Sprintf("status %d can't refuse a write: 200 to 499", status)
+	case status < 400 && d.Judge == nil:
+		return fmt.Sprintf("without a Judge status %d would refuse each write that succeeds", status)
+	}
+	return ""
 }

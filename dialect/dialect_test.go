@@ -40,8 +40,8 @@ func TestCheck(t *testing.T) {
 		{"without a Judge status 304", Dialect{Statuses: []int{304}}},
 		{"", Dialect{Statuses: []int{200, 304, 499}, Judge: (*Answer).AsRFC9110}},
 		{"", Dialect{ReadState: "/data/data", WriteState: "/data"}},
-		{"ReadState and WriteState want", Dialect{ReadState: "data"}},
-		{"ReadState and WriteState want", Dialect{WriteState: "/"}},
+		{"ReadState: want", Dialect{ReadState: "data"}},
+		{"WriteState: want", Dialect{WriteState: "/"}},
 		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
 	} {
 		err := test.d.Check()
@@ -144,5 +144,46 @@ func TestWrite(t *testing.T) {
 	}
 	if body := NewWrite(write, nil).Body(); body != nil {
 		t.Errorf("a write without a body has %q", body)
+	}
+}
+
+// TestCheckNamesFields: each wrong field is named, all of them at once.
+func TestCheckNamesFields(t *testing.T) {
+	v := InBody("/v")
+	for want, d := range map[string]Dialect{
+		"Tokens[1].Sent: a Token needs both places":                {Tokens: []Token{{Sent: v, Current: v}, {Current: v}}},
+		"Tokens[0].Current: a Token needs both places":             {Tokens: []Token{{Sent: v}}},
+		"Tokens[0].Sent: InBody wants":                             {Tokens: []Token{{Sent: InBody("v"), Current: v}}},
+		"Tokens[0].Sent: InHeaderJSON wants":                       {Tokens: []Token{{Sent: InHeaderJSON("X", "v"), Current: v}}},
+		"Tokens[0].Sent: no name of a header field: \"a b\"":       {Tokens: []Token{{Sent: InHeader("a b"), Current: v}}},
+		"Tokens[0].Sent: no name of a header field: \"x:\"":        {Tokens: []Token{{Sent: InHeaderJSON("x:", "/v"), Current: v}}},
+		"Tokens[0].Sent: Or is for two places in an answer":        {Tokens: []Token{{Sent: v.Or(v), Current: v}}},
+		"Tokens[0].Current: Or wants a field or a member":          {Tokens: []Token{{Sent: v, Current: v.Or(InHeader("a b"))}}},
+		"Tokens[0].Tag: Tag is for":                                {Tokens: []Token{{Sent: v, Current: v, Tag: true}}},
+		"Tokens[0].Read: ":                                         {Tokens: []Token{{Sent: InHeader("If-Match"), Current: v, Tag: true, Read: Bare}}},
+		"Tokens[0].Write: ":                                        {Tokens: []Token{{Sent: InHeader("If-Unmodified-Since"), Current: v, Tag: true, Write: Bare}}},
+		"Tokens[0].Current: an answer has no query":                {Tokens: []Token{{Sent: v, Current: InQuery("v")}}},
+		"Statuses[1]: status 500":                                  {Statuses: []int{412, 500}},
+		"Statuses[0]: without a Judge status 204":                  {Statuses: []int{204}},
+		"RefreshOrigins[1]: no origin such as":                     {RefreshOrigins: []string{"https://api.test:8443", "api.test"}},
+		"RefreshOrigins[0]: no origin such":                        {RefreshOrigins: []string{"https://u:secret@api.test"}},
+		"RefreshOrigins[0]: no origin suc":                         {RefreshOrigins: []string{"https://api.test/path"}},
+		"RefreshOrigins[0]: no origin su":                          {RefreshOrigins: []string{"ftp://api.test"}},
+		"ReadState: want an RFC 6901 pointer":                      {ReadState: "data"},
+		"WriteState: want an RFC 6901 pointer":                     {WriteState: "a"},
+		"Conditions[1]: no name of a header field: \"x y\"":        {Conditions: []string{"X-Ms-Lease-Id", "x y"}},
+		"Conditions[0]: no name of a header field: \"\"":           {Conditions: []string{""}},
+		"WriteIDField: no name of a header field: \"X-Id: \"":      {WriteIDField: "X-Id: "},
+		"WriteIDField: no name of a header field: \"X-Id\\r\\nA\"": {WriteIDField: "X-Id\r\nA"},
+		"MergePatch: no media type: \"json\"":                      {MergePatch: "json"},
+		"Tokens[0].Sent: a Token needs both places; Tokens[0].Current: a Token needs both places; Statuses[0]: status 99": {Tokens: []Token{{}}, Statuses: []int{99}},
+	} {
+		d.Name = "shelf"
+		if err := d.Check(); err == nil || !strings.HasPrefix(err.Error(), "dialect shelf: "+want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if err := (Dialect{Conditions: []string{"X-Ms-Lease-Id"}, WriteIDField: "x-amz-meta-a.b_c~1", MergePatch: "application/json; a=b", RefreshOrigins: []string{"http://127.0.0.1:80"}}).Check(); err != nil {
+		t.Error(err)
 	}
 }

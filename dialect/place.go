@@ -102,7 +102,12 @@ func (p Place) complaint() string {
 		return "Or wants a field or a member"
 	case p.where == Body && !jsonedit.PointsToMember(p.name):
 		return `InBody wants an RFC 6901 pointer such as "/version"`
-	case p.where == HeaderMember && !jsonedit.PointsToMember(p.pointer):
+	case p.where == Header || p.where == HeaderMember:
+		if complaint := complaintOfField(p.name); complaint != "" {
+			return complaint
+		}
+	}
+	if p.where == HeaderMember && !jsonedit.PointsToMember(p.pointer) {
 		return `InHeaderJSON wants an RFC 6901 pointer such as "/version"`
 	}
 	return ""

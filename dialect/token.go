@@ -56,27 +56,30 @@ type Token struct {
 	Tag bool
 }
 
-// complaint says why nothing can carry a version so; empty where it can.
-func (t Token) complaint() string {
+// check tells why nothing can carry a version so, for each field that is wrong.
+func (t Token) check(tell func(field, complaint string)) {
 	if t.Sent.or != nil {
-		return complaintOr
+		tell("Sent", complaintOr)
+	} else {
+		tell("Sent", t.Sent.complaint())
 	}
-	for _, p := range []Place{t.Sent, t.Current} {
-		if complaint := p.complaint(); complaint != "" {
-			return complaint
-		}
+	if t.Current.where == Query {
+		tell("Current", "an answer has no query: "+t.Current.String())
+	} else {
+		tell("Current", t.Current.complaint())
 	}
-	switch {
-	case t.Current.where == Query:
-		return "an answer has no query: " + t.Current.String()
-	case t.Tag && t.Sent != InHeader("If-Match") && t.Sent != InHeader("If-Unmodified-Since"):
-		return "Tag is for If-Match and If-Unmodified-Since, not for " + t.Sent.String()
-	case t.Tag && t.Read != nil:
-		return "Read isn't for Tag"
-	case t.Tag && t.Write != nil && t.Sent != InHeader("If-Match"):
-		return "Write isn't for dates"
+	if !t.Tag {
+		return
 	}
-	return ""
+	if t.Sent != InHeader("If-Match") && t.Sent != InHeader("If-Unmodified-Since") {
+		tell("Tag", "Tag is for If-Match and If-Unmodified-Since, not for "+t.Sent.String())
+	}
+	if t.Read != nil {
+		tell("Read", "Read isn't for Tag")
+	}
+	if t.Write != nil && t.Sent == InHeader("If-Unmodified-Since") {
+		tell("Write", "Write isn't for dates")
+	}
 }
 
 // Bare is a Write for an API that takes entity-tags without W/ and quotes only.

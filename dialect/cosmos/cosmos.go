@@ -10,7 +10,8 @@
 // the session hasn't reached this replica.
 //
 // The signature of a key covers the verb, so the signer is the base of the Transport: each
-// write and each read needs one of its own.
+// write and each read needs one of its own. A refusal of a write that was signed above stops
+// with CauseSignedAbove.
 //
 // There is no PUT that creates, and a condition on a create is ignored: CreateIfAbsent is an
 // error. An upsert by POST is refused for the document that the id in its body names. PATCH,
@@ -28,6 +29,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -49,7 +51,18 @@ func Dialect() dialect.Dialect {
 		RefreshRequest: readsDocument,
 		VersionOnly:    func(req *http.Request) bool { return req.Method == http.MethodPatch },
 		NoCreate:       true,
+		SignedAbove:    signedByKey,
 	}
+}
+
+// signedByKey says that a write has the signature of a key, which covers the verb. Resource
+// tokens and those of Entra ID cover nothing.
+func signedByKey(req *http.Request) string {
+	token := strings.ToLower(req.Header.Get("Authorization"))
+	if strings.HasPrefix(token, "type%3dmaster") || strings.HasPrefix(token, "type=master") {
+		return "the signature of a key in Authorization"
+	}
+	return ""
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {

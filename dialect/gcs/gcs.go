@@ -96,7 +96,8 @@ func isObject(req *http.Request) bool { return !isBucket(req) && !isPolicy(req) 
 // Only a 412 with the code PreconditionFailed is a refusal; any other stops with
 // CauseUnattributed. The refresh asks for the object: only generation and
 // userProject stay in its query. A write with any other condition
-// (x-goog-if-..., x-goog-copy-source-if-...) is left alone.
+// (x-goog-if-..., x-goog-copy-source-if-...) is left alone. A PUT with If-None-Match: *, which
+// the API ignores, isn't sent: x-goog-if-generation-match: 0 only creates.
 func XML() dialect.Dialect {
 	return dialect.Dialect{
 		Name: "GCS XML",
@@ -121,6 +122,12 @@ func XML() dialect.Dialect {
 				}
 			}
 			return req.Header.Get("X-Goog-Copy-Source") != ""
+		},
+		Ignores: func(req *http.Request) string {
+			if req.Method != http.MethodPut || req.Header.Get("If-None-Match") != "*" {
+				return ""
+			}
+			return "If-None-Match: *; send x-goog-if-generation-match: 0"
 		},
 		WriteIDField: WriteIDField,
 		WriteIDs: func(req *http.Request) bool {

@@ -318,23 +318,37 @@ func (d *Dialect) PatchType() string {
 // HidesState reports whether the refresh of a write doesn't have the state that it
 // replaces.
 func (d *Dialect) HidesState(write *http.Request) bool {
-	if d.VersionOnly == nil {
-		return false
-	}
+	return d.VersionOnly != nil && d.VersionOnly(shown(write))
+}
+
+// shown is a write as a function of a dialect gets it.
+func shown(write *http.Request) *http.Request {
 	request := *write
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
-	return d.VersionOnly(&request)
+	return &request
+}
+
+// Unheeded is the condition of a write that the API ignores, with what it looks at instead;
+// empty where there is none.
+func (d *Dialect) Unheeded(write *http.Request) string {
+	if d.Ignores == nil || semantics.Safe(write.Method) {
+		return ""
+	}
+	return d.Ignores(shown(write))
+}
+
+// Signed is SignedAbove for a request of an API that may have signatures of its own.
+func (d *Dialect) Signed(req *http.Request) string {
+	if scheme := SignedAbove(req); scheme != "" || d.SignedAbove == nil || req.URL == nil {
+		return scheme
+	}
+	return d.SignedAbove(shown(req))
 }
 
 // Returns reports whether the body of a success to a write is the state that the write has
 // made.
 func (d *Dialect) Returns(write *http.Request) bool {
-	if d.ReturnsState == nil {
-		return false
-	}
-	request := *write
-	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
-	return d.ReturnsState(&request)
+	return d.ReturnsState != nil && d.ReturnsState(shown(write))
 }
 
 // ErrHidden is why a state can't be had, where HidesState says so.

@@ -63,7 +63,7 @@ func (d *Dialect) Spells(write *http.Request) bool {
 		return false
 	}
 	g := d.Of(write)
-	return g.Respelled && len(g.Tags) == 1 && SignedAbove(write) == ""
+	return g.Respelled && len(g.Tags) == 1 && d.Signed(write) == ""
 }
 
 // Spelled returns the header and the URL of a write with its precondition as the API spells

@@ -91,20 +91,24 @@ func MayPass(err error) bool {
 	return errors.As(err, &dns) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || IsTimeout(err)
 }
 
-// RetryAfter reads Retry-After in both forms of RFC 9110 §10.2.3. A number that
-// is too large for a duration is the longest one; a date in the past, a
-// negative number and garbage are no wait.
+// waitFields have a wait in milliseconds: of Azure, Cosmos DB and AWS.
+var waitFields = [...]string{"Retry-After-Ms", "X-Ms-Retry-After-Ms", "X-Amz-Retry-After"}
+
+// RetryAfter reads Retry-After in both forms of RFC 9110 §10.2.3, and before it the fields
+// of vendors that say the same in milliseconds. A number that is too large for a duration is
+// the longest one; a date in the past, a negative number and garbage are no wait.
 func RetryAfter(h http.Header) time.Duration {
+	for _, name := range waitFields {
+		if d, ok := waitIn(field.TrimOWS(h.Get(name)), time.Millisecond); ok {
+			return d
+		}
+	}
 	value := field.TrimOWS(h.Get("Retry-After"))
 	if value == "" {
 		return 0
 	}
-	const longest = time.Duration(1<<63 - 1)
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		if seconds > uint64(longest/time.Second) {
-			return longest
-		}
-		return time.Duration(seconds) * time.Second
+	if d, ok := waitIn(value, time.Second); ok {
+		return d
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
@@ -116,6 +120,22 @@ func RetryAfter(h http.Header) time.Duration {
 		now = time.Now()
 	}
 	return max(at.Sub(now), 0)
+}
+
+// waitIn reads a number of units. ok says that it is one.
+func waitIn(value string, unit time.Duration) (d time.Duration, ok bool) {
+	const longest = time.Duration(1<<63 - 1)
+	if value == "" {
+		return 0, false // ParseUint would allocate an error
+	}
+	n, err := strconv.ParseUint(value, 10, 64)
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+		return 0, false
+	case n > uint64(longest/unit):
+		return longest, true
+	}
+	return time.Duration(n) * unit, true
 }
 
 // Coded reports whether a representation has a content coding.

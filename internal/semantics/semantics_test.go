@@ -21,6 +21,22 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestVendorWaits: the fields of vendors say it in milliseconds, and come before Retry-After.
+func TestVendorWaits(t *testing.T) {
+	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"} {
+		for value, want := range map[string]time.Duration{
+			"250": 250 * time.Millisecond, " 7 ": 7 * time.Millisecond, "0": 0, "99999999999999999999999": 1<<63 - 1, "10000000000000": 1<<63 - 1,
+			"": 9 * time.Second, "-3": 9 * time.Second, "soon": 9 * time.Second, "1.5": 9 * time.Second, "Sun, 06 Nov 1994 08:49:47 GMT": 9 * time.Second,
+		} {
+			h := http.Header{"Retry-After": {"9"}}
+			h.Set(name, value)
+			if got := RetryAfter(h); got != want {
+				t.Errorf("%s: %q: %v, want %v", name, value, got, want)
+			}
+		}
+	}
+}
+
 // TestMethods (RFC 9110 §9.2): which change nothing, and which may be sent twice.
 func TestMethods(t *testing.T) {
 	for method, want := range map[string][2]bool{

@@ -1,0 +1,56 @@
+package dialect
+
+import (
+	"fmt"
+	"mime"
+	"net/url"
+	"strings"
+
+	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
+)
+
+// complaints are what is wrong with a Dialect, each after the name of its field.
+type complaints []string
+
+// add adds a complaint about a field, unless it is empty.
+func (c *complaints) add(field, complaint string) {
+	if complaint != "" {
+		*c = append(*c, field+": "+complaint)
+	}
+}
+
+// complaintOfField says why a text can't be the name of a header field (RFC 9110 §5.1,
+// §5.6.2); empty where it can.
+func complaintOfField(name string) string {
+	bad := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }
+	if name == "" || strings.ContainsFunc(name, bad) {
+		return fmt.Sprintf("no name of a header field: %.40q", name)
+	}
+	return ""
+}
+
+// complaintOfOrigin says why a text is no origin; empty where it is one.
+func complaintOfOrigin(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+		return `no origin such as "https://api.example.com"` // and not quoted: it may hold a password
+	}
+	return ""
+}
+
+// complaintOfState says why nothing in a JSON text can be at a pointer; empty where it can.
+func complaintOfState(pointer string) string {
+	if pointer != "" && !jsonedit.PointsToMember(pointer) {
+		return fmt.Sprintf(`want an RFC 6901 pointer such as "/data", not %.40q`, pointer)
+	}
+	return ""
+}
+
+// complaintOfMedia says why a text is no media type; empty where it is one, or empty.
+func complaintOfMedia(media string) string {
+	kind, _, err := mime.ParseMediaType(media)
+	if media != "" && (err != nil || !strings.Contains(kind, "/")) {
+		return fmt.Sprintf("no media type: %.40q", media)
+	}
+	return ""
+}
