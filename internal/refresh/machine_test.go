@@ -138,7 +138,10 @@ func (m *Machine) play(f Facts, body bool, answers ...Answer) string {
 			text += " (then with Prefer)"
 		}
 		text += " " + actionNames[step.Do]
-		if step.Reason != None && step.Reason != Other {
+		switch {
+		case step.Do == Done && step.Reason == None && !m.Unchanged:
+			text += ": shows nothing"
+		case step.Reason != None && step.Reason != Other:
 			text += ": " + reasonNames[step.Reason]
 		}
 		if step.Err != nil {
@@ -189,7 +192,7 @@ func TestMachine(t *testing.T) {
 		{"1 the refused version, in another spelling", of("1").with(versions, respelled), answers(version("1")), `HEAD Done: respelled 1`},
 		{"5 a fresh tag and date", of(`"v1"`).with(date(at0)), answers(ok(`ETag: "v2"`, "Last-Modified: "+at1)), `HEAD Done "v2" ` + at1},
 		{"5 the state is wanted", of(`"v1"`).with(needState), answers(ok(`ETag: "v2"`)), `GET Done "v2"`},
-		{"5 no precondition before", of(), answers(ok(`ETag: "v2"`)), `HEAD Done "v2"`},
+		{"5 no precondition before", of(), answers(ok(`ETag: "v2"`)), `HEAD Done: shows nothing "v2"`},
 		{"5 HEAD 400", of(`"v1"`), answers(says(400), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 404", of(`"v1"`), answers(says(404), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
 		{"5 HEAD 405", of(`"v1"`), answers(says(405), ok(`ETag: "v2"`)), `HEAD UseGet, GET Done "v2"`},
@@ -251,7 +254,7 @@ func TestMachine(t *testing.T) {
 		{"5 a tag without the date beside it", of(`"v1"`).with(date(at0)), answers(ok(`ETag: "v2"`), ok(`ETag: "v2"`)), `HEAD UseGet, GET Stop: no validator: ifmatch: no usable validator`},
 		{"5 no date", since(at0), answers(ok(`ETag: "v2"`), ok(`ETag: "v2"`)), `HEAD UseGet, GET Stop: no validator: ifmatch: no usable validator`},
 		{"5 nothing for no precondition", of(), answers(ok(), ok()), `HEAD UseGet, GET Stop: no validator: ifmatch: no usable validator`},
-		{"5 only a date for no precondition", of(), answers(dated(at0, late)), `HEAD Done ` + at0},
+		{"5 only a date for no precondition", of(), answers(dated(at0, late)), `HEAD Done: shows nothing ` + at0},
 		{"5 a version of a dialect", of("7").with(versions), answers(version("8")), `HEAD Done 8`},
 		{"5 HEAD has no version", of("7").with(versions), answers(Answer{Status: 200, NoVersion: errors.New("no number")}, version("8")), `HEAD UseGet, GET Done 8`},
 		{"5 no version", of("7").with(versions, needState), answers(Answer{Status: 200, NoVersion: errors.New("no number")}), `GET Stop: no validator: no number`},
@@ -309,7 +312,7 @@ func TestMachine(t *testing.T) {
 		{"7 a weak tag after a strong one", of(`"v1"`), answers(ok(`ETag: W/"v2"`)), `HEAD Stop: weak: only the weak tag W/"v2"`},
 		{"7 a weak tag after a strong one among weak ones", of(`W/"v0"`, `"v1"`), answers(ok(`ETag: W/"v2"`)), `HEAD Stop: weak: only the weak tag W/"v2"`},
 		{"7 an old weak tag after a strong one", of(`"v1"`), answers(weak("v2", at0, at2)), `HEAD Stop: weak: only the weak tag W/"v2"`},
-		{"7 a weak tag for no precondition", of(), answers(ok(`ETag: W/"v2"`)), `HEAD Done W/"v2"`},
+		{"7 a weak tag for no precondition", of(), answers(ok(`ETag: W/"v2"`)), `HEAD Done: shows nothing W/"v2"`},
 		{"7 the API compares weak tags", of(`"v1"`).with(weakTags), answers(weak("v2", at0, at0)), `HEAD Done W/"v2" ` + at0},
 		{"7 the API compares weak tags, the refused one", of(`W/"v1"`).with(weakTags), answers(ok(`ETag: W/"v1"`), ok(`ETag: W/"v1"`)), `HEAD Doubt, GET Done W/"v1" unchanged`},
 		{"7 the API compares weak tags, the weak twin", of(`"v1"`).with(weakTags), answers(ok(`ETag: W/"v1"`)), `HEAD Done: coded W/"v1"`},
