@@ -219,6 +219,9 @@ func TestCopyFails(t *testing.T) {
 			if got.resp.StatusCode >= 400 && !errors.Is(got.outcome.Err, ErrNotReplayable) {
 				t.Errorf("%s: %v", got.summary(), got.outcome.Err)
 			}
+			if got.resp.StatusCode == 503 && got.outcome.Waited != 0 {
+				t.Errorf("%s: waited %v for a repeat that can't be sent", got.summary(), got.outcome.Waited)
+			}
 			if got.resp.StatusCode == 412 && (got.outcome.Cause != CauseNotReplayable || got.body == "") {
 				t.Errorf("%s, body %q", got.summary(), got.body)
 			}
