@@ -26,8 +26,8 @@ import (
 // It knows the document through its store only, and belongs to one goroutine.
 type updater[T any] struct {
 	store  store[T]
-	name   redact.Name   // of the document, for texts
-	create bool          // by CreateIfAbsent
+	name   redact.Name  // of the document, for texts
+	create bool         // by CreateIfAbsent
 	mark   edit.Mark[T] // of this Update, the same in all its drafts
 
 	// make edits a state, which stays as it is. inDoubt says that a draft before may
