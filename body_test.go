@@ -709,7 +709,7 @@ func TestBodyClosedOnce(t *testing.T) {
 // TestEarlyRefusalAtAnyMoment refuses uploads at random moments of their sending: no byte is lost, none is read twice,
 // and there is one reader at a time.
 func TestEarlyRefusalAtAnyMoment(t *testing.T) {
-	rounds, writers := long(500, 100), 10 // for each protocol
+	rounds, writers := long(500, 50), 10 // for each protocol
 	onBoth(t, func(t *testing.T, origin *ifmatchtest.Server) {
 		origin.Inject(ifmatchtest.EarlyRefusal(0))
 		var midway, repeated atomic.Int32
@@ -811,7 +811,7 @@ func TestEarlyRefusalOneConnection(t *testing.T) {
 		cl.Transport.(*http.Transport).MaxConnsPerHost = 1
 		rt := NewTransport(cl.Transport, Resend)
 		_ = time.Now()
-		for i := range long(8, 3) {
+		for i := range long(8, 2) {
 			req, _ := http.NewRequest("PUT", srv.URL, bytes.NewReader(make([]byte, 8<<20)))
 			req.Header.Set("If-Match", `"v1"`)
 			ctx, c := context.WithTimeout(context.Background(), 5*time.Second)

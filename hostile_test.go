@@ -33,7 +33,7 @@ import (
 func TestHostile(t *testing.T) {
 	quietLog(t)
 	kinds := hostiles()
-	parts := long(1, 10)
+	parts := long(1, 15)
 	if raceEnabled {
 		parts = 5 // the race detector needs no more than a part of them
 	}
@@ -91,7 +91,7 @@ func TestHostileOtherCalls(t *testing.T) {
 		{name: "nothing repeated", guard: staleTagField, opts: []Option{WithoutRepeats(), WithMaxAttempts(1)}},
 	}
 	kinds := hostiles()
-	parts := long(2, 24)
+	parts := long(2, 36)
 	if raceEnabled {
 		parts = 12
 	}

@@ -777,7 +777,7 @@ func (h *keptHistory) updates(t *testing.T, n int) {
 // TestKeptStateHistories: whatever happens between the Updates of a Resource, the
 // document holds what was acknowledged, each add once.
 func TestKeptStateHistories(t *testing.T) {
-	seeds, steps := long(300, 60), 16
+	seeds, steps := long(300, 30), 16
 	if raceEnabled {
 		seeds = long(90, 30) // each takes ten times as long
 	}

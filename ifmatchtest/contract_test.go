@@ -47,7 +47,10 @@ func TestContractCatches(t *testing.T) {
 	}
 	var rows []row
 	turn := make(chan struct{}, 8) // a child waits most of its time, so that more run than there are cores
-	for _, broken := range contractBroken {
+	for i, broken := range contractBroken {
+		if os.Getenv("IFMATCH_LONG") == "" && i%4 > 0 {
+			continue // each row is a process, and waits; CI has them all
+		}
 		for _, line := range broken.lines {
 			ended := make(chan childEnd, 1)
 			rows = append(rows, row{broken.name, line, ended})
