@@ -106,7 +106,7 @@ var shared = [...]Entry{
 	of(cause.SelfContradiction, "The write names what a read shows to be current, so its precondition is true; something else refuses it.", "RFC 9110 §13.1.1",
 		asIs("read the body of the refusal: it may name a lease or another rule"), provider("look for a cache that shows nothing, for nodes that differ, or for a rule beside the ETag")),
 	of(cause.UnstableValidator, "One state has several tags, so that a write is refused by chance, whatever the client does.", "RFC 9110 §8.8.3",
-		provider("derive the ETag from the content or a version, the same on all nodes (Apache httpd: FileETag MTime Size)")),
+		asIs("meanwhile use one node for the read and the write: curl --resolve HOST:443:ADDRESS"), provider("derive the ETag from the content or a version, the same on all nodes (Apache httpd: FileETag MTime Size)")),
 	of(cause.PreconditionRequired, "The server takes no such write without a precondition, or wants another one.", "RFC 6585 §3",
 		asIs("GET the resource, and send its ETag in If-Match")),
 	of(cause.ConflictingPreconditions, "Each of the conditions can refuse the write, and the status doesn't say which one did.", "RFC 9110 §13.2.2",

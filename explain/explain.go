@@ -44,6 +44,7 @@ func Explain(exchanges []Exchange, opts ...Option) Report {
 		report.merge(r.findings)
 	}
 	slices.SortStableFunc(report.Findings, func(a, b Finding) int { return int(b.Certainty) - int(a.Certainty) })
+	report.dropRefuted(s)
 	report.Verdict = s.verdict(&report)
 	report.shorten(refusals)
 	return report

@@ -84,7 +84,7 @@ func (r *refusal) lagging() {
 		return
 	}
 	for _, e := range slices.Backward(r.before) {
-		if e.index >= by.index || e.got.ETag == "" || r.names(e.got.ETag) || !e.accepted() {
+		if e.index >= by.index || e.got.ETag == "" || r.names(e.got.ETag) || !e.accepted() || e.read() && sameBytes(e, by) {
 			continue
 		}
 		if !r.older(e) {

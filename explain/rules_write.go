@@ -25,18 +25,24 @@ func (r *refusal) written() {
 			r.add(own, r.demoted(Certain, codeLag), "The same precondition was sent before, and that write was accepted: it moved the state on.", append(evidence, first.validator())...)
 			return
 		}
-		certainty, what := Possible, "An earlier write under the same precondition has no answer that says whether it was performed; the refusal may be due to it."
+		const what = "An earlier write under the same precondition has no answer that says whether it was performed; the refusal may be due to it."
 		if stored := r.stored(first); stored != nil {
-			certainty, what = Likely, "An earlier write under the same precondition lost its answer, and a read shows what it sent: it was performed."
-			evidence = append(evidence, stored.asked(), stored.validator())
+			r.add(own, Likely, "It was applied: nothing is to be done. An earlier write under the same precondition lost its answer, and a read shows what it sent.",
+				append(evidence, stored.asked(), stored.validator())...).Fixes = appliedFixes()
+			return
 		}
-		r.add(own, certainty, what, evidence...)
+		r.add(own, Possible, what, evidence...)
 		return
 	}
 	if stored := r.stored(r.step); stored != nil {
-		r.add(own, Likely, "A read after the refusal shows what the refused write sent: it was performed, and something on the way sent it twice.",
-			r.asked(), r.condition(), r.answered(), stored.asked(), stored.validator())
+		r.add(own, Likely, "It was applied: nothing is to be done. A read after the refusal shows what the refused write sent, so something on the way sent it twice.",
+			r.asked(), r.condition(), r.answered(), stored.asked(), stored.validator()).Fixes = appliedFixes()
 	}
+}
+
+// appliedFixes are those where a read shows that the write was applied.
+func appliedFixes() []Fix {
+	return []Fix{asIs("nothing: the state is what was sent"), asIs("after an answer that was lost, GET and compare before the write is sent again")}
 }
 
 // earlier is the last write before the refusal that had the same precondition and that was
@@ -133,7 +139,7 @@ func (r *refusal) afterwards() {
 	why, evidence := r.meaning(&l, named), []Evidence{r.condition(), r.answered(), l.by.asked(), l.by.answered(), l.by.validator()}
 	what, ok := seen[why]
 	switch {
-	case !ok, r.found(Possible, code(why)):
+	case !ok, r.found(Possible, code(why)), why == cause.Changed && r.isOwn(l.by):
 		return
 	case why == cause.StaleCache:
 		evidence = append(evidence, r.signs(l.by)...)
