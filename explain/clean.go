@@ -33,7 +33,13 @@ func (r Report) cleaned(w Writing) Report {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		f.What, f.Why = c.text(f.What), c.text(f.Why)
-		f.Evidence = slices.Clone(f.Evidence)
+		f.Evidence, f.Fixes = slices.Clone(f.Evidence), slices.Clone(f.Fixes)
+		for j := range f.Fixes {
+			f.Fixes[j].Text = c.text(f.Fixes[j].Text)
+		}
+		if f.corrected != "" {
+			f.corrected = c.field("If-Match", f.corrected, true)
+		}
 		for j, e := range f.Evidence {
 			f.Evidence[j] = c.evidence(e)
 		}

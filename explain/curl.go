@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// WriteCurl writes a curl command for each request, in a line of its own that a shell runs.
+// WriteCurl writes a curl command for each request, in a line of its own that a shell runs. A
+// comment stands above a refused one. Below it stands a corrected one, where the cause is
+// certain and leaves no choice.
 // A credential has an ellipsis for its secret, to be filled in. Without Bodies a body is read
 // from a file called body. The error is w's.
 func (r Report) WriteCurl(w io.Writer, how Writing) error {
 	had := r.Exchanges
 	r = r.cleaned(how)
 	var b strings.Builder
-	for i, e := range r.Exchanges {
-		if e.Method != "" && e.URL != "" {
-			b.WriteString(e.curl(hasBody(&had[i])) + "\n")
-		}
+	for _, line := range r.commands(had) {
+		b.WriteString(line + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -133,7 +133,7 @@ var shared = [...]Entry{
 var own = [...]Entry{
 	{codeQuotes, "misquoted tag", "If-Match has a value that is no entity-tag, or the current tag in other quotes",
 		"An entity-tag is compared with its quotes, once, as the server gave them. A star stands without quotes.", "RFC 9110 §8.8.3",
-		[]Fix{asIs("send the ETag byte for byte as the server gave it, quotes included"), asIs(`in a shell, put the field between single quotes, or the shell takes those of the tag: -H 'If-Match: "v1"'`)}},
+		[]Fix{asIs("send the ETag byte for byte as the server gave it, with its double quotes"), asIs(`in a shell, put the field between single quotes, or the shell takes those of the tag: -H 'If-Match: "v1"'`)}},
 	{codeErrorPage, "tag of the error page", "the tag is in the answer of a refusal, and reads give another one",
 		"Frameworks give each answer a tag, error pages too. It names the page, and not the resource.", "RFC 9110 §8.8.3",
 		[]Fix{asIs("GET after a refusal, and take that answer's ETag"), provider("send no ETag of the error page")}},

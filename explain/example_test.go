@@ -81,6 +81,9 @@ func ExampleReport_WriteCurl() {
 	report.WriteCurl(os.Stdout, explain.Writing{})
 	fmt.Println(report.Findings[0].Code)
 	// Output:
+	// # #1: the request as it was refused
 	// curl -g -i -X PUT -H 'Authorization: Bearer …' -H 'If-Match: W/"1"' -H Accept: -H User-Agent: 'https://api.example.com/doc?key=…'
+	// # the read that shows the ETag for it
+	// curl -g -i -H 'Accept-Encoding: identity' -H 'Authorization: Bearer …' -H Accept: -H User-Agent: 'https://api.example.com/doc?key=…'
 	// IFM008
 }

@@ -16,7 +16,7 @@ type handout struct {
 	Asks  []string   // what the provider is asked
 	IDs   []idLine   // by which the provider finds the requests
 	Times []timeLine // of the exchanges, in order
-	Curl  []string   // commands that send the requests again
+	Curl  []string   // commands that send the requests, with comments
 	Line  drawing
 }
 
@@ -37,10 +37,8 @@ func (r Report) handout(how Writing) *handout {
 		e := &h.Exchanges[i]
 		h.IDs = append(h.IDs, e.ids(i+1)...)
 		h.Times = append(h.Times, e.timeLine(i+1))
-		if e.Method != "" && e.URL != "" {
-			h.Curl = append(h.Curl, e.curl(hasBody(&r.Exchanges[i])))
-		}
 	}
+	h.Curl = h.commands(r.Exchanges)
 	h.Asks = h.asks()
 	h.Line = draw(h.Exchanges, h.Refused)
 	return h

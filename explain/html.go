@@ -90,7 +90,7 @@ svg { display: block; width: 100%; } svg text { font: 13px system-ui, sans-serif
 <div class="wide"><table><tr><th>#</th><th>request</th><th>sent</th><th>took</th></tr>
 {{range .Times}}<tr><td>{{.Exchange}}</td><td>{{.What}}</td><td>{{.Sent}}</td><td class="whole">{{.Took}}</td></tr>
 {{end}}</table></div>{{end}}
-{{if .Curl}}<h2>Send it again</h2>
+{{if .Curl}}<h2>The requests, for curl</h2>
 <pre>{{range .Curl}}<code>{{.}}
 </code>{{end}}</pre>{{end}}
 </body>

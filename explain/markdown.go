@@ -32,7 +32,7 @@ func (r Report) WriteMarkdown(w io.Writer, how Writing) error {
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", t.Exchange, cell(t.What), t.Sent, t.Answered, t.Took)
 	}
 	if len(h.Curl) > 0 {
-		b.WriteString("\n## Send it again\n\n" + fenced("sh", strings.Join(h.Curl, "\n")))
+		b.WriteString("\n## The requests, for curl\n\n" + fenced("sh", strings.Join(h.Curl, "\n")))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -84,6 +84,8 @@ type Finding struct {
 	Why       string     // why the refusal follows from that
 	RFC       string     // the section that says so; empty: none does
 	Fixes     []Fix      // the easiest first
+
+	corrected string // the If-Match that the request has to have; empty: not known
 }
 
 // Report is what Explain found. The zero Report has nothing in it. It holds what was

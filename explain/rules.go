@@ -186,9 +186,10 @@ func (r *refusal) misquoted() {
 	case sent == "undefined" || sent == "null":
 		r.add(codeQuotes, Certain, "A script sent If-Match: "+sent+", since it had no ETag.", r.requestLine("If-Match", sent), r.answered())
 	case g.Kind == guard.Exists && g.Quoted:
-		r.add(codeQuotes, Certain, `"*" in quotes is a tag, and no star.`, r.requestLine("If-Match", `"*"`), r.answered())
+		r.add(codeQuotes, Certain, `"*" in quotes is a tag, and no star.`, r.requestLine("If-Match", `"*"`), r.answered()).correct("*", "send the star without quotes")
 	case g.Kind == guard.Foreign && g.Field == "If-Match" && !strings.Contains(sent, `"`):
-		r.add(codeQuotes, Certain, "If-Match has a tag without quotes.", r.requestLine("If-Match", sent), r.answered(), r.likeTag(sent))
+		r.add(codeQuotes, Certain, "If-Match has a tag without quotes. Often a shell has taken them away.", r.requestLine("If-Match", sent), r.answered(), r.likeTag(sent)).
+			correct(r.tagFor(sent), "send the tag with its quotes, and put the field between single quotes, or a shell takes them away")
 	case g.Kind == guard.Foreign && g.Field == "If-Match":
 		r.add(codeQuotes, Certain, "If-Match has no list of entity-tags: quotes are missing, or some too many are there.", r.requestLine("If-Match", sent), r.answered(), r.likeTag(sent))
 	case g.Kind == guard.Tags && g.Versions == nil && r.likeTag(sent).Line != "":
@@ -199,12 +200,20 @@ func (r *refusal) misquoted() {
 // likeTag is the line of a read whose tag has the same text as the one that was sent, but
 // for its quotes and escapes; its Line is empty where there is none.
 func (r *refusal) likeTag(sent string) Evidence {
-	for _, e := range r.scene.steps {
-		if tag := e.got.ETag; e.read() && tag != "" && tag != sent && !r.names(tag) && strings.EqualFold(bare(tag), bare(sent)) {
-			return e.validator()
-		}
+	if e := r.likeRead(sent); e != nil {
+		return e.validator()
 	}
 	return Evidence{}
+}
+
+// likeRead is that read; nil: there is none.
+func (r *refusal) likeRead(sent string) *step {
+	for _, e := range r.scene.steps {
+		if tag := e.got.ETag; e.read() && tag != "" && tag != sent && !r.names(tag) && strings.EqualFold(bare(tag), bare(sent)) {
+			return e
+		}
+	}
+	return nil
 }
 
 // bare is the text of a tag without its quotes, W/ and escapes of any sort.

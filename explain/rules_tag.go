@@ -52,7 +52,7 @@ func (r *refusal) coded() {
 		base, suffixed := etag.WithoutCoding(tag)
 		if twin := r.twin(tag); twin != nil && !etag.Weak(tag) {
 			r.add(code(cause.CodedValidator), Certain, "The tag in If-Match is of a compressed representation; the resource itself has "+etag.Text(twin.got.ETag)+".",
-				r.requestLine("If-Match", tail(tag, base)), twin.validator(), r.gaveLine(tag, "Content-Encoding"), r.answered())
+				r.requestLine("If-Match", tail(tag, base)), twin.validator(), r.gaveLine(tag, "Content-Encoding"), r.answered()).corrected = r.plainTag(Certain)
 			return
 		}
 		if !suffixed {
@@ -66,9 +66,19 @@ func (r *refusal) coded() {
 			certainty = Likely // the plain tag would have been refused, too
 		}
 		r.add(code(cause.CodedValidator), certainty, "The tag in If-Match has the suffix of a content coding: it is of a compressed representation.",
-			r.requestLine("If-Match", tail(tag, base)), r.gaveLine(tag, "ETag"), r.gaveLine(tag, "Content-Encoding"), r.answered())
+			r.requestLine("If-Match", tail(tag, base)), r.gaveLine(tag, "ETag"), r.gaveLine(tag, "Content-Encoding"), r.answered()).corrected = r.plainTag(certainty)
 		return
 	}
+}
+
+// plainTag is the one tag that the write names without the suffix of a content coding: it names
+// the same state, so a write under it replaces nothing else. It is empty where that isn't
+// certain.
+func (r *refusal) plainTag(certainty Certainty) string {
+	if base, suffixed := etag.WithoutCoding(r.guard.Tags[0]); suffixed && certainty == Certain && len(r.guard.Tags) == 1 && !etag.Weak(r.guard.Tags[0]) {
+		return `"` + base + `"`
+	}
+	return ""
 }
 
 // moved reports whether a read after the refusal shows another state than the one of a tag.
