@@ -2,6 +2,7 @@ package ifmatch
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,6 +84,9 @@ func listening(ctx context.Context, req *http.Request) *audience {
 func (a *audience) watched() *http.Request {
 	return a.request.WithContext(a)
 }
+
+// String is what fmt prints: nothing that other goroutines may change.
+func (a *audience) String() string { return fmt.Sprintf("%v.WithOutcome", a.Context) }
 
 func (a *audience) Value(key any) any {
 	if key == (audienceKey{}) {

@@ -168,7 +168,9 @@ func (c *call) send(write *http.Request) (*http.Response, error) {
 // takeUp records the first attempt, where RoundTrip itself has sent it. How long it took
 // isn't known: the happy path looks at no clock.
 func (c *call) takeUp(watch *evidence.Watch, resp *http.Response, err error) {
-	c.told.countWrite()
+	if c.writes(c.sent.write) {
+		c.told.countWrite()
+	}
 	c.sent.watchedBy(watch)
 	c.record(c.req, resp, err, 0)
 }

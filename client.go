@@ -83,7 +83,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	s := t.scopeOf(req.Context())
 	d := t.dialectFor(req, s)
-	if err := unsendable(req, d); err != nil {
+	if err := unsendable(req, s, d); err != nil {
 		return nil, endUnsent(err, req)
 	}
 	// A flow of Remember may put a precondition on the write.
@@ -99,7 +99,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	watch := observe(req, base, p.watched)
 	resp, err := base.RoundTrip(watch.Watched(req))
 	watch.Restore(resp)
-	if isFinal(req, resp, err, d) && s.leaves(resp, err) {
+	if isFinal(req, resp, err, d) && s.needsNoCall(resp, err) {
 		if semantics.Succeeded(resp, err) {
 			t.budget.Refund()
 		}
@@ -244,8 +244,8 @@ func isFinal(req *http.Request, resp *http.Response, err error, d *guard.Dialect
 	case err == nil && (resp == nil || resp.StatusCode < http.StatusBadRequest):
 		return true
 	}
-	// A failure. Without an option only a guarded write is repeated, and a read of ours; a
-	// request with such an option has a plan, and doesn't come here.
+	// A failure. Without an option only a guarded write is repeated; a request with such an
+	// option has a plan, and doesn't come here. A read of ours is looked at elsewhere.
 	return !mayGuard(req, resp, d)
 }
 
@@ -278,12 +278,12 @@ func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 	return d
 }
 
-// unsendable is why a request must not be sent, nil where it may be.
-func unsendable(req *http.Request, d *guard.Dialect) error {
+// unsendable is why a request must not be sent, nil where it may be. s may be nil.
+func unsendable(req *http.Request, s *scope, d *guard.Dialect) error {
 	if d.Err != nil {
 		return &unsentError{d.Err}
 	}
-	if semantics.Safe(req.Method) {
+	if semantics.Safe(req.Method) || s != nil && s.settings.reads(req) {
 		return nil
 	}
 	if err := unguardedBy(req, d); err != nil {

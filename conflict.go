@@ -100,7 +100,7 @@ func (c *call) handleRefusal(resp *http.Response) (*http.Request, ending) {
 	if end.ends() {
 		return nil, end
 	}
-	return c.nextWrite(c.refused.conflict)
+	return c.heeded(c.nextWrite(c.refused.conflict))
 }
 
 // decideOn decides what follows a refusal, and keeps it in the conflict. The ending says

@@ -447,12 +447,9 @@ func TestWaitingStack(t *testing.T) {
 	}
 }
 
-// TestUpdateAllocatesLittle: on loopback, without a conflict, an Update allocates at most 1.15
+// TestUpdateAllocatesLittle: on loopback, without a conflict, an Update allocates at most 1.16
 // times as often as GET, the edit and PUT by hand, the server included in both.
 func TestUpdateAllocatesLittle(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates, too")
-	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"v1"`)
 		if r.Method == http.MethodGet {
@@ -480,7 +477,7 @@ func TestUpdateAllocatesLittle(t *testing.T) {
 		}
 	})
 	t.Logf("%v allocations, %v by hand: %.2f", got, byHand, got/byHand)
-	if got > 1.15*byHand+1 { // somebody else allocates now and then
+	if got > 1.16*byHand && !raceEnabled { // the race detector allocates, too
 		t.Errorf("%v allocations, %v by hand", got, byHand)
 	}
 }

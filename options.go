@@ -2,6 +2,7 @@ package ifmatch
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -330,10 +331,14 @@ func scopeOf(ctx context.Context) *scope {
 	return s
 }
 
-// leaves reports whether an answer needs no call for the sake of what made the request: a read
-// of ours is repeated after a failure, and wants to know who answered. s may be nil.
-func (s *scope) leaves(resp *http.Response, err error) bool {
-	return s == nil || !s.settings.ownRead || semantics.Succeeded(resp, err) && resp.Request != nil
+// needsNoCall reports whether an answer needs no call for the sake of who made the request: a
+// read of ours is repeated after a failure, and has to know who answered. Where a base gives
+// nothing, http.Client says so. s may be nil.
+func (s *scope) needsNoCall(resp *http.Response, err error) bool {
+	if s == nil || !s.settings.ownRead || resp == nil && err == nil {
+		return true
+	}
+	return semantics.Succeeded(resp, err) && resp.Request != nil
 }
 
 // scoped is a context with a scope.
@@ -353,6 +358,9 @@ func scopedIn(ctx context.Context) *scoped {
 	}
 	return in
 }
+
+// String is what fmt prints: not the options, and not what other goroutines may change.
+func (in *scoped) String() string { return fmt.Sprintf("%v.WithOptions", in.Context) }
 
 func (in *scoped) Value(key any) any {
 	if key == (scopeKey{}) {

@@ -10,6 +10,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -273,7 +274,7 @@ func (c *call) askInTime(ctx context.Context, r *learnt, last *reply, needState 
 		return err
 	}
 	last.Method, last.asked = req.Method, redact.URL(req.URL)
-	last.elsewhere = *c.refreshRequest != nil && !refresh.SameResource(req.URL, guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
+	last.elsewhere = !hosts.SameOrigin(req, c.sent.write) || *c.refreshRequest != nil && !refresh.SameResource(req.URL, guard.DropVersions(nil, c.sent.write.URL, c.sent.guard.Versions))
 	c.traceRefreshing(req.Method, last.asked)
 	resp, err := c.exchange(req)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -291,5 +292,34 @@ func TestRefreshOfHostileDestination(t *testing.T) {
 		if !strings.Contains(text, test.text) || strings.Contains(text, "secret") || strings.ContainsAny(text, "\r\n") || len(text) > 3000 {
 			t.Errorf("%s: %.2000s", name, text)
 		}
+	}
+}
+
+// TestMissingElsewhere: that a state isn't at another origin, where the refresh had no
+// credentials, says nothing of the document: no DELETE was applied by it.
+func TestMissingElsewhere(t *testing.T) {
+	origins := []string{"http://x.test"}
+	d := dialect.RFC9110()
+	d.RefreshOrigins = origins
+	d.RefreshRequest = func(req *http.Request) (*http.Request, error) {
+		req.URL.Host = "x.test"
+		return req, nil
+	}
+	deletes, asked := 0, ""
+	origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+		if req.Method != http.MethodDelete {
+			asked = req.URL.Host
+			return 404, nil, ""
+		}
+		if deletes++; deletes == 1 {
+			return 0, nil, "" // the answer is lost
+		}
+		return 412, nil, ""
+	}}
+	tr := NewTransport(origin, Resend, WithDialect(d), WithTransientBackoff(every(time.Millisecond)))
+	origins[0] = "http://evil.test" // the dialect was copied
+	r := sendTo(t, tr, http.MethodDelete, thing, "", `If-Match: "1"`, "Authorization: secret")
+	if asked != "x.test" || r.outcome.Effect != EffectUnknown {
+		t.Errorf("%s was asked; %s, %v", asked, r.summary(), r.outcome.Err)
 	}
 }

@@ -240,3 +240,15 @@ func fixedKey(refused, next http.Header) bool {
 	}
 	return false
 }
+
+// heeded is what follows a refusal: next, unless the API ignores the guard that it has by now.
+func (c *call) heeded(next *http.Request, end ending) (*http.Request, ending) {
+	if end.ends() {
+		return nil, end
+	}
+	if err := unguardedBy(next, c.dialect); err != nil {
+		closeBody(next)
+		return nil, because(c.refused.cause, err)
+	}
+	return next, end
+}

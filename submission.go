@@ -89,13 +89,14 @@ type sequel[T any] struct {
 type updatePolicy[T any] struct {
 	store *document[T]
 	of    *submission[T]
+	read  []byte // the state that the first draft was made of; nil: none was there
 
 	write *http.Request        // of the Update; nil: it couldn't be made
 	call  atomic.Pointer[call] // the last one that was seen to be of this write
 }
 
 // readBefore is what the first refused draft was made of.
-func (p *updatePolicy[T]) readBefore() []byte { return p.of.on.Text }
+func (p *updatePolicy[T]) readBefore() []byte { return p.read }
 
 // traits has what is left of WithMaxAttempts and WithMaxElapsed: these hold over all rounds
 // of the Update.
@@ -142,7 +143,7 @@ func (p *updatePolicy[T]) owns(c *Conflict) bool {
 // write sends the draft under its guard, with a policy that edits again at each
 // refusal, and reads the answer, whose body it closes. It is the write of a store.
 func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T], Outcome, error) {
-	w.policy.store, w.policy.of = d, w
+	w.policy.store, w.policy.of, w.policy.read = d, w, w.on.Text
 	w.observer.outcome = &w.outcome
 	ctx = d.scope(ctx, &w.policy, &w.observer)
 	req, err := d.writeRequest(ctx, w.on, w.draft.Body)

@@ -200,3 +200,60 @@ func TestVendorWaits(t *testing.T) {
 		}
 	}
 }
+
+// TestIgnoredGuardAfterARefusal: what a refresh puts on the next write is looked at, too.
+func TestIgnoredGuardAfterARefusal(t *testing.T) {
+	d := dialect.RFC9110()
+	d.WeakTags = true
+	d.Ignores = func(req *http.Request) string {
+		if strings.HasPrefix(req.Header.Get("If-Match"), "W/") {
+			return "a weak If-Match"
+		}
+		return ""
+	}
+	origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+		if req.Method == http.MethodPut {
+			return 412, nil, ""
+		}
+		return 200, http.Header{"Etag": {`W/"2"`}}, "{}"
+	}}
+	r := sendTo(t, NewTransport(origin, Resend, WithDialect(d)), http.MethodPut, thing, "x", `If-Match: "1"`)
+	if writes := strings.Count(strings.Join(origin.log, ","), "PUT"); writes != 1 || r.resp == nil || r.resp.StatusCode != 412 || !strings.Contains(fmt.Sprint(r.outcome.Err), "the API ignores a weak If-Match") {
+		t.Errorf("sent %q; %s, %v", origin.log, r.summary(), r.outcome.Err)
+	}
+}
+
+// TestIgnoresGetsACopy: what the function of a dialect changes isn't sent.
+func TestIgnoresGetsACopy(t *testing.T) {
+	d := dialect.RFC9110()
+	d.Ignores = func(req *http.Request) string { req.URL.RawQuery = "changed"; return "" }
+	sent := ""
+	origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+		sent = req.URL.RawQuery
+		return 204, nil, ""
+	}}
+	sendTo(t, NewTransport(origin, Stop, WithDialect(d)), http.MethodPut, thing, "x", `If-Match: "1"`)
+	if sent != "" {
+		t.Errorf("the query %q was sent", sent)
+	}
+}
+
+// TestReadIsNotAskedOfIgnores: a read by POST has no condition, and needs none.
+func TestReadIsNotAskedOfIgnores(t *testing.T) {
+	d := dialect.RFC9110()
+	d.Ignores = func(req *http.Request) string {
+		if req.Method == http.MethodPost && req.Header.Get("If-Match") == "" {
+			return "a POST without If-Match"
+		}
+		return ""
+	}
+	d.RefreshRequest = func(req *http.Request) (*http.Request, error) {
+		req.Method = http.MethodPost
+		return req, nil
+	}
+	origin := &served{serve: func(*http.Request, string) (int, http.Header, string) { return 200, http.Header{"Etag": {`"1"`}}, `{"n":1}` }}
+	got, err := Get[counter](t.Context(), &http.Client{Transport: NewTransport(origin, Stop)}, thing, WithDialect(d))
+	if err != nil || got.Value.N != 1 {
+		t.Errorf("%+v, %v; sent %q", got.Value, err, origin.log)
+	}
+}

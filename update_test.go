@@ -786,3 +786,28 @@ func TestFirstRead(t *testing.T) {
 		})
 	}
 }
+
+// TestReadsGoStraight: a read of ours is no write, goes straight to the base, and is repeated
+// after a failure. A base that gives nothing is an error.
+func TestReadsGoStraight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads := 0
+		origin := &served{serve: func(*http.Request, string) (int, http.Header, string) {
+			if reads++; reads < 3 {
+				return 503, nil, ""
+			}
+			return 200, http.Header{"Etag": {`"1"`}}, `{"n":1}`
+		}}
+		attempts := -1
+		trace := &Trace{Waiting: func(i WaitInfo) { attempts = i.Attempt }}
+		client := &http.Client{Transport: NewTransport(origin, Stop, WithTrace(trace))}
+		got, err := Get[counter](t.Context(), client, thing)
+		if err != nil || got.Value.N != 1 || reads != 3 || attempts != 0 {
+			t.Errorf("%+v, %v: %d reads, %d writes", got.Value, err, reads, attempts)
+		}
+		nothing := roundTripper(func(*http.Request) (*http.Response, error) { return nil, nil })
+		if _, err := Get[counter](t.Context(), &http.Client{Transport: NewTransport(nothing, Stop)}, thing); err == nil {
+			t.Error("nothing is no answer")
+		}
+	})
+}

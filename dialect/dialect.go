@@ -47,7 +47,10 @@ type Dialect struct {
 	// RefreshOrigins are origins beside the one of the write that a refresh may go to, such
 	// as "https://api.example.com". There it carries nothing of the write but Accept and
 	// other fields that authorize nothing, unless ifmatch.WithRefreshCredentials names the
-	// origin. What RefreshRequest sets itself stays.
+	// origin: no field of a name that the write has, no pair of its query, no user. What
+	// RefreshRequest sets under other names stays. A RoundTripper below that signs or
+	// authorizes what it gets does so there, too. That nothing is found there says nothing of
+	// the document.
 	RefreshOrigins []string
 
 	// ReadState and WriteState are where the state is, if it isn't all of a JSON text:

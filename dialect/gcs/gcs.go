@@ -124,7 +124,7 @@ func XML() dialect.Dialect {
 			return req.Header.Get("X-Goog-Copy-Source") != ""
 		},
 		Ignores: func(req *http.Request) string {
-			if req.Method != http.MethodPut || req.Header.Get("If-None-Match") != "*" {
+			if req.Method != http.MethodPut || strings.Trim(strings.Join(req.Header["If-None-Match"], ""), " \t,") != "*" {
 				return ""
 			}
 			return "If-None-Match: *; send x-goog-if-generation-match: 0"

@@ -333,8 +333,9 @@ func TestWhatIsNoGuard(t *testing.T) {
 		"metageneration, JSON": {JSON(), ifmatch.Stop, 1, object + "?ifMetagenerationMatch=3", "", []string{
 			"PUT " + object + "?ifMetagenerationMatch=3 mine lost", "outcome unknown: unknown, none",
 		}},
-		"If-Match":      {XML(), ifmatch.Stop, 1, "/bucket/n", `If-Match: "md5"`, []string{`PUT /bucket/n If-Match: "md5" mine lost`, "error: unknown, none"}},
-		"If-None-Match": {XML(), ifmatch.Stop, 0, "/bucket/n", "If-None-Match: *", []string{"error: not applied, none"}}, // it isn't sent
+		"If-Match":              {XML(), ifmatch.Stop, 1, "/bucket/n", `If-Match: "md5"`, []string{`PUT /bucket/n If-Match: "md5" mine lost`, "error: unknown, none"}},
+		"If-None-Match":         {XML(), ifmatch.Stop, 0, "/bucket/n", "If-None-Match: *", []string{"error: not applied, none"}}, // it isn't sent
+		"If-None-Match, spaces": {XML(), ifmatch.Stop, 0, "/bucket/n", "If-None-Match:  * ", []string{"error: not applied, none"}},
 		"padded": {XML(), ifmatch.Resend, 0, "/bucket/n", generation + "00", []string{
 			"PUT /bucket/n " + generation + "00 mine 412", "412: not applied, unattributed",
 		}},

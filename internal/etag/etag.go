@@ -64,7 +64,7 @@ func Weak(tag string) bool { return strings.HasPrefix(tag, "W/") }
 // are one list (RFC 9110 §5.3), empty elements are skipped (§5.6.1.2), and a
 // comma inside the quotes is part of the tag. The wildcard stands alone.
 //
-// The tags of one line with one tag are the lines themselves.
+// The tags of one line with one tag are the lines themselves: the caller must not change them.
 func ParseList(lines []string) (tags []string, wildcard, ok bool) {
 	if len(lines) == 1 && Valid(lines[0]) {
 		return lines[:1:1], false, true

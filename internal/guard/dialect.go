@@ -42,6 +42,7 @@ func Prepare(d dialect.Dialect) *Dialect {
 		made.Err = fmt.Errorf("ifmatch: %w", err)
 	}
 	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
+	made.Conditions, made.RefreshOrigins = slices.Clone(d.Conditions), slices.Clone(d.RefreshOrigins)
 	for _, t := range d.Tokens {
 		made.spells = made.spells || t.Write != nil
 		if t.Tag && made.spell == nil && t.Sent.Where() == dialect.Header && t.Sent.Name() == "If-Match" {
@@ -325,6 +326,10 @@ func (d *Dialect) HidesState(write *http.Request) bool {
 func shown(write *http.Request) *http.Request {
 	request := *write
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
+	if write.URL != nil {
+		at := *write.URL
+		request.URL = &at
+	}
 	return &request
 }
 

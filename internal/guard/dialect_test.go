@@ -259,3 +259,13 @@ func TestGuards(t *testing.T) {
 		}
 	}
 }
+
+// TestOfLeavesTheHeader: a spelling that is read isn't written into the header.
+func TestOfLeavesTheHeader(t *testing.T) {
+	d := Prepare(dialect.Dialect{Name: "x", Tokens: []dialect.Token{{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), Tag: true, Write: dialect.Strong}}})
+	req, _ := http.NewRequest(http.MethodPut, "http://a.test/", nil)
+	req.Header.Set("If-Match", `W/"v1"`)
+	if g := d.Of(req); !g.Respelled || req.Header.Get("If-Match") != `W/"v1"` {
+		t.Errorf("%+v; the header has %s", g, req.Header.Get("If-Match"))
+	}
+}

@@ -3,6 +3,7 @@ package guard
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
@@ -45,6 +46,7 @@ func (d *Dialect) readMatch(lines []string) (tags []string, wildcard, respelled,
 		}
 		tags = []string{field.TrimOWS(lines[0])} // bare, so all of it
 	}
+	tags = slices.Clone(tags) // they may be the header's own
 	for i, tag := range tags {
 		if tag == etag.Wildcard {
 			continue

@@ -79,4 +79,10 @@ func TestSameOrigin(t *testing.T) {
 			t.Errorf("%s with Host %q: %v", test.at, test.host, got)
 		}
 	}
+	// strings.EqualFold takes these pairs for the same, and IDNA doesn't.
+	for a, b := range map[string]string{"straße.test": "straẞe.test", "βόλος.test": "βόλοσ.test", "api.test": "api.teſt", "k.test": "\u212a.test"} {
+		if SameOrigin(request("http://"+a, ""), request("http://"+b, "")) || Lists([]string{"http://" + a}, request("http://"+b, "").URL) {
+			t.Errorf("%s and %s are one origin", a, b)
+		}
+	}
 }

@@ -4,16 +4,36 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // SameOrigin reports whether two requests go to the same scheme, host and port,
 // and name the same Host (RFC 9110 §4.3.1), in the same spelling of its port.
 func SameOrigin(a, b *http.Request) bool {
-	return strings.EqualFold(a.URL.Scheme, b.URL.Scheme) &&
+	return equalFold(a.URL.Scheme, b.URL.Scheme) &&
 		a.URL.Opaque == b.URL.Opaque && // it is sent in place of host and path
-		strings.EqualFold(WithPort(a.URL), WithPort(b.URL)) &&
-		strings.EqualFold(Of(a), Of(b))
+		equalFold(WithPort(a.URL), WithPort(b.URL)) &&
+		equalFold(Of(a), Of(b))
+}
+
+// equalFold compares names of hosts, or schemes. Beside ASCII a letter equals itself alone:
+// strings.EqualFold takes ß and ẞ for one, and IDNA makes two names of them.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
 }
 
 // Of returns the Host that a request names.
@@ -30,7 +50,7 @@ func WithPort(u *url.URL) string {
 	if port := u.Port(); port != "" {
 		return net.JoinHostPort(u.Hostname(), port)
 	}
-	if strings.EqualFold(u.Scheme, "https") {
+	if equalFold(u.Scheme, "https") {
 		return net.JoinHostPort(u.Hostname(), "443")
 	}
 	return net.JoinHostPort(u.Hostname(), "80")
@@ -41,7 +61,7 @@ func WithPort(u *url.URL) string {
 func Lists(origins []string, u *url.URL) bool {
 	for _, origin := range origins {
 		o, err := url.Parse(origin)
-		if err == nil && u.Opaque == "" && strings.EqualFold(o.Scheme, u.Scheme) && strings.EqualFold(WithPort(o), WithPort(u)) {
+		if err == nil && u.Opaque == "" && equalFold(o.Scheme, u.Scheme) && equalFold(WithPort(o), WithPort(u)) {
 			return true
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // ErrRequest says that no request was made that can be a refresh.
@@ -115,7 +116,8 @@ func Change(req, origin *http.Request, change func(*http.Request) (*http.Request
 		bare := *changed.URL
 		changed.URL, changed.Host = &bare, "" // a Host would be another origin than the one that is listed
 		if !hosts.SameOrigin(req, changed) && !hosts.Lists(may.Credentials, changed.URL) {
-			changed.Header, bare.User = withoutCredentials(changed.Header, req.Header), nil
+			changed.Header, bare.User = withoutCredentials(changed.Header, may.carried(req)), nil
+			bare.RawQuery = withoutShared(bare.RawQuery, req.URL.RawQuery)
 		}
 	}
 	return changed, nil
@@ -140,21 +142,35 @@ func (m May) OfDialect(origins []string) May {
 // neutral are fields that a refresh takes to another origin: they authorize nothing.
 var neutral = [...]string{"Accept", "Accept-Language", "Accept-Encoding", "Cache-Control", "Pragma", "User-Agent"}
 
-// withoutCredentials is a header without the lines that it has in common with the refresh at
-// the write's own origin: any field of a caller's may be a credential. What was set anew stays.
-func withoutCredentials(h, own http.Header) http.Header {
+// carried are the headers of the caller's: of the refresh at the write's own origin, and of the
+// write.
+func (m *May) carried(req *http.Request) []http.Header {
+	if m.Write == nil {
+		return []http.Header{req.Header}
+	}
+	return []http.Header{req.Header, m.Write.Request.Header}
+}
+
+// withoutCredentials is a header without the fields that the caller's have, too, whatever is in
+// them: any of these may be a credential. A field of another name was set anew, and stays.
+func withoutCredentials(h http.Header, carried []http.Header) http.Header {
 	kept := make(http.Header, len(h))
 	for name, lines := range h {
 		key := textproto.CanonicalMIMEHeaderKey(name)
-		if !slices.Contains(neutral[:], key) {
-			carried := field.Lines(own, key)
-			lines = slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(carried, line) })
-		}
-		if len(lines) > 0 {
+		is := func(own http.Header) bool { return field.Lines(own, key) != nil }
+		if slices.Contains(neutral[:], key) || !slices.ContainsFunc(carried, is) {
 			kept[name] = lines
 		}
 	}
 	return kept
+}
+
+// withoutShared is a query without the pairs that are in the query of the refresh at the
+// write's own origin: a token may be among them.
+func withoutShared(query, own string) string {
+	shared := strings.Split(own, "&")
+	pairs := strings.Split(query, "&")
+	return strings.Join(slices.DeleteFunc(pairs, func(pair string) bool { return slices.Contains(shared, pair) }), "&")
 }
 
 // check returns the error of a request that can't be a refresh, and closes its body then.
@@ -177,8 +193,8 @@ func (m *May) complaint(before, origin, req *http.Request) error {
 		return errors.New("the request has a body")
 	case !m.AnyMethod && !asks(req.Method) && req.Method != before.Method:
 		return fmt.Errorf("method %q: only HEAD and GET ask for a state", req.Method)
-	case writes(req.Method):
-		return fmt.Errorf("method %q changes the state", req.Method)
+	case !mayAsk(req.Method):
+		return fmt.Errorf("method %q changes the state, or may: a refresh is a safe method or POST", req.Method)
 	case m.NeedState && req.Method == http.MethodHead:
 		return errors.New("HEAD has no state, and this refresh needs it")
 	case !hosts.SameOrigin(origin, req) && !hosts.SameOrigin(before, req) && !hosts.Lists(m.Origins, req.URL):
@@ -194,10 +210,9 @@ func asks(method string) bool {
 	return method == "" || method == http.MethodHead || method == http.MethodGet
 }
 
-// writes reports whether a method changes what it is sent to, whatever the API is.
-func writes(method string) bool {
-	return method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
-}
+// mayAsk reports whether an API may ask for a state by this method: a safe one, or POST, which
+// means what the API says.
+func mayAsk(method string) bool { return semantics.Safe(method) || method == http.MethodPost }
 
 // SameResource reports whether a refresh asks for the resource that is written: at its
 // path, and with all that its query has. More in the query gets past a cache.

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ifmatch-go/ifmatch/dialect"
 )
 
 // TestHeader: what selects and authorizes goes, conditions and what describes the body
@@ -151,10 +153,14 @@ func TestChangeByDialect(t *testing.T) {
 		"a POST with a body":      {"POST", doc + ":get", "{}", nil, "", "POST http://origin.test/doc:get {} [user=u] origin.test"},
 		"PROPFIND":                {"PROPFIND", doc, "", nil, "", "PROPFIND http://origin.test/doc  [user=u] origin.test"},
 		"GET with a body":         {"GET", doc, "{}", nil, "", "the request has a body"},
-		"PUT":                     {"PUT", doc, "{}", nil, "", `method "PUT" changes the state`},
-		"PATCH":                   {"PATCH", doc, "{}", nil, "", `method "PATCH" changes the state`},
-		"DELETE":                  {"DELETE", doc, "{}", nil, "", `method "DELETE" changes the state`},
-		"a listed origin":         {"POST", "http://u:p@listed.test/s", "{}", own, "", "POST http://listed.test/s {} [own=1] o"},
+		"PUT":                     {"PUT", doc, "{}", nil, "", `method "PUT" changes the state, or may: a refresh is a safe method or POST`},
+		"put":                     {"put", doc, "{}", nil, "", `method "put" changes the state, or may: a refresh is a safe method or POST`},
+		"MOVE":                    {"MOVE", doc, "{}", nil, "", `method "MOVE" changes the state, or may: a refresh is a safe method or POST`},
+		"PATCH":                   {"PATCH", doc, "{}", nil, "", `method "PATCH" changes the state, or may: a refresh is a safe method or POST`},
+		"DELETE":                  {"DELETE", doc, "{}", nil, "", `method "DELETE" changes the state, or may: a refresh is a safe method or POST`},
+		"a listed origin":         {"POST", "http://u:p@listed.test/s", "{}", own, "", "POST http://listed.test/s {} [] o"}, // Cookie may be a credential, whatever is in it
+		"a token in the query":    {"GET", "http://listed.test/s?token=t&own=o", "", nil, "", "GET http://listed.test/s?own=o  []"},
+		"a field of the write":    {"GET", "http://listed.test/s", "", func(r *http.Request) { r.Header.Set("X-Own", "o"); r.Header.Set("X-Write", "w") }, "", "GET http://listed.test/s  [] o"},
 		"the Host of another one": {"GET", "http://listed.test/s", "", func(r *http.Request) { r.Host = "origin.test" }, "", "GET http://listed.test/s  []"},
 		"with credentials":        {"GET", "http://listed.test/s", "", own, "http://listed.test", "GET http://listed.test/s  [user=u own=1] o"},
 		"not listed":              {"POST", "http://other.test/s", "{}", nil, "http://other.test", `"http://other.test/s" is another origin, and credentials stay with theirs`},
@@ -167,7 +173,12 @@ func TestChangeByDialect(t *testing.T) {
 		closed := 0
 		req, _ := http.NewRequest(http.MethodHead, doc, nil)
 		req.Header.Set("Cookie", "user=u")
-		may := May{Credentials: []string{test.credentials}}
+		if strings.Contains(test.url, "token=") {
+			req.URL.RawQuery = "token=t"
+		}
+		write := req.Clone(t.Context())
+		write.Header.Set("X-Write", "w")
+		may := May{Credentials: []string{test.credentials}, Write: dialect.NewWrite(write, func() []byte { return nil })}
 		made, err := Change(req, req, func(given *http.Request) (*http.Request, error) {
 			req, _ := http.NewRequest(test.method, test.url, nil)
 			req.Header = given.Header
@@ -189,7 +200,7 @@ func TestChangeByDialect(t *testing.T) {
 		if made.Body != nil {
 			body, _ = io.ReadAll(made.Body)
 		}
-		got := strings.TrimSpace(fmt.Sprintf("%s %s %s %v %s%s", made.Method, made.URL, body, made.Header["Cookie"], made.Header.Get("X-Own"), made.Host))
+		got := strings.TrimSpace(fmt.Sprintf("%s %s %s %v %s%s", made.Method, made.URL, body, made.Header["Cookie"], made.Header.Get("X-Own")+made.Header.Get("X-Write"), made.Host))
 		if got != test.want || closed != 0 {
 			t.Errorf("%s: %s, want %s; its body was closed %d times", name, got, test.want, closed)
 		}
