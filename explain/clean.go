@@ -97,8 +97,7 @@ func (c *cleaner) header(h http.Header, request bool) http.Header {
 
 // field is the value of a field as it may be shown. Some have a URL in them.
 func (c *cleaner) field(name, value string, request bool) string {
-	switch http.CanonicalHeaderKey(name) {
-	case "Referer", "Location", "Content-Location", "Destination":
+	if redact.HasURL(name) {
 		return printable(c.URL(value))
 	}
 	return printable(c.Field(name, value, request))

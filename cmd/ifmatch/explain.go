@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -106,10 +107,11 @@ func explainFile(w *world, name, dialect string, into *output) error {
 		return &failure{statusUsage, fmt.Errorf("-o %s would replace the recording", into.file)}
 	}
 	exchanges, err := read(w, name)
-	if err != nil {
+	if err != nil && len(exchanges) == 0 {
 		return err
 	}
-	return into.report(w, explain.Explain(exchanges, options...))
+	// Of a recording that is cut off, the part that is there is explained, and the status tells.
+	return cmp.Or(into.report(w, explain.Explain(exchanges, options...)), err)
 }
 
 // sameFile reports whether two paths lead to one file that exists.
@@ -119,7 +121,7 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// read reads a recording.
+// read reads a recording. One that is cut off gives exchanges and an error.
 func read(w *world, name string) ([]explain.Exchange, error) {
 	var from io.Reader = w.in
 	shown := "standard input"
@@ -137,6 +139,8 @@ func read(w *world, name string) ([]explain.Exchange, error) {
 	switch {
 	case errors.Is(err, explain.ErrUnknownFormat):
 		return nil, &failure{statusNothing, fmt.Errorf("%s: no HTTP exchange is in it; see 'ifmatch explain --help' for what is read", shown)}
+	case errors.Is(err, explain.ErrCutOff):
+		return exchanges, &failure{statusInput, fmt.Errorf("%s isn't whole, so the cause may be missing: %w; save it again", shown, err)}
 	case err != nil:
 		return nil, &failure{statusInput, fmt.Errorf("%s can't be read: %w", shown, err)}
 	}

@@ -235,3 +235,13 @@ func TestExplainSaysThatItWaitsForATerminal(t *testing.T) {
 	tryIn(w, "explain").want(t, statusDone, "IFM002", "end it with Ctrl-D")
 	tryIn(w, "explain", plain).want(t, statusDone, "IFM002", "")
 }
+
+// TestExplainOfACutArchive: what is there is explained, and the status tells of the rest.
+func TestExplainOfACutArchive(t *testing.T) {
+	const get = `{"request":{"method":"GET","url":"https://h/a"},"response":{"status":200}}`
+	const put = `{"request":{"method":"PUT","url":"https://h/a","headers":[{"name":"If-Match","value":"v1"}]},"response":{"status":412,"headers":[]}}`
+	const begin = `{"log":{"entries":[`
+	try(begin+get+","+put[:40], "explain").want(t, statusInput, "nothing to see here", "standard input isn't whole, so the cause may be missing")
+	try(begin+put+","+get[:40], "explain").want(t, statusInput, "IFM101", "isn't whole")
+	try(begin+get+","+put+"]}}", "explain").want(t, statusDone, "IFM101", "")
+}

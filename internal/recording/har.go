@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -64,6 +65,9 @@ func readHAR(in *bufio.Reader) ([]Exchange, error) {
 		if entry.Request.Method != "" || entry.Request.URL != "" {
 			all.add(entry.exchange())
 		}
+	}
+	if _, err := dec.Token(); err != nil { // the end of the entries
+		return all.exchanges(), fmt.Errorf("HAR: %w", io.ErrUnexpectedEOF)
 	}
 	return all.exchanges(), nil
 }

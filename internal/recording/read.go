@@ -11,9 +11,13 @@ import (
 // ErrUnknown says that the input has no exchange in a format that is known.
 var ErrUnknown = errors.New("no HTTP exchange in it: want a HAR file, the output of curl -v, -i or --trace-ascii, HTTP messages, or ifmatch's log in JSON")
 
+// ErrCut says that an archive ends in the middle, or goes on with what can't be read.
+var ErrCut = errors.New("the archive is cut off")
+
 // Read reads exchanges in the format that the input looks like. It reads to the end, and
-// returns what it found also where the input is cut off or malformed; an error says that it
-// found nothing, or that r failed.
+// returns what it found also where the input is cut off or malformed. An error that matches
+// ErrCut comes with the exchanges before the cut; another one says that nothing was found, or
+// that r failed.
 func Read(r io.Reader) ([]Exchange, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(16 << 10)
@@ -26,6 +30,8 @@ func Read(r io.Reader) ([]Exchange, error) {
 		return nil, err
 	case len(all) == 0:
 		return nil, ErrUnknown
+	case err != nil:
+		return all, fmt.Errorf("%w after %d requests: %w", ErrCut, len(all), err)
 	}
 	return all, nil
 }

@@ -78,7 +78,11 @@ type Cleaner struct {
 func (c *Cleaner) Learn(u *url.URL, request, answer http.Header) {
 	kept := make(http.Header)
 	for name, values := range request {
-		if !c.shows(name, true) {
+		switch {
+		case c.shows(name, true):
+		case HasURL(name) && !c.named(name):
+			kept[name] = c.learnURLs(values)
+		default:
 			kept[name] = values
 		}
 	}
@@ -92,7 +96,12 @@ func (c *Cleaner) Learn(u *url.URL, request, answer http.Header) {
 		rest = *u
 		rest.RawQuery = c.secretQuery(u.RawQuery)
 	}
-	for _, secret := range secretsOf(&http.Request{Header: kept, URL: &rest}) {
+	c.learn(&http.Request{Header: kept, URL: &rest})
+}
+
+// learn takes the secrets of a request that has nothing else.
+func (c *Cleaner) learn(r *http.Request) {
+	for _, secret := range secretsOf(r) {
 		if telling(secret) {
 			if c.learnt == nil {
 				c.learnt = map[string]bool{}
@@ -100,6 +109,29 @@ func (c *Cleaner) Learn(u *url.URL, request, answer http.Header) {
 			c.learnt[secret], c.replacer = true, nil
 		}
 	}
+}
+
+// HasURL reports whether the value of a field is a URL, which is shown as URL has it.
+func HasURL(name string) bool {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Referer", "Location", "Content-Location", "Destination":
+		return true
+	}
+	return false
+}
+
+// learnURLs takes what is secret in URLs, and returns the values that are none. A URL as a
+// whole is no secret: that of a page is the beginning of many others.
+func (c *Cleaner) learnURLs(values []string) (none []string) {
+	for _, value := range values {
+		u, err := url.Parse(value)
+		if err != nil {
+			none = append(none, value)
+			continue
+		}
+		c.learn(&http.Request{URL: &url.URL{User: u.User, RawQuery: c.secretQuery(u.RawQuery)}})
+	}
+	return none
 }
 
 // withoutLearnt is a text without the secrets that were learnt.

@@ -85,3 +85,24 @@ func TestCleanerLearns(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestCleanerLearnsOfURLs: a field with a URL is no secret as a whole, but what is secret in
+// it is.
+func TestCleanerLearnsOfURLs(t *testing.T) {
+	var c Cleaner
+	c.Learn(nil, http.Header{"Referer": {"https://www.shop.test/", "https://user-name:pass-word@h.test/a?key=of-a-query&rev=12-known"}, "Destination": {"http://%zz-no-url"}}, nil)
+	for text, want := range map[string]string{
+		"https://www.shop.test/cart/1":      "https://www.shop.test/cart/1",
+		"h.test of-a-query 12-known":        "h.test … 12-known",
+		"user-name, pass-word":              "…, …",
+		"the server got http://%zz-no-url.": "the server got ….",
+	} {
+		if got := c.Text(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	c = Cleaner{Names: []string{"referer"}}
+	if c.Learn(nil, http.Header{"Referer": {"named-secret"}}, nil); c.Text("named-secret") != "…" {
+		t.Error("a field that is named as a secret wasn't learnt")
+	}
+}
