@@ -85,3 +85,41 @@ func TestFixesAreCleaned(t *testing.T) {
 		}
 	}
 }
+
+// TestFixesFitTheRecording: nobody is told to send an ETag where there is none, nor to send
+// the write again without a look where somebody else has written.
+func TestFixesFitTheRecording(t *testing.T) {
+	const day = "< Last-Modified: Sun, 06 Nov 1994 08:00:00 GMT"
+	const look = "[needs a decision]: look first at what"
+	weak := x("PUT /doc", 412, `> If-Match: W/"v1"`)
+	read := func(tag string, more ...string) Exchange { return x("GET /doc", 200, append(more, "< ETag: "+tag)...) }
+	for name, test := range map[string]struct {
+		exchanges []Exchange
+		code      string
+		look, tag bool
+	}{
+		"a date that was made up":     {all(x("GET /doc", 200, day), x("PUT /doc", 412, "> If-Unmodified-Since: Sun, 06 Nov 1994 07:00:00 GMT")), "IFM104", true, false},
+		"a date that is refused":      {all(x("GET /doc", 200, day), x("PUT /doc", 412, "> If-Unmodified-Since: Sun, 06 Nov 1994 08:00:00 GMT"), x("GET /doc", 200, day)), "IFM007", false, false},
+		"a date, and a writer":        {all(x("GET /doc", 200, day), x("PUT /doc", 412, "> If-Unmodified-Since: Sun, 06 Nov 1994 08:00:00 GMT"), x("GET /doc", 200, "< Last-Modified: Sun, 06 Nov 1994 09:00:00 GMT")), "IFM002", false, false},
+		"the same, and an ETag":       {all(read(`"v1"`, day), x("PUT /doc", 412, "> If-Unmodified-Since: Sun, 06 Nov 1994 08:00:00 GMT"), read(`"v1"`, day)), "IFM007", false, true},
+		"weak":                        {all(read(`W/"v1"`), weak), "IFM008", false, true},
+		"weak, and another writer":    {all(read(`W/"v1"`, "<< a"), weak, read(`"v2"`, "<< b")), "IFM008", true, true},
+		"weak, and the plain tag":     {all(read(`W/"v1"`, "<< a"), weak, read(`"v1"`, "<< a")), "IFM008", false, true},
+		"weak, and the client wrote":  {all(read(`W/"v0"`, "<< a"), x("PUT /doc", 204), read(`W/"v1"`, "<< b"), weak), "IFM008", false, true},
+		"weak, and the same bytes":    {all(read(`W/"v0"`, "<< a"), read(`W/"v1"`, "<< a"), weak), "IFM008", false, true},
+		"an error page, and a writer": {all(read(`"v1"`, "<< a"), x("PUT /doc", 412, `> If-Match: "v1"`, `< ETag: "page"`), x("PUT /doc", 412, `> If-Match: "page"`), read(`"v2"`, "<< b")), "IFM102", true, true},
+	} {
+		report := Explain(test.exchanges)
+		text := report.String()
+		at := strings.Index(text, "1. "+test.code)
+		finding, _, _ := strings.Cut(text[max(at, 0):], "\n\n")
+		if at < 0 || strings.Contains(finding, look) != test.look || strings.Contains(finding, "[as it is]") && test.look {
+			t.Errorf("%s: look first: %v\n%s", name, test.look, text)
+		}
+		for _, fix := range report.Findings[0].Fixes {
+			if strings.Contains(fix.Text, "ETag") && !test.tag {
+				t.Errorf("%s: %s", name, fix.Text)
+			}
+		}
+	}
+}

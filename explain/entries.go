@@ -52,10 +52,18 @@ func asIs(text string) Fix     { return Fix{text, AsIs} }
 func decision(text string) Fix { return Fix{text, Decision} }
 func provider(text string) Fix { return Fix{text, Provider} }
 
+// tagForDate is a fix where the answers have an ETag.
+const tagForDate = "send If-Match with the ETag in place of If-Unmodified-Since"
+
 const (
 	readAgain    = "GET the resource with Accept-Encoding: identity, and compare its ETag with the one that was sent"
 	makeAgain    = "GET the current state, make the change on it, and send that under its ETag"
+	pageRead     = "GET after a refusal, and take that answer's ETag"
+	urlRead      = "GET the very URL that is written, and send that answer's ETag"
+	mediaRead    = "GET with Accept naming the media type of the write, and send that answer's ETag"
+	tagRead      = "GET the resource, and send its ETag in If-Match"
 	identityRead = "GET with Accept-Encoding: identity, and send the ETag of that answer in If-Match"
+	waitRead     = "wait a second after the last write, then " + identityRead
 )
 
 // The codes of what only a recording shows. IFM001 to IFM022 are the Transport's.
@@ -96,9 +104,9 @@ var shared = [...]Entry{
 	of(cause.Gone, "If-Match needs a current representation, and there is none.", "RFC 9110 §13.1.1",
 		decision("create it again with If-None-Match: *, if it is to be there")),
 	of(cause.StaleDate, "The server compares the date with a time that no HTTP date can name, such as one with fractions of a second, or with the time of the request.", "RFC 9110 §8.8.2",
-		asIs("send If-Match with the ETag in place of If-Unmodified-Since"), provider("round the time of the comparison down to the second")),
+		asIs(tagForDate), provider("round the time of the comparison down to the second")),
 	of(cause.WeakValidator, "If-Match compares strongly, and a weak tag is never strongly equal to anything, not even to itself.", "RFC 9110 §13.1.1, §8.8.3.2",
-		asIs("wait a second after the last write, then "+identityRead), provider("give a strong ETag; a proxy that compresses must not weaken it")),
+		asIs(waitRead), provider("give a strong ETag; a proxy that compresses must not weaken it")),
 	of(cause.CodedValidator, "The tag is of the compressed representation, and the write is compared with the plain one.", "RFC 9110 §8.8.3.3",
 		asIs(identityRead), provider("compare without the suffix of the content coding (Apache httpd: DeflateAlterETag)")),
 	of(cause.StaleCache, "A cache answers reads with an old state. A refused write is an error, so it makes no cache drop what it has.", "RFC 9111 §4.4",
@@ -108,7 +116,7 @@ var shared = [...]Entry{
 	of(cause.UnstableValidator, "One state has several tags, so that a write is refused by chance, whatever the client does.", "RFC 9110 §8.8.3",
 		asIs("meanwhile use one node for the read and the write: curl --resolve HOST:443:ADDRESS"), provider("derive the ETag from the content or a version, the same on all nodes (Apache httpd: FileETag MTime Size)")),
 	of(cause.PreconditionRequired, "The server takes no such write without a precondition, or wants another one.", "RFC 6585 §3",
-		asIs("GET the resource, and send its ETag in If-Match")),
+		asIs(tagRead)),
 	of(cause.ConflictingPreconditions, "Each of the conditions can refuse the write, and the status doesn't say which one did.", "RFC 9110 §13.2.2",
 		asIs("send one precondition: If-Match with the ETag")),
 	of(cause.Locked, "A lock or a lease refuses the write; an ETag doesn't help.", "RFC 4918 §10.4",
@@ -136,13 +144,13 @@ var own = [...]Entry{
 		[]Fix{asIs("send the ETag byte for byte as the server gave it, with its double quotes"), asIs(`in a shell, put the field between single quotes, or the shell takes those of the tag: -H 'If-Match: "v1"'`)}},
 	{codeErrorPage, "tag of the error page", "the tag is in the answer of a refusal, and reads give another one",
 		"Frameworks give each answer a tag, error pages too. It names the page, and not the resource.", "RFC 9110 §8.8.3",
-		[]Fix{asIs("GET after a refusal, and take that answer's ETag"), provider("send no ETag of the error page")}},
+		[]Fix{asIs(pageRead), provider("send no ETag of the error page")}},
 	{codeLag, "replica lag", "a read after an accepted write gave the tag from before it, and no answer shows a cache",
 		"A node that is behind answered the read, and a node that isn't compared the write.", "",
 		[]Fix{asIs("take the ETag of the answer to the write in place of a read"), asIs("wait, and read again until the tag of the last write comes"), provider("let reads after a write go to the node that took it")}},
 	{codeClockDate, "date of another clock", "If-Unmodified-Since names a date that no answer gave as Last-Modified",
 		"Only a date that the server gave can be compared with the server's: another clock is ahead or behind.", "RFC 9110 §13.1.4",
-		[]Fix{asIs("send the Last-Modified of the last read, byte for byte, or better its ETag in If-Match")}},
+		[]Fix{decision("look first at what has changed since the state that the write was made from; then send the Last-Modified of that read, byte for byte")}},
 	{codeSkew, "clock skew", "the Date of an answer doesn't fit between the times when the request was sent and answered",
 		"Dates of this machine and of the server mean different moments.", "RFC 9110 §6.6.1",
 		[]Fix{asIs("set the clock of the machine that is off (NTP)"), asIs("compare ETags, which need no clock")}},
@@ -157,10 +165,10 @@ var own = [...]Entry{
 		[]Fix{asIs("take the version from the body, where it is there"), provider("send Access-Control-Expose-Headers: ETag")}},
 	{codeElsewhere, "tag of another resource", "the tag was given for another URL than the one that was written",
 		"A tag belongs to the representation of one URL, and says nothing of another one.", "RFC 9110 §8.8.3",
-		[]Fix{asIs("GET the very URL that is written, and send that answer's ETag")}},
+		[]Fix{asIs(urlRead)}},
 	{codeOtherMedia, "tag of another media type", "the tag was given for another media type than the one that is written",
 		"Each representation that is negotiated has its own tag.", "RFC 9110 §8.8.3.3",
-		[]Fix{asIs("GET with Accept naming the media type of the write, and send that answer's ETag")}},
+		[]Fix{asIs(mediaRead)}},
 	{codeNotInMemory, "not remembered", "a flow of Remember had seen the URL, and had nothing that guards the write",
 		"Remember sends no unguarded write to a URL that the flow has met, so nothing was sent.", "",
 		[]Fix{asIs("read the resource to its end before the write"), decision("Forget the URL, where the write needs no guard")}},

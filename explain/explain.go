@@ -41,6 +41,7 @@ func Explain(exchanges []Exchange, opts ...Option) Report {
 		for _, rule := range rules {
 			rule(r)
 		}
+		r.decide()
 		report.merge(r.findings)
 	}
 	slices.SortStableFunc(report.Findings, func(a, b Finding) int { return int(b.Certainty) - int(a.Certainty) })

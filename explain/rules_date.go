@@ -40,12 +40,12 @@ func (r *refusal) ofClock() {
 			r.add(code(cause.StaleDate), r.staleCertainty(), "The server refuses the Last-Modified that it gave itself.", read.responseLine("Last-Modified", ""), line, r.answered())
 		}
 	case shown != nil && r.isBefore(shown.got.LastModified):
-		r.add(codeClockDate, Certain, "The date in If-Unmodified-Since isn't one that the server gave, and is before its Last-Modified.",
+		r.add(codeClockDate, Certain, "The date in If-Unmodified-Since was made up: no answer gave it as Last-Modified, and it is before the one that a read shows.",
 			line, shown.responseLine("Last-Modified", ""), r.answered())
 	case shown != nil && shown.index < r.index:
-		r.add(codeClockDate, Likely, "The date in If-Unmodified-Since isn't one that the server gave.", line, shown.responseLine("Last-Modified", ""), r.answered())
+		r.add(codeClockDate, Likely, "The date in If-Unmodified-Since was made up: no answer gave it as Last-Modified.", line, shown.responseLine("Last-Modified", ""), r.answered())
 	case r.isNow():
-		r.add(codeClockDate, Likely, "The date in If-Unmodified-Since is the time of the request, and not a Last-Modified.", line, r.times(), r.responseLine("Date", ""), r.answered())
+		r.add(codeClockDate, Likely, "The date in If-Unmodified-Since was made up: it is the time of the request, and not a Last-Modified.", line, r.times(), r.responseLine("Date", ""), r.answered())
 	}
 }
 

@@ -139,7 +139,7 @@ func (r *refusal) afterwards() {
 	why, evidence := r.meaning(&l, named), []Evidence{r.condition(), r.answered(), l.by.asked(), l.by.answered(), l.by.validator()}
 	what, ok := seen[why]
 	switch {
-	case !ok, r.found(Possible, code(why)), why == cause.Changed && r.isOwn(l.by):
+	case !ok, r.found(Possible, code(why)), why == cause.Changed && (r.isOwn(l.by) || r.found(Likely, code(cause.StaleDate))):
 		return
 	case why == cause.StaleCache:
 		evidence = append(evidence, r.signs(l.by)...)
