@@ -123,3 +123,34 @@ func TestFixesFitTheRecording(t *testing.T) {
 		}
 	}
 }
+
+// TestLease: the fix names the header of the API, and no wait for what has no end.
+func TestLease(t *testing.T) {
+	const missing = "< X-Ms-Error-Code: LeaseIdMissing"
+	for name, test := range map[string]struct {
+		exchanges []Exchange
+		infinite  bool
+	}{
+		"infinite":    {all(x("HEAD /doc", 200, "< X-Ms-Lease-Duration: infinite"), x("PUT /doc", 412, `> If-Match: "v1"`, missing)), true},
+		"fixed":       {all(x("HEAD /doc", 200, "< X-Ms-Lease-Duration: fixed"), x("PUT /doc", 412, `> If-Match: "v1"`, missing)), false},
+		"fixed since": {all(x("HEAD /doc", 200, "< X-Ms-Lease-Duration: infinite"), x("HEAD /doc", 200, "< X-Ms-Lease-Duration: fixed"), x("PUT /doc", 412, `> If-Match: "v1"`, missing)), false},
+		"not known":   {all(x("PUT /doc", 412, `> If-Match: "v1"`, missing)), false},
+	} {
+		f := Explain(test.exchanges).Findings[0]
+		text := ""
+		for _, fix := range f.Fixes {
+			text += fix.Text + "\n"
+		}
+		if f.Code != "IFM015" || f.RFC != "" || !strings.Contains(text, "x-ms-lease-id") || strings.Contains(text, "wait until it ends") == test.infinite || strings.Contains(text, "ask its holder") != test.infinite {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+// TestRefreshDeniedSaysWhatCameFirst: the read was denied, and before that the write refused.
+func TestRefreshDeniedSaysWhatCameFirst(t *testing.T) {
+	f := Explain(all(told(x("PUT /doc", 412, `> If-Match: "v1"`), "ifmatch: x [IFM018]"))).Findings[0]
+	if !strings.Contains(f.What, "first the write's precondition was refused") || !strings.Contains(f.What, "the read for the new tag was answered with 401") || !strings.Contains(f.Why, "another one by then") {
+		t.Error(f.What, f.Why)
+	}
+}

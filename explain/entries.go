@@ -125,7 +125,7 @@ var shared = [...]Entry{
 		asIs("read again, or lock again, and send what that gives")),
 	of(cause.SignedAbove, "The signature covers the precondition or the method, so a request with another precondition needs a signature of its own.", "",
 		asIs("sign each attempt after its precondition is set")),
-	of(cause.RefreshDenied, "The credentials may write and not read, so the current ETag can't be learnt.", "RFC 9110 §15.5.4",
+	of(cause.RefreshDenied, "The precondition was false: the state was another one by then. The credentials may write and not read, so the current ETag can't be learnt.", "RFC 9110 §15.5.4",
 		decision("let the credentials read too, or read with other ones")),
 	of(cause.RefreshFailed, "The read after the refusal gave no usable answer.", "",
 		asIs("see why the read fails, or ask another URL of the same state")),

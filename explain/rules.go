@@ -86,7 +86,11 @@ func (r *refusal) told() {
 	at := slices.IndexFunc(r.findings, func(f Finding) bool { return f.Code == m[1] })
 	if at < 0 {
 		entry, _ := Lookup(m[1])
-		r.add(m[1], Certain, "ifmatch made the call, and tells: "+entry.Seen+".", line, r.condition(), r.answered())
+		seen := strings.ReplaceAll(entry.Seen, "the refresh", "the read for the new tag")
+		if m[1] == code(cause.RefreshDenied) {
+			seen = "first the write's precondition was refused, so the state was another one by then; and then " + seen
+		}
+		r.add(m[1], Certain, "ifmatch made the call, and tells: "+seen+".", line, r.condition(), r.answered())
 		if at = len(r.findings) - 1; at < 0 || r.findings[at].Code != m[1] {
 			return // no code of ours
 		}
@@ -277,7 +281,7 @@ func (r *refusal) locked() {
 	}
 	f := r.add(code(cause.Locked), r.demoted(Certain, code(cause.TokenExpired)), "A lock or a lease refused the write.", lines...)
 	if strings.HasPrefix(r.ResponseHeader.Get("X-Ms-Error-Code"), "Lease") {
-		f.Fixes = []Fix{asIs("send the id of the lease in x-ms-lease-id, beside the ETag"), decision("break the lease with x-ms-lease-action: break, or wait until it ends")}
+		r.leased(f)
 	}
 }
 

@@ -6,7 +6,7 @@ const (
 	statusDone     = 0 // what was asked for is written; of diagnose: the write would go through
 	statusOutput   = 1 // the output can't be written
 	statusUsage    = 2 // an argument or a flag is wrong
-	statusInput    = 3 // the input can't be read, or not to its end
+	statusInput    = 3 // the input can't be read
 	statusNothing  = 4 // the input has no exchange in it
 	statusNoAnswer = 5 // the host can't be reached, or doesn't answer in time
 	statusNoState  = 6 // GET shows no state
