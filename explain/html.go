@@ -81,7 +81,7 @@ svg { display: block; width: 100%; } svg text { font: 13px system-ui, sans-serif
 <p>{{$f.What}}</p>
 <ul class="evidence">{{range $f.Evidence}}<li><span class="n">{{number .}}{{arrow .}}</span> {{before .}}<mark>{{marked .}}</mark>{{rest .}}</li>{{end}}</ul>
 <p>Why: {{$f.Why}}{{if $f.RFC}} ({{$f.RFC}}){{end}}</p>
-<ul>{{range $f.Fixes}}<li>{{.Text}} <span class="kind">({{.Kind}})</span></li>{{end}}</ul>
+<ul>{{range $f.Fixes}}<li>{{.Text}} <span class="kind">({{.Kind.Words}})</span></li>{{end}}</ul>
 {{end}}{{if .Asks}}<h2>What to ask the provider</h2>
 <ul>{{range .Asks}}<li>{{.}}</li>{{end}}</ul>{{end}}
 {{if .IDs}}<h2>Request ids</h2>

@@ -51,7 +51,7 @@ func (h *handout) markdownFinding(b *strings.Builder, n int, f *Finding) {
 	}
 	b.WriteString("\n\n")
 	for _, fix := range f.Fixes {
-		fmt.Fprintf(b, "- %s _(%s)_\n", escaped(fix.Text), fix.Kind)
+		fmt.Fprintf(b, "- %s _(%s)_\n", escaped(fix.Text), fix.Kind.Words())
 	}
 }
 

@@ -37,6 +37,11 @@ var fixKinds = [...]string{"as it is", "needs a decision", "provider"}
 // String returns the words of the kind, such as "needs a decision".
 func (k FixKind) String() string { return nameOf(fixKinds[:], int(k), "FixKind") }
 
+var fixWords = [...]string{"works as it stands", "needs your decision", "only the provider can"}
+
+// Words returns the kind as the texts for people have it, such as "works as it stands".
+func (k FixKind) Words() string { return nameOf(fixWords[:], int(k), "FixKind") }
+
 // MarshalText gives the words of String. It never fails.
 func (k FixKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 

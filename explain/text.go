@@ -27,6 +27,10 @@ func (r Report) WriteText(w io.Writer, how Writing) error {
 			p.line(fmt.Sprintf("  %2d  %s", i+1, p.exchange(&e)))
 		}
 	}
+	if len(r.Findings) > 0 {
+		p.line("")
+		p.line(p.paint(dim, legend))
+	}
 	_, err := w.Write(p.text.Bytes())
 	return err
 }
@@ -37,6 +41,9 @@ func (r Report) String() string {
 	r.WriteText(&b, Writing{}) // a Builder has no error
 	return b.String()
 }
+
+// legend explains the words and marks of the findings.
+const legend = "(certain: no other reading is left; likely: something is missing; possible: other causes fit, too. #2 > is a line of the second request, #2 < of its answer, @ a time; »…« is the part that matters.)"
 
 const (
 	bold   = "\x1b[1m"
@@ -76,7 +83,7 @@ func (p *textPage) finding(n int, f *Finding, all []Exchange) {
 	}
 	p.line(why)
 	for _, fix := range f.Fixes {
-		p.line("   " + p.paint(green, "Fix") + " [" + fix.Kind.String() + "]: " + fix.Text)
+		p.line("   " + p.paint(green, "Fix") + " [" + fix.Kind.Words() + "]: " + fix.Text)
 	}
 }
 

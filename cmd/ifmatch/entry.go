@@ -14,7 +14,7 @@ func entryText(w io.Writer, e explain.Entry) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n\nSeen: %s\nWhy: %s%s\n", e.Code, e.Name, e.Seen, e.Why, section(e))
 	for _, fix := range e.Fixes {
-		fmt.Fprintf(&b, "Fix [%s]: %s\n", fix.Kind, fix.Text)
+		fmt.Fprintf(&b, "Fix [%s]: %s\n", fix.Kind.Words(), fix.Text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -25,7 +25,7 @@ func entryMarkdown(w io.Writer, e explain.Entry) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: %s\n\n**Seen.** %s\n\n**Why.** %s%s\n\n**What helps.**\n\n", e.Code, e.Name, e.Seen, e.Why, section(e))
 	for _, fix := range e.Fixes {
-		fmt.Fprintf(&b, "- %s (%s)\n", fix.Text, fix.Kind)
+		fmt.Fprintf(&b, "- %s (%s)\n", fix.Text, fix.Kind.Words())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

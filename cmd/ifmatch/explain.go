@@ -26,6 +26,7 @@ const explainExamples = `  ifmatch explain network.har
 func newExplain(w *world) *cobra.Command {
 	var into output
 	var dialect string
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "explain [FILE | - | CODE]",
 		Short: "Explain a recording of refused writes, or a code",
@@ -38,28 +39,40 @@ that name is ./IFM012.
 Credentials, cookies and keys are taken out of all that is written, and bodies are left
 out, except for one line of what a refusal says. What nothing marks as a secret isn't recognized: look at what you give away.
 
+The exit status is 0 where the report is written, whatever was found; 1 where it can't be written; 2 for a wrong
+argument; 3 where the input can't be read, or an archive is cut off; 4 where no exchange is in the input.
+
 Colours are for a terminal alone, and NO_COLOR in the environment turns them off.`,
 		Example:           explainExamples,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeCodes,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "-"
+			if all {
+				return into.codes(w, args)
+			}
 			if len(args) == 1 {
 				name = args[0]
 			}
 			if isCode(name) {
-				return into.code(w, name)
+				return into.code(w, fullCode(name))
 			}
 			return explainFile(w, name, dialect, &into)
 		},
 	}
 	into.flags(cmd)
 	cmd.Flags().StringVar(&dialect, "dialect", "", "the API that it is: "+strings.Join(dialects(), ", ")+" (by default it is recognized)")
+	cmd.Flags().BoolVar(&all, "codes", false, "list the codes, and read nothing")
 	complete(cmd, "dialect", dialects())
 	return cmd
 }
 
-var codes = regexp.MustCompile(`^(?i:IFM)[0-9]{3}$`)
+var codes = regexp.MustCompile(`^(?i:IFM)[0-9]{1,3}$`)
+
+// fullCode is a code in capitals and with three digits, as IFM008 for ifm8.
+func fullCode(arg string) string {
+	return "IFM" + strings.Repeat("0", max(0, len("IFM008")-len(arg))) + arg[len("IFM"):]
+}
 
 // isCode reports whether an argument is a code, and no file.
 func isCode(arg string) bool { return codes.MatchString(arg) }
@@ -126,7 +139,7 @@ func read(w *world, name string) ([]explain.Exchange, error) {
 	var from io.Reader = w.in
 	shown := "standard input"
 	if name != "-" {
-		file, err := os.Open(filepath.Clean(name))
+		file, err := openFile(filepath.Clean(name))
 		if err != nil {
 			return nil, &failure{statusInput, err}
 		}
@@ -135,10 +148,11 @@ func read(w *world, name string) ([]explain.Exchange, error) {
 	} else if w.isTerminal(w.in) {
 		fmt.Fprintln(w.err, "ifmatch: reading standard input; paste a recording, and end it with Ctrl-D on a line of its own")
 	}
-	exchanges, err := explain.Read(from)
+	begin := &start{from: from}
+	exchanges, err := explain.Read(begin)
 	switch {
 	case errors.Is(err, explain.ErrUnknownFormat):
-		return nil, &failure{statusNothing, fmt.Errorf("%s: no HTTP exchange is in it; see 'ifmatch explain --help' for what is read", shown)}
+		return nil, &failure{statusNothing, fmt.Errorf("%s: no HTTP exchange is in it; %s; see 'ifmatch explain --help' for what is read", shown, hintFor(begin.text))}
 	case errors.Is(err, explain.ErrCutOff):
 		return exchanges, &failure{statusInput, fmt.Errorf("%s isn't whole, so the cause may be missing: %w; save it again", shown, err)}
 	case err != nil:

@@ -245,3 +245,36 @@ func TestExplainOfACutArchive(t *testing.T) {
 	try(begin+put+","+get[:40], "explain").want(t, statusInput, "IFM101", "isn't whole")
 	try(begin+get+","+put+"]}}", "explain").want(t, statusDone, "IFM101", "")
 }
+
+// TestExplainSaysWhatTheInputIs: where no exchange is in it, the error says what it looks like,
+// and how to get a recording.
+func TestExplainSaysWhatTheInputIs(t *testing.T) {
+	for in, want := range map[string]string{
+		"\xff\xfeG\x00E\x00T\x00":                            "UTF-16",
+		"curl 'https://h.test/doc' -X PUT":                   "a curl command",
+		`10.0.0.1 - - [x] "PUT /doc HTTP/1.1" 412 0 "-" "-"`: "access log",
+		"> > PUT /doc HTTP/1.1\n> < HTTP/1.1 412 x\n":        "quoted, as in a mail",
+		"Dear diary": "no HTTP exchange is in it; record one with",
+	} {
+		try(in, "explain").want(t, statusNothing, "", want)
+		try(in, "explain").want(t, statusNothing, "", "curl -v ... 2>&1 | ifmatch explain -")
+	}
+	directory := t.TempDir()
+	try("", "explain", directory).want(t, statusInput, "", directory+" can't be read: it is a folder")
+	try("", plain).want(t, statusUsage, "", "run 'ifmatch explain "+plain+"'")
+	if got := try("", "exlpain"); strings.Contains(got.err, "To explain a recording") {
+		t.Error(got.err)
+	}
+}
+
+// TestExplainListsTheCodes: all are listed, and a code is understood without its zeros.
+func TestExplainListsTheCodes(t *testing.T) {
+	for _, e := range explain.Entries() {
+		try("", "explain", "--codes").want(t, statusDone, e.Code+"  "+e.Name+": "+e.Seen+"\n", "")
+	}
+	try("", "explain", "--codes", plain).want(t, statusUsage, "", "--codes reads nothing")
+	for _, short := range []string{"IFM8", "ifm08", "IFM008"} {
+		try("", "explain", short).want(t, statusDone, "IFM008 weak validator\n", "")
+	}
+	try("", "explain", "--help").want(t, statusDone, "The exit status is 0", "")
+}

@@ -61,8 +61,17 @@ func run(args []string, w world) int {
 	if err.Error() != "" {
 		fmt.Fprintf(w.err, "ifmatch: %v\n", err)
 	}
+	if _, _, unknown := root.Find(args); unknown != nil && isFile(args[0]) {
+		fmt.Fprintf(w.err, "To explain a recording, run 'ifmatch explain %s'.\n", args[0])
+	}
 	if status == statusUsage {
 		fmt.Fprintln(w.err, "Run 'ifmatch help' for what there is.")
 	}
 	return status
+}
+
+// isFile reports whether a path leads to something that is there.
+func isFile(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }

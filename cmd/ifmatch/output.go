@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -108,6 +109,18 @@ func (o *output) code(w *world, code string) error {
 	var text bytes.Buffer
 	if err := f.entry(&text, entry); err != nil {
 		return &failure{statusOutput, err}
+	}
+	return o.write(w, text.Bytes())
+}
+
+// codes writes a line for each code.
+func (o *output) codes(w *world, args []string) error {
+	if len(args) > 0 {
+		return &failure{statusUsage, errors.New("--codes reads nothing: leave the file or the code out")}
+	}
+	var text bytes.Buffer
+	for _, e := range explain.Entries() {
+		fmt.Fprintf(&text, "%s  %s: %s\n", e.Code, e.Name, e.Seen)
 	}
 	return o.write(w, text.Bytes())
 }
