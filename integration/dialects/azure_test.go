@@ -31,7 +31,7 @@ func TestAzureBlob(t *testing.T) {
 	metadata := http.Header{"If-Match": {tag}, "X-Ms-Meta-A": {"b"}}
 	s.write(ifmatch.Resend, "PUT", s.url+"&comp=metadata", "", metadata).want(t, "PUT 412, HEAD 200, PUT 200", ifmatch.EffectApplied, ifmatch.CauseChanged)
 	s.has(storeTheirs)
-	s.write(ifmatch.Resend, "DELETE", s.url, "", storeMatch(tag)).want(t, "DELETE 412, HEAD 200, DELETE 202", ifmatch.EffectUnknown, ifmatch.CauseChanged) // 202 says: later
+	s.write(ifmatch.Resend, "DELETE", s.url, "", storeMatch(tag)).want(t, "DELETE 412, HEAD 200, DELETE 202", ifmatch.EffectApplied, ifmatch.CauseChanged) // to Azure's DELETE 202 says: done
 	s.write(ifmatch.Resend, "PUT", s.url, storeMine, storeMatch(tag)).want(t, "PUT 412, HEAD 404, GET 404", ifmatch.EffectNotApplied, ifmatch.CauseGone)
 }
 
@@ -111,7 +111,7 @@ func TestAzureBlobCopy(t *testing.T) {
 	from.set(storeFirst)
 	tag := to.set(storeTheirs)
 	to.put = http.Header{"X-Ms-Copy-Source": {from.url}}
-	to.write(ifmatch.Stop, "PUT", to.url, "", storeMatch(tag), ifmatch.WithWriteID()).want(t, "PUT 202", ifmatch.EffectUnknown, ifmatch.CauseNone)
+	to.write(ifmatch.Stop, "PUT", to.url, "", storeMatch(tag), ifmatch.WithWriteID()).want(t, "PUT 202", ifmatch.EffectApplied, ifmatch.CauseNone) // with x-ms-copy-status: success
 	if resp, _ := to.ask("HEAD", to.url, "", nil); resp.Header.Get("X-Ms-Meta-A") != "b" || resp.Header.Get(to.dialect.WriteIDField) != "" {
 		t.Errorf("%v", resp.Header)
 	}

@@ -76,7 +76,7 @@ func TestCouchDBWrites(t *testing.T) {
 func TestCouchDBIfMatch(t *testing.T) {
 	url, old := docCouch(t)
 	status, _, out := docSend(t, ifmatch.Options{ifmatch.WithDialect(couchdb.Dialect())}, ifmatch.Resend, "PUT", url, `{"stock":5}`, docHeader("If-Match", old))
-	if status != 409 || out.Effect != ifmatch.EffectNotApplied || out.Cause != ifmatch.CauseStaleCache {
+	if status != 409 || out.Effect != ifmatch.EffectNotApplied || out.Cause != ifmatch.CauseSelfContradiction {
 		t.Errorf("got %d, %v, %v: %v", status, out.Effect, out.Cause, out.Exchanges)
 	}
 }
