@@ -251,7 +251,9 @@ func TestReadIsNotAskedOfIgnores(t *testing.T) {
 		req.Method = http.MethodPost
 		return req, nil
 	}
-	origin := &served{serve: func(*http.Request, string) (int, http.Header, string) { return 200, http.Header{"Etag": {`"1"`}}, `{"n":1}` }}
+	origin := &served{serve: func(*http.Request, string) (int, http.Header, string) {
+		return 200, http.Header{"Etag": {`"1"`}}, `{"n":1}`
+	}}
 	got, err := Get[counter](t.Context(), &http.Client{Transport: NewTransport(origin, Stop)}, thing, WithDialect(d))
 	if err != nil || got.Value.N != 1 {
 		t.Errorf("%+v, %v; sent %q", got.Value, err, origin.log)
