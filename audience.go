@@ -88,6 +88,7 @@ func (a *audience) watched() *http.Request {
 // String is what fmt prints: nothing that other goroutines may change.
 func (a *audience) String() string { return fmt.Sprintf("%v.WithOutcome", a.Context) }
 
+// Value has the audience itself beside what the context of the request has.
 func (a *audience) Value(key any) any {
 	if key == (audienceKey{}) {
 		return a

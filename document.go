@@ -127,9 +127,9 @@ func (d *document[T]) get(ctx context.Context) (Snapshot[T], error) {
 }
 
 // scope returns the context of one request: with the options of the document over the
-// options of ctx, this policy and this observer, which may be nil, in place of the caller's. The policy
-// travels there, so that each Transport of ours on the way has it, also one below a
-// foreign RoundTripper: with a policy that resends, an update would be lost.
+// options of ctx, this policy and this observer, which may be nil, in place of the caller's.
+// The policy travels there, so that each Transport of ours on the way has it, also one below
+// a foreign RoundTripper: with a policy that resends, an update would be lost.
 func (d *document[T]) scope(ctx context.Context, policy Policy, o *observer) *scoped {
 	in := scopedIn(ctx)
 	in.settings = d.set.settings.over(in.settings)

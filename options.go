@@ -362,6 +362,7 @@ func scopedIn(ctx context.Context) *scoped {
 // String is what fmt prints: not the options, and not what other goroutines may change.
 func (in *scoped) String() string { return fmt.Sprintf("%v.WithOptions", in.Context) }
 
+// Value has the scope beside what the context around has.
 func (in *scoped) Value(key any) any {
 	if key == (scopeKey{}) {
 		return &in.scope

@@ -40,10 +40,9 @@ func Header(write http.Header, prefer bool) http.Header {
 // PastCaches puts into a header what asks for a state as its origin has it, in this media
 // type; empty: as the header says.
 func PastCaches(h http.Header, media string) {
-	// A compressed representation has another tag (RFC 9110 §8.8.3.3), and
-	// net/http asks for gzip by itself on GET, though never on HEAD.
-	//
-	// RFC 9111 §5.2.1.4: no stored response without validation at the origin.
+	// Identity: a compressed representation has another tag (RFC 9110 §8.8.3.3), and net/http
+	// asks for gzip by itself on GET, though never on HEAD. No cache: no stored response
+	// without validation at the origin (RFC 9111 §5.2.1.4).
 	fields := [...][2]string{{"Accept-Encoding", "identity"}, {"Cache-Control", "no-cache"}, {"Pragma", "no-cache"}, {"Accept", media}}
 	if media == "" {
 		field.SetEach(h, fields[:3]...)
