@@ -209,6 +209,11 @@ func (c *call) sleep(ctx context.Context, d time.Duration) time.Duration {
 // await ends when wake is signalled or after d, and with the context or the limits: then
 // the ending ends. A negative d is no bound.
 func (c *call) await(wake <-chan struct{}, d time.Duration) ending {
+	select {
+	case <-wake:
+		return c.cancelled(c.req.Context()) // nothing was waited for
+	default:
+	}
 	start := time.Now()
 	err := awaitWithin(c.req.Context(), c.req.Cancel, wake, d, c.spent.deadline.Sub(start))
 	c.told.addWait(time.Since(start))

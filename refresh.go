@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/field"
@@ -57,8 +60,9 @@ func (r *learnt) learn(ctx context.Context, c *Conflict, needState bool) ending 
 	} else if r.waitsFirst(c, needState) {
 		r.end = c.call.waitForPace(ctx, waitPace)
 	}
-	// With a tag that was handed over the validators are known without a request.
-	if !r.end.ends() && (!r.Known || needState) {
+	// With a tag that was handed over the validators are known without a request, and so they
+	// are where the refusal has them.
+	if !r.end.ends() && (!r.Known || needState) && !r.takeShown(c, needState) {
 		r.end = r.askUntilKnown(ctx, c, needState)
 	}
 	return r.end
@@ -75,6 +79,55 @@ func (r *learnt) waitsFirst(c *Conflict, needState bool) bool {
 	if tag := c.call.takeHandedTag(&c.call.sent.guard, needState); tag != "" {
 		r.Take(tag)
 		r.end.cause = smallCause(CauseChanged) // that writer's answer shows the new state
+		return false
+	}
+	return true
+}
+
+// takeShown takes what the refusal itself shows of the current state, where the dialect says
+// that a refusal has it, and reports whether nothing need be asked.
+func (r *learnt) takeShown(c *Conflict, needState bool) bool {
+	if !c.call.dialect.Shows() || !c.call.mayTakeShown() {
+		return false
+	}
+	resp, kept := c.call.refused.resp, c.call.refused.kept
+	answer := dialect.NewAnswer(guard.Bare(c.call.sent.write), resp.StatusCode, field.Clone(resp.Header), func() []byte { return slices.Clone(kept.Data) })
+	shown, ok := c.call.dialect.ShownBy(answer, c.call.refused.verdict, &c.call.sent.guard, kept.End == io.EOF, needState)
+	if !ok {
+		return false
+	}
+	facts, as := c.facts(needState), refresh.Answer{Method: http.MethodGet, Status: http.StatusOK, Header: answer.Header, Validators: shown.Validators}
+	if needState {
+		as.Digest = refresh.DigestOf(shown.State)
+	}
+	reason, ok := r.Show(&facts, &as)
+	if !ok {
+		return false
+	}
+	r.header, r.versions, r.end.cause = answer.Header, shown.Versions, smallCause(cause.OfRefresh(reason))
+	if needState {
+		// The type of what holds the state isn't the type of the state.
+		if len(shown.State) != len(kept.Data) {
+			field.Drop(r.header, "Content-Type")
+		}
+		r.state = &Representation{Validators: Validators(r.Fresh), Header: r.header, Body: shown.State}
+	}
+	return true
+}
+
+// mayTakeShown reports whether what a refusal shows is as good as the answer to a refresh that
+// would be sent now.
+func (c *call) mayTakeShown() bool {
+	switch {
+	// It tells of its own moment, which has passed.
+	case c.told.waited > 0:
+		return false
+	// An attempt without an answer may arrive after it, and is looked for in a later state. An
+	// id is looked for in the metadata.
+	case c.doubt.first != nil, c.sent.writeID != "":
+		return false
+	// The caller says what is read, and http.Client may have left the document.
+	case *c.refreshRequest != nil, c.req.Response != nil:
 		return false
 	}
 	return true

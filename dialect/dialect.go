@@ -11,6 +11,7 @@ package dialect
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -62,6 +63,14 @@ type Dialect struct {
 	// to a read without ReadState is an error, and nothing is written. Empty: the whole text,
 	// so that what is read is what is written.
 	ReadState, WriteState string
+
+	// RefusalState returns the state in the answer that refuses a write, where the API sends
+	// it along with the version that Token.Refusal returns: Firebase's 412 has the
+	// current value as its body. It returns what a read would give, ReadState applied, as
+	// bytes of the Body or of its own; nil where there is no state, or where the body may be
+	// something else, such as the error of a proxy: then the state is read. It isn't asked
+	// about a body that isn't whole. Nil: a refusal has no state.
+	RefusalState func(*Answer) []byte
 
 	// WriteRequest changes the write of Update where the API doesn't write by PUT, or by
 	// PATCH with WithPatch, to the URL that was read: Google's policies are set by POST to
@@ -161,6 +170,9 @@ func (d Dialect) Check() error {
 	}
 	for i, origin := range d.RefreshOrigins {
 		all.add(fmt.Sprintf("RefreshOrigins[%d]", i), complaintOfOrigin(origin))
+	}
+	if d.RefusalState != nil && !slices.ContainsFunc(d.Tokens, func(t Token) bool { return t.Refusal != nil }) {
+		all.add("RefusalState", "a state without a version guards no write: name a Token's Refusal")
 	}
 	all.add("ReadState", complaintOfState(d.ReadState))
 	all.add("WriteState", complaintOfState(d.WriteState))

@@ -42,6 +42,7 @@ func TestCheck(t *testing.T) {
 		{"", Dialect{ReadState: "/data/data", WriteState: "/data"}},
 		{"ReadState: want", Dialect{ReadState: "data"}},
 		{"WriteState: want", Dialect{WriteState: "/"}},
+		{"", Dialect{Tokens: []Token{{Sent: v, Current: w, Refusal: (*Answer).text}}, RefusalState: (*Answer).Body}},
 		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
 	} {
 		err := test.d.Check()
@@ -147,6 +148,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+func (a *Answer) text() string { return string(a.Body()) }
+
 // TestCheckNamesFields: each wrong field is named, all of them at once.
 func TestCheckNamesFields(t *testing.T) {
 	v := InBody("/v")
@@ -162,6 +165,8 @@ func TestCheckNamesFields(t *testing.T) {
 		"Tokens[0].Tag: Tag is for":                                {Tokens: []Token{{Sent: v, Current: v, Tag: true}}},
 		"Tokens[0].Read: ":                                         {Tokens: []Token{{Sent: InHeader("If-Match"), Current: v, Tag: true, Read: Bare}}},
 		"Tokens[0].Write: ":                                        {Tokens: []Token{{Sent: InHeader("If-Unmodified-Since"), Current: v, Tag: true, Write: Bare}}},
+		"Tokens[0].Refusal: Refusal isn't for dates":               {Tokens: []Token{{Sent: InHeader("If-Unmodified-Since"), Current: v, Tag: true, Refusal: (*Answer).text}}},
+		"RefusalState: a state without a version":                  {Tokens: []Token{{Sent: v, Current: v}}, RefusalState: (*Answer).Body},
 		"Tokens[0].Current: an answer has no query":                {Tokens: []Token{{Sent: v, Current: InQuery("v")}}},
 		"Statuses[1]: status 500":                                  {Statuses: []int{412, 500}},
 		"Statuses[0]: without a Judge status 204":                  {Statuses: []int{204}},

@@ -12,6 +12,14 @@ type Token struct {
 	Sent    Place
 	Current Place
 
+	// Refusal returns the current version in the answer that refuses a write because of
+	// another one, as the API sends it there; empty where it isn't in this answer. What
+	// follows the refusal at once is sent under it, and no refresh asks for it;
+	// Dialect.RefusalState has the state, where that is needed. After a wait or a lost answer,
+	// and where the version is the one that was sent, a refresh is sent all the same. Not for
+	// a date. Nil: no refusal has the version.
+	Refusal func(*Answer) string
+
 	// Create is the value that means: only where there is nothing yet.
 	Create string
 
@@ -67,6 +75,9 @@ func (t Token) check(tell func(field, complaint string)) {
 		tell("Current", "an answer has no query: "+t.Current.String())
 	} else {
 		tell("Current", t.Current.complaint())
+	}
+	if t.Refusal != nil && t.Sent == InHeader("If-Unmodified-Since") {
+		tell("Refusal", "Refusal isn't for dates")
 	}
 	if !t.Tag {
 		return

@@ -6,7 +6,7 @@
 //
 // The version is the number version of a resource: in the body of an update, which is a POST
 // of actions, and in the query of a DELETE. Another one is 409 with the code
-// ConcurrentModification.
+// ConcurrentModification, and has the current one, so that no refresh asks for it.
 //
 // What is read is a resource, and what is written are actions, so Update is an error. Resend
 // sends the same actions under the current version. Rebuild gets the resource, and makes the
@@ -33,8 +33,8 @@ func Dialect() dialect.Dialect {
 	return dialect.Dialect{
 		Name: "commercetools",
 		Tokens: []dialect.Token{
-			{Sent: current, Current: current, Number: true, For: updates},
-			{Sent: dialect.InQuery("version"), Current: current, Number: true, For: deletes},
+			{Sent: current, Current: current, Refusal: refused, Number: true, For: updates},
+			{Sent: dialect.InQuery("version"), Current: current, Refusal: refused, Number: true, For: deletes},
 		},
 		Statuses:       []int{http.StatusConflict},
 		Judge:          judge,
@@ -47,12 +47,32 @@ func updates(req *http.Request) bool { return req.Method == http.MethodPost }
 func deletes(req *http.Request) bool { return req.Method == http.MethodDelete }
 
 func judge(a *dialect.Answer) dialect.Verdict {
-	var answer struct{ Errors []struct{ Code string } }
+	if _, is := concurrent(a); is {
+		return a.Conflict()
+	}
+	return a.Passes()
+}
+
+// refused is the current version in a refusal.
+func refused(a *dialect.Answer) string {
+	version, _ := concurrent(a)
+	return version.String()
+}
+
+// concurrent reports whether an answer has the error of a stale version, and returns the
+// current one.
+func concurrent(a *dialect.Answer) (currentVersion json.Number, is bool) {
+	var answer struct {
+		Errors []struct {
+			Code           string
+			CurrentVersion json.Number
+		}
+	}
 	json.Unmarshal(a.Body(), &answer) // what isn't JSON has no errors
 	for _, e := range answer.Errors {
 		if e.Code == "ConcurrentModification" {
-			return a.Conflict()
+			return e.CurrentVersion, true
 		}
 	}
-	return a.Passes()
+	return "", false
 }

@@ -4,8 +4,9 @@
 //	ifmatch.Update(ctx, c, database+"/carts/1.json", edit)
 //
 // The version is the text of the ETag field, without quotes, which an answer has only where
-// the field X-Firebase-ETag asks for it; it goes back in If-Match. Another one is 412. What
-// isn't there reads as null, and has a tag, too, so that an Update of it creates it.
+// the field X-Firebase-ETag asks for it; it goes back in If-Match. Another one is 412, with
+// the current tag and value, so that no refresh asks for them. What isn't there reads as null,
+// and has a tag, too, so that an Update of it creates it.
 //
 // Only PUT and DELETE take a condition: WithPatch is an error.
 //
@@ -16,6 +17,8 @@
 package firebase
 
 import (
+	"encoding/json"
+	"mime"
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
@@ -26,15 +29,34 @@ import (
 func Dialect() dialect.Dialect {
 	return dialect.Dialect{
 		Name:           "Firebase",
-		Tokens:         []dialect.Token{{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), For: takesCondition}},
+		Tokens:         []dialect.Token{{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), Refusal: tag, For: takesCondition}},
 		Statuses:       []int{http.StatusPreconditionFailed},
 		Judge:          (*dialect.Answer).AsRFC9110,
 		RefreshRequest: asksTag,
+		RefusalState:   value,
 	}
 }
 
 func takesCondition(req *http.Request) bool {
 	return req.Method == http.MethodPut || req.Method == http.MethodDelete
+}
+
+func tag(a *dialect.Answer) string { return a.Header.Get("ETag") }
+
+// value is the value in a refusal. What says that it is an error, or isn't JSON, may be the
+// answer of something in between.
+func value(a *dialect.Answer) []byte {
+	body := a.Body()
+	var failure struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type")); kind != "application/json" || !json.Valid(body) {
+		return nil
+	}
+	if json.Unmarshal(body, &failure) == nil && failure.Error != nil {
+		return nil
+	}
+	return body
 }
 
 var withoutPrint = query.Without("print", "shallow", "writeSizeLimit")

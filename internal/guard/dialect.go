@@ -25,6 +25,7 @@ type Dialect struct {
 	own    []dialect.Token     // those that aren't as in RFC 9110
 	inBody bool                // a write may carry one in its body
 	spells bool                // a token has a spelling of its own
+	shows  bool                // a refusal has the current version of a token
 	spell  func(string) string // an entity-tag as If-Match has it; nil: as in RFC 9110
 }
 
@@ -45,6 +46,7 @@ func Prepare(d dialect.Dialect) *Dialect {
 	made.Conditions, made.RefreshOrigins = slices.Clone(d.Conditions), slices.Clone(d.RefreshOrigins)
 	for _, t := range d.Tokens {
 		made.spells = made.spells || t.Write != nil
+		made.shows = made.shows || t.Refusal != nil
 		if t.Tag && made.spell == nil && t.Sent.Where() == dialect.Header && t.Sent.Name() == "If-Match" {
 			made.spell = t.Write
 		}
@@ -319,11 +321,11 @@ func (d *Dialect) PatchType() string {
 // HidesState reports whether the refresh of a write doesn't have the state that it
 // replaces.
 func (d *Dialect) HidesState(write *http.Request) bool {
-	return d.VersionOnly != nil && d.VersionOnly(shown(write))
+	return d.VersionOnly != nil && d.VersionOnly(Bare(write))
 }
 
-// shown is a write as a function of a dialect gets it.
-func shown(write *http.Request) *http.Request {
+// Bare is a write as a function of a dialect gets it: a copy without the body.
+func Bare(write *http.Request) *http.Request {
 	request := *write
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
 	if write.URL != nil {
@@ -339,7 +341,7 @@ func (d *Dialect) Unheeded(write *http.Request) string {
 	if d.Ignores == nil || semantics.Safe(write.Method) {
 		return ""
 	}
-	return d.Ignores(shown(write))
+	return d.Ignores(Bare(write))
 }
 
 // Signed is SignedAbove for a request of an API that may have signatures of its own.
@@ -347,13 +349,13 @@ func (d *Dialect) Signed(req *http.Request) string {
 	if scheme := SignedAbove(req); scheme != "" || d.SignedAbove == nil || req.URL == nil {
 		return scheme
 	}
-	return d.SignedAbove(shown(req))
+	return d.SignedAbove(Bare(req))
 }
 
 // Returns reports whether the body of a success to a write is the state that the write has
 // made.
 func (d *Dialect) Returns(write *http.Request) bool {
-	return d.ReturnsState != nil && d.ReturnsState(shown(write))
+	return d.ReturnsState != nil && d.ReturnsState(Bare(write))
 }
 
 // ErrHidden is why a state can't be had, where HidesState says so.

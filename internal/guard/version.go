@@ -181,6 +181,14 @@ func current(v Version, h http.Header, body []byte) (Version, error) {
 		}
 		v.Value, v.kind = member.Text(), member.Kind()
 	}
+	v, err := v.spelled(at)
+	v.Current = place
+	return v, err
+}
+
+// spelled is a version that an answer has as its Value, in the spelling that a write carries.
+// at is where the answer has it, for texts.
+func (v Version) spelled(at fmt.Stringer) (Version, error) {
 	switch {
 	case v.Value == "":
 		return Version{}, fmt.Errorf("%w: the answer has no version in %s", etag.ErrNoValidator, at)
@@ -193,10 +201,10 @@ func current(v Version, h http.Header, body []byte) (Version, error) {
 			return Version{}, fmt.Errorf("%w: %s is no version: %.40q", etag.ErrNoValidator, at, read)
 		}
 	}
+	v.other = false
 	if err := v.check(); err != nil {
 		return Version{}, err
 	}
-	v.Current = place
 	return v, nil
 }
 

@@ -170,6 +170,19 @@ func (m *Machine) Prefers() bool { return m.entered&preferring != 0 }
 // Take ends the refresh with a tag that is known without a request.
 func (m *Machine) Take(tag string) { m.Fresh, m.Known = etag.Validators{ETag: tag}, true }
 
+// Show takes what the refusal itself shows, as if a request had been answered so, and reports
+// whether nothing need be asked. What would need a second look, or a wait, isn't taken: then
+// nothing is changed.
+func (m *Machine) Show(f *Facts, a *Answer) (Reason, bool) {
+	shown := *m
+	step := shown.read(f, a)
+	if step.Do != Done || shown.Unchanged {
+		return None, false
+	}
+	*m = shown
+	return step.Reason, true
+}
+
 // Forget begins a new refresh that has as many requests left as this one.
 func (m *Machine) Forget() { *m = Machine{asked: m.asked, Unstable: m.Unstable} }
 

@@ -417,6 +417,32 @@ func TestMachineTakesATag(t *testing.T) {
 	}
 }
 
+// TestMachineShows: what a refusal shows is taken as an answer would be, where that would be
+// the last one; otherwise nothing is.
+func TestMachineShows(t *testing.T) {
+	for name, test := range map[string]struct {
+		facts  Facts
+		answer Answer
+		want   string // empty: not taken
+	}{
+		"another tag":                     {of(`"v1"`), ok(`ETag: "v2"`), "v2"},
+		"another version":                 {of("1").with(versions), version("2"), "2"},
+		"6 the refused tag":               {of(`"v1"`), ok(`ETag: "v1"`), ""},
+		"6 the refused version":           {of("1").with(versions), version("1"), ""},
+		"no tag":                          {of(`"v1"`), ok(), ""},
+		"7 a weak tag of the last second": {of(`"v1"`), weak("v2", at0, at0), ""},
+		"7 a weak tag that stays":         {of(`"v1"`), weak("v2", at0, at2), ""},
+		"a tag that may be unstable":      {of(`"v1"`).with(needState, before("x")), body("v2", "x"), ""},
+		"Vary names Prefer":               {of(`"v1"`).with(sending("Prefer: a")), ok(`ETag: "v2"`, "Vary: Prefer"), ""},
+	} {
+		m := Machine{Unstable: 1}
+		_, taken := m.Show(&test.facts, &test.answer)
+		if taken != (test.want != "") || taken != m.Known || taken && strings.Trim(m.Fresh.ETag, `"`) != test.want || !taken && m != (Machine{Unstable: 1}) || m.asked > 0 {
+			t.Errorf("%s: %t, %+v", name, taken, m)
+		}
+	}
+}
+
 // TestMachineCountsForTheCall: what one refresh has seen of unstable tags counts for the
 // next one, also where what it had read was forgotten.
 func TestMachineCountsForTheCall(t *testing.T) {

@@ -46,7 +46,7 @@ type Exchange struct {
 	Sends   []string `json:"sends"` // the versions in a write
 	Answer  Answer   `json:"answer"`
 	Verdict string   `json:"verdict"` // of the dialect on the answer to a write; empty: passes
-	Current []string `json:"current"` // the versions in the answer to a read, as a write carries them
+	Current []string `json:"current"` // the versions in the answer to a read, or in a refusal, as a write carries them
 }
 
 // Answer is what the server answers.

@@ -43,6 +43,9 @@ func (s *script) checkWords(d dialect.Dialect) {
 		if got := verdictOn(d, req, &e.Answer); !e.Answer.Lost && got != e.Verdict && (got != "passes" || e.Verdict != "") {
 			s.complain("request %d: verdict %q, want %q", i+1, got, e.Verdict)
 		}
+		if got := shownIn(d, req, s.bodies[i], e); !slices.Equal(got, e.Current) {
+			s.complain("request %d: the refusal has the versions %q, want %q", i+1, got, e.Current)
+		}
 	}
 }
 
@@ -121,6 +124,29 @@ func currentIn(d dialect.Dialect, write *http.Request, sent string, e *Exchange)
 			continue
 		}
 		value := currentAt(t, h, body)
+		if t.Write != nil && value != "" {
+			value = t.Write(value)
+		}
+		if value != "" && !slices.Contains(all, value) {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+// shownIn are the versions that a refusal has for the places that the write carries some in.
+func shownIn(d dialect.Dialect, write *http.Request, sent string, e *Exchange) []string {
+	if e.Verdict == "" || e.Verdict == "passes" || e.Answer.Lost {
+		return nil
+	}
+	body, _ := text(e.Answer.Body)
+	answer := dialect.NewAnswer(write, e.Answer.Status, e.Answer.response(write).Header, func() []byte { return []byte(body) })
+	var all []string
+	for _, t := range d.Tokens {
+		if t.Refusal == nil || sentAt(t, write, sent) == "" {
+			continue
+		}
+		value := t.Refusal(answer)
 		if t.Write != nil && value != "" {
 			value = t.Write(value)
 		}
