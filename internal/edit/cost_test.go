@@ -1,7 +1,6 @@
 package edit
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -208,56 +207,3 @@ type tree struct {
 type textOnly string
 
 func (textOnly) MarshalText() ([]byte, error) { return []byte("***"), nil }
-
-// BenchmarkDraft is an edit by hand, and as a draft.
-func BenchmarkDraft(b *testing.B) {
-	type item struct {
-		ID   int      `json:"id"`
-		Name string   `json:"name"`
-		Tags []string `json:"tags"`
-	}
-	type document struct {
-		N     int    `json:"n"`
-		Items []item `json:"items"`
-	}
-	for _, size := range []int{1 << 10, 100 << 10, 9 << 20} {
-		doc := document{N: 1}
-		for i := range size / 64 {
-			doc.Items = append(doc.Items, item{i, fmt.Sprintf("item number %d", i), []string{"a", "bb", "ccc"}})
-		}
-		text, _ := json.Marshal(doc)
-		edits := map[string]func(*document) error{
-			"number": func(d *document) error { d.N++; return nil },
-			"item":   func(d *document) error { d.Items[len(d.Items)/2].Name = "new"; return nil },
-		}
-		for name, edit := range edits {
-			b.Run(fmt.Sprintf("%dKiB/%s/hand", size>>10, name), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					var d document
-					json.Unmarshal(text, &d)
-					edit(&d)
-					json.Marshal(&d)
-				}
-			})
-			kinds := map[string][]byte{
-				"all-known": text,
-				"unknown":   append([]byte(`{"theirs":1,`), text[1:]...),
-				"in-each":   bytes.ReplaceAll(text, []byte(`{"id":`), []byte(`{"theirs":1,"id":`)),
-			}
-			for kind, text := range kinds {
-				f := formatOf[document](new(counting))
-				f.Rules.Keys = []string{"id"}
-				b.Run(fmt.Sprintf("%dKiB/%s/%s", size>>10, name, kind), func(b *testing.B) {
-					b.ReportAllocs()
-					for b.Loop() {
-						d, _ := f.Read(text)
-						if _, err := f.Draft(&d, new(Mark[document]), edit); err != nil {
-							b.Fatal(err)
-						}
-					}
-				})
-			}
-		}
-	}
-}

@@ -31,14 +31,8 @@ func (d *diffing) noteAlias(o *objectEdit, name string, old value) {
 
 // unknown returns the members that T doesn't render.
 func (o *objectEdit) unknown() (all []value) {
-	known := make(map[int]bool)
-	for _, indices := range o.owned {
-		for _, i := range indices {
-			known[i] = true
-		}
-	}
 	for i, member := range o.members.parts {
-		if !known[i] {
+		if o.owned.unknown[i] {
 			all = append(all, member)
 		}
 	}
@@ -54,7 +48,7 @@ func (d *diffing) settleAliases() error {
 	}
 	twins := d.twinsOf(d.root.before, d.renamed())
 	for _, a := range d.aliases {
-		was, is := a.in.members(), twins[a.in.index].members()
+		was, is := a.in.members(), twins[a.in.start].members()
 		for _, name := range a.names {
 			if !bytes.Equal(is.get(name).raw(), was.get(name).raw()) {
 				return editErrorAt(whyAlias, cureAlias, a.where.to(name).String())
@@ -71,14 +65,13 @@ func (d *diffing) renamed() []byte {
 	for _, a := range d.aliases {
 		members = append(members, a.unknown...)
 	}
-	slices.SortFunc(members, func(a, b value) int { return int(a.index - b.index) })
+	slices.SortFunc(members, func(a, b value) int { return int(a.start - b.start) })
 	text := d.root.original.doc.text
 	var out []byte
 	at := int32(0)
 	for i, member := range members {
-		n := member.node()
-		out = append(append(out, text[at:n.name]...), fmt.Sprintf(`"?%d?"`, i)...)
-		at = n.name + int32(len(member.quotedName()))
+		out = append(append(out, text[at:member.name]...), fmt.Sprintf(`"?%d?"`, i)...)
+		at = member.name + int32(len(member.quotedName()))
 	}
 	return append(out, text[at:]...)
 }

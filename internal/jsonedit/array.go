@@ -10,6 +10,14 @@ import (
 // of before are removed, others of after are new. An array whose elements T doesn't
 // render one by one, in the same order, is replaced as a whole.
 func (d *diffing) editArray(c change) (*edit, error) {
+	if e, done, err := d.editInPlace(c); done {
+		return e, err
+	}
+	return d.editElements(c)
+}
+
+// editElements edits an array of which any element may have moved, come or gone.
+func (d *diffing) editElements(c change) (*edit, error) {
 	m := &matching{rules: d.rules, original: c.original.parts(), before: c.before.parts(), after: c.after.parts(), where: c.where}
 	common := min(len(m.original), len(m.before))
 	fixed := len(m.before) != len(m.original) // a Go array drops elements, or renders more
@@ -48,15 +56,20 @@ func (d *diffing) editArray(c change) (*edit, error) {
 	return &edit{items: append(items, tail...)}, nil
 }
 
-// editElement edits an element that is at i before, and at j after. Its key says that
-// it is the same, so nothing else at its place could have it taken for another one.
+// editElement edits an element that is at i before, and at j after.
 func (d *diffing) editElement(m *matching, i, j int) (*edit, error) {
 	if equalText(m.before[i], m.after[j]) {
 		return nil, nil
 	}
+	return d.editSame(change{m.original[i], m.before[i], m.after[j], m.where.at(i)}, m.key)
+}
+
+// editSame edits an element that is the same before and after. Where a key says so, nothing
+// else at its place could have it taken for another one.
+func (d *diffing) editSame(c change, key string) (*edit, error) {
 	others := len(d.stays)
-	e, err := d.edit(change{original: m.original[i], before: m.before[i], after: m.after[j], where: m.where.at(i)})
-	if err == nil && m.key != "" && len(d.stays) > others && d.stays[others].after == m.after[j] {
+	e, err := d.edit(c)
+	if err == nil && key != "" && len(d.stays) > others && d.stays[others].after == c.after {
 		d.stays = slices.Delete(d.stays, others, others+1)
 	}
 	return e, err

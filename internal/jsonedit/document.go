@@ -16,18 +16,18 @@ const maxDepth = 1000
 // ErrTooLarge says that a text can't be edited: it has 2 GiB or more.
 var ErrTooLarge = errors.New("the text has 2 GiB or more")
 
-// Document is a JSON text and where its values are in it. It is not changed once
-// it is made, so several goroutines may use it.
+// Document is a JSON text and where its objects and arrays are in it. It is not changed
+// once it is made, so several goroutines may use it.
 type Document struct {
-	text  []byte
-	nodes []node // one for each value, in the order of the text: the parts of a value follow it
+	text       []byte
+	containers []container // one for each object and array, in the order of the text: what is in one follows it
 }
 
-// node is where a value is. It is small: there may be one for each two bytes of the text.
-type node struct {
-	start, end int32 // of the value in the text
-	name       int32 // where the name of a member begins; 0 where it has none
-	after      int32 // the first node that isn't part of this one
+// container is where an object or an array ends. What else there is to know of values is found in
+// the text each time: there may be a value for each two bytes of it.
+type container struct {
+	end   int32 // in the text
+	after int32 // the first container that isn't in this one
 }
 
 // Parse finds the values of a JSON text. The Document keeps the text, which must
@@ -39,21 +39,20 @@ func Parse(text []byte) (*Document, error) {
 	if len(text) > math.MaxInt32 {
 		return nil, ErrTooLarge
 	}
-	p := parser{text: text, nodes: make([]node, 0, nodesIn(text))}
+	p := parser{text: text, containers: make([]container, 0, containersIn(text)), open: -1}
 	switch ok := p.document(); {
-	case !ok && len(p.open) == maxDepth && json.Valid(text):
+	case !ok && p.depth == maxDepth && json.Valid(text):
 		return nil, fmt.Errorf("nested deeper than %d levels", maxDepth)
 	case !ok:
 		return nil, notJSON(text)
 	}
-	return &Document{text, p.nodes}, nil
+	return &Document{text, p.containers}, nil
 }
 
-// nodesIn is how many values a text may have. Commas and brackets in its strings count, up
-// to the one value in eight bytes that is usual in dense texts.
-func nodesIn(text []byte) int {
-	separated := bytes.Count(text, []byte{','}) + bytes.Count(text, []byte{'{'}) + bytes.Count(text, []byte{'['})
-	return min(separated, len(text)/4) + 1
+// containersIn is how many objects and arrays a text may have. Brackets in its strings count, up
+// to the one in four bytes that is more than dense texts have.
+func containersIn(text []byte) int {
+	return min(bytes.Count(text, []byte{'{'})+bytes.Count(text, []byte{'['}), len(text)/4+1)
 }
 
 // notJSON says where a text stops being JSON: the first byte of the character
@@ -73,4 +72,24 @@ func notJSON(text []byte) error {
 }
 
 // root returns the value that the whole text is.
-func (d *Document) root() value { return value{d, 0} }
+func (d *Document) root() value { return d.partAt(skipSpace(d.text, 0), 0, false) }
+
+// partAt returns the value at a position, where the name of a member begins. container is the next
+// one's from there on.
+func (d *Document) partAt(at int, container int32, member bool) value {
+	name := 0
+	if member {
+		name = at
+		at = skipSpace(d.text, skipSpace(d.text, endOfString(d.text, at))+1) // after the colon
+	}
+	var end int
+	switch d.text[at] {
+	case '{', '[':
+		end = int(d.containers[container].end)
+	case '"':
+		end = endOfString(d.text, at)
+	default:
+		end = endOfScalar(d.text, at)
+	}
+	return value{d, int32(at), int32(end), int32(name), container}
+}

@@ -7,18 +7,21 @@ type look struct {
 }
 
 func lookOf(v value) look {
-	parts := v.parts()
-	if len(parts) == 0 {
+	first := v.first()
+	if first.absent() {
 		return look{colon: []byte(":")}
 	}
-	last := parts[len(parts)-1]
-	l := look{first: spaceBefore(parts[0]), closing: spaceAfter(last)}
-	l.next = l.first
-	if len(parts) > 1 {
-		l.next = spaceBefore(parts[1])
+	last := first
+	for part := range v.all() {
+		last = part
 	}
-	if n := last.node(); n.name > 0 {
-		l.colon = v.doc.text[endOfString(v.doc.text, int(n.name)):n.start]
+	l := look{first: spaceBefore(first), closing: spaceAfter(last)}
+	l.next = l.first
+	if second := first.next(); !second.absent() {
+		l.next = spaceBefore(second)
+	}
+	if last.name > 0 {
+		l.colon = v.doc.text[endOfString(v.doc.text, int(last.name)):last.start]
 	}
 	return l
 }
@@ -34,6 +37,14 @@ func (l look) before(i int, part value) []byte {
 	return spaceBefore(part)
 }
 
+// inPlaceOf returns the white space before a part that takes the place of another one.
+func (l look) inPlaceOf(part value) []byte {
+	if isFirst(part) {
+		return l.first
+	}
+	return l.next
+}
+
 // spaceBefore returns the white space before a member or element.
 func spaceBefore(part value) []byte {
 	end := part.head()
@@ -46,7 +57,7 @@ func spaceBefore(part value) []byte {
 
 // spaceAfter returns the white space after a member or element.
 func spaceAfter(part value) []byte {
-	start := int(part.node().end)
+	start := int(part.end)
 	end := skipSpace(part.doc.text, start)
 	return part.doc.text[start:end:end]
 }
@@ -56,5 +67,5 @@ func isFirst(part value) bool {
 }
 
 func isLast(part value) bool {
-	return part.doc.text[int(part.node().end)+len(spaceAfter(part))] != ','
+	return part.doc.text[int(part.end)+len(spaceAfter(part))] != ','
 }

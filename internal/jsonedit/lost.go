@@ -32,14 +32,9 @@ func (c change) lostIn() (*path, bool) {
 
 func (c change) firstLostMember() (*path, bool) {
 	members, rendered := c.original.members(), c.before.members()
-	counterparts := make([]value, len(members.parts))
-	for name, indices := range members.ownedBy(rendered) {
-		for _, i := range indices {
-			counterparts[i] = rendered.get(name)
-		}
-	}
+	owned := members.ownedBy(&rendered)
 	for i, member := range members.parts {
-		inner := change{original: member, before: counterparts[i], where: c.where.to(members.names[i])}
+		inner := change{original: member, before: owned.counterpart(i, &rendered), where: c.where.to(members.names[i])}
 		if inner.before.absent() {
 			return inner.where, true
 		}

@@ -1,7 +1,6 @@
 package jsonedit
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 )
@@ -30,21 +29,18 @@ type matching struct {
 // match finds the elements.
 func (m *matching) match() error {
 	m.from = slices.Repeat([]int{-1}, len(m.after))
-	if m.key = m.fittingKey(); m.key == "" {
-		if m.rules.ByIndex {
-			for j := range min(len(m.before), len(m.after)) {
-				m.from[j] = j
-			}
-			return nil
-		}
-		err := m.matchUnkeyed()
-		m.linkScalars()
-		return err
+	if m.key = m.rules.fittingKey(slices.Values(m.before)); m.key != "" {
+		return m.matchGroups()
 	}
-	if m.keepKeys() {
+	if m.rules.ByIndex {
+		for j := range min(len(m.before), len(m.after)) {
+			m.from[j] = j
+		}
 		return nil
 	}
-	return m.matchGroups()
+	err := m.matchAlike(countTo(len(m.before)), countTo(len(m.after)))
+	m.linkScalars()
+	return err
 }
 
 // matchGroups matches the elements of an array that has a key.
@@ -86,30 +82,6 @@ func countTo(n int) []int {
 		all[i] = i
 	}
 	return all
-}
-
-// fittingKey returns the first key that all objects before the edit have, or else the
-// first that one of them has. An array that was empty has nothing to tell apart.
-func (m *matching) fittingKey() string {
-	some := ""
-	for _, key := range m.rules.Keys {
-		objects, keyed := 0, 0
-		for _, v := range m.before {
-			if v.kind() == '{' {
-				objects++
-				if !v.keyIn(key).absent() {
-					keyed++
-				}
-			}
-		}
-		if keyed > 0 && keyed == objects {
-			return key
-		}
-		if keyed > 0 && some == "" {
-			some = key
-		}
-	}
-	return some
 }
 
 // groups returns the elements by their key, in the order of the array. All that have
@@ -207,45 +179,4 @@ func (m *matching) lostAt(i int) (*path, bool) {
 		return nil, false
 	}
 	return change{original: m.original[i], before: m.before[i], where: m.where.at(i)}.firstLost()
-}
-
-// keyBy returns the value of a key in an object, as a text that is equal for equal values
-// only. It is false where there is none that is a string or a number, or two.
-func (v value) keyBy(name string) (string, bool) {
-	member := v.keyIn(name)
-	if member.absent() {
-		return "", false
-	}
-	return scalarKey(member), true
-}
-
-// keyIn returns the member that keyBy is about, absent where that is false.
-func (v value) keyIn(name string) value {
-	member := v.only(name)
-	if kind := member.kind(); kind != '"' && kind != '0' {
-		return value{}
-	}
-	return member
-}
-
-// only returns the member of an object that has this name, absent where there is none
-// or more than one.
-func (v value) only(name string) (found value) {
-	if v.kind() != '{' {
-		return value{}
-	}
-	after := v.node().after
-	for i := v.index + 1; i < after; i = v.doc.nodes[i].after {
-		part := value{v.doc, i}
-		quoted := part.quotedName()
-		inner := quoted[1 : len(quoted)-1]
-		if string(inner) != name && (bytes.IndexByte(inner, '\\') < 0 || exact(quoted) != name) {
-			continue
-		}
-		if !found.absent() {
-			return value{}
-		}
-		found = part
-	}
-	return found
 }

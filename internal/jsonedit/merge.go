@@ -160,8 +160,8 @@ func (p sideParts) get(name string) sides {
 
 // indexOf returns where an element is in theirs, or in base where theirs lacks it.
 func (p sideParts) indexOf(key string) int {
-	if i, ok := p.theirs.last[key]; ok {
+	if i := p.theirs.find(key); i >= 0 {
 		return i
 	}
-	return p.base.last[key]
+	return p.base.find(key)
 }

@@ -23,10 +23,10 @@ func MergePatch(original, before, after []byte, rules Rules) ([]byte, error) {
 
 // mergePatch appends the edit of an object as a merge patch.
 func (e *edit) mergePatch(out []byte, v value, where *path) ([]byte, error) {
-	out = append(out, '{')
 	if e == nil {
-		return append(out, '}'), nil
+		return append(out, "{}"...), nil
 	}
+	out = append(out, '{')
 	begin := len(out)
 	member := func(quoted []byte) {
 		if len(out) > begin {
@@ -40,7 +40,7 @@ func (e *edit) mergePatch(out []byte, v value, where *path) ([]byte, error) {
 		name := unquote(i.quotedName())
 		names[name] = true
 		if !i.from.absent() {
-			kept[i.from.index] = true
+			kept[i.from.start] = true
 		}
 		if i.edit == nil {
 			continue
@@ -51,8 +51,8 @@ func (e *edit) mergePatch(out []byte, v value, where *path) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for _, part := range v.parts() {
-		if name := unquote(part.quotedName()); !kept[part.index] && !names[name] {
+	for part := v.first(); !part.absent() && !e.inPlace; part = part.next() { // in place each other member stays
+		if name := unquote(part.quotedName()); !kept[part.start] && !names[name] {
 			names[name] = true // once is enough
 			member(part.quotedName())
 			out = append(out, "null"...)

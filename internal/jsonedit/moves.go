@@ -16,7 +16,7 @@ type arrival struct {
 type moving struct {
 	*diffing
 	inBefore, inAfter sightings      // of what left its place
-	stayed            map[int32]bool // by the node after the edit: objects that changed at their path
+	stayed            map[int32]bool // by the start after the edit: objects that changed at their path
 	fresh             newcomers
 }
 
@@ -41,9 +41,9 @@ func (d *diffing) settleMoves() error {
 	}
 	m := moving{d, sightingsOf(d.root.before.doc, parts), sightingsOf(d.root.after.doc, parts), make(map[int32]bool), newcomers{d.rules.Keys, make(map[string][]newcomer)}}
 	for _, c := range d.stays {
-		m.stayed[c.after.index] = true
+		m.stayed[c.after.start] = true
 	}
-	slices.SortFunc(d.came, func(a, b arrival) int { return int(a.value.index - b.value.index) })
+	slices.SortFunc(d.came, func(a, b arrival) int { return int(a.value.start - b.value.start) })
 	if !d.rules.ByIndex {
 		for _, a := range d.came {
 			m.fresh.note(a.value)
@@ -75,10 +75,9 @@ func (c change) pairs() (all []change) {
 	case c.original.kind() != c.before.kind():
 	case c.original.kind() == '{':
 		members, rendered := c.original.members(), c.before.members()
-		owned := members.ownedBy(rendered)
+		owned := members.ownedBy(&rendered)
 		for i, name := range rendered.names {
-			if indices := owned[name]; len(indices) > 0 {
-				last := indices[len(indices)-1]
+			if last := owned.last(name); last >= 0 {
 				all = append(all, change{original: members.parts[last], before: rendered.parts[i], where: c.where.to(members.names[last])})
 			}
 		}
@@ -102,7 +101,10 @@ func (m *moving) settle(g change) error {
 	switch {
 	case len(came) == 1 && !elsewhere && !g.before.isZero() && m.inBefore.count(g.before) == 1 && m.inAfter.count(g.before) == 1:
 		m.moved = append(m.moved, move{g.original, came[0]})
-		m.left[g.original.index] = true
+		if m.left == nil {
+			m.left = make(map[int32]bool)
+		}
+		m.left[g.original.start] = true
 		return nil
 	case scalar:
 		return nil
@@ -131,15 +133,15 @@ func (m *moving) newcomers(rendering value) (came []value, stays bool) {
 		if _, ok := m.arrivalOf(at); ok {
 			came = append(came, at)
 		}
-		stays = stays || m.stayed[at.index]
+		stays = stays || m.stayed[at.start]
 	}
 	return came, stays
 }
 
 // arrivalOf returns the index of the arrival that a value is in.
 func (d *diffing) arrivalOf(v value) (int, bool) {
-	i := sort.Search(len(d.came), func(i int) bool { return d.came[i].value.index > v.index }) - 1
-	return i, i >= 0 && v.index < d.came[i].value.node().after
+	i := sort.Search(len(d.came), func(i int) bool { return d.came[i].value.start > v.start }) - 1
+	return i, i >= 0 && v.start < d.came[i].value.end
 }
 
 // move is the text of a value that goes to another place.
@@ -147,18 +149,18 @@ type move struct{ from, to value }
 
 // carryTexts puts the texts of what moved into what came.
 func (d *diffing) carryTexts() {
-	slices.SortFunc(d.moved, func(a, b move) int { return int(a.to.index - b.to.index) })
+	slices.SortFunc(d.moved, func(a, b move) int { return int(a.to.start - b.to.start) })
 	for i := 0; i < len(d.moved); {
 		k, _ := d.arrivalOf(d.moved[i].to)
 		whole := d.came[k].value
-		at := whole.node().start
+		at := whole.start
 		var out []byte
-		for ; i < len(d.moved) && d.moved[i].to.index < whole.node().after; i++ {
-			to := d.moved[i].to.node()
+		for ; i < len(d.moved) && d.moved[i].to.start < whole.end; i++ {
+			to := d.moved[i].to
 			out = append(append(out, whole.doc.text[at:to.start]...), d.moved[i].from.raw()...)
 			at = to.end
 		}
-		d.came[k].edit.text = append(out, whole.doc.text[at:whole.node().end]...)
+		d.came[k].edit.text = append(out, whole.doc.text[at:whole.end]...)
 	}
 }
 
@@ -192,7 +194,12 @@ func (v value) tells() bool {
 	case '"', '0':
 		return !v.isZero()
 	}
-	return slices.ContainsFunc(v.parts(), value.tells)
+	for part := range v.all() {
+		if part.tells() {
+			return true
+		}
+	}
+	return false
 }
 
 // at returns the change of a value that T renders, by its place in before. It is absent
@@ -201,7 +208,7 @@ func (c change) at(rendered value) change {
 	for c.before != rendered {
 		var inner change
 		for _, part := range c.pairs() {
-			if part.before.index <= rendered.index && rendered.index < part.before.node().after {
+			if part.before.holds(rendered) {
 				inner = part
 			}
 		}
@@ -218,7 +225,7 @@ func (v value) pathTo(inner value) *path {
 	var where *path
 	for v != inner {
 		for i, part := range v.parts() {
-			if part.index <= inner.index && inner.index < part.node().after {
+			if part.holds(inner) {
 				if v.kind() == '[' {
 					where = where.at(i)
 				} else {

@@ -1,19 +1,18 @@
 package jsonedit
 
-import (
-	"strconv"
-	"unicode"
-	"unicode/utf8"
-)
+import "strconv"
 
 // named are the parts of one container, found by name: the members of an object,
 // or the elements of an array by a key.
 type named struct {
 	parts []value
 	names []string
-	last  map[string]int // the last one of each name: decoding takes that
+	last  map[string]int // the last one of each name: decoding takes that; nil where there are few
 	twice bool           // a name occurs more than once
 }
+
+// fewNames is how many names are looked through faster than they are put into a map.
+const fewNames = 8
 
 // members returns the members of an object, and none for any other value. Their
 // names are as encoding/json decodes them.
@@ -27,11 +26,9 @@ func (v value) membersBy(decode func(quoted []byte) string) named {
 		return named{}
 	}
 	n := newNamed(v.parts())
-	for i, member := range n.parts {
-		n.names[i] = decode(member.quotedName())
-		n.last[n.names[i]] = i
+	for _, member := range n.parts {
+		n.add(decode(member.quotedName()))
 	}
-	n.twice = len(n.last) < len(n.parts)
 	return n
 }
 
@@ -46,17 +43,15 @@ func (v value) elementsBy(key string) (named, bool) {
 		return named{}, false
 	}
 	n := newNamed(v.parts())
-	for i, element := range n.parts {
+	for _, element := range n.parts {
 		members := element.exactMembers()
 		id := members.get(key)
 		if members.twice || id.kind() != '"' && id.kind() != '0' {
 			return named{}, false
 		}
-		name := scalarKey(id)
-		if _, there := n.last[name]; there {
+		if n.add(scalarKey(id)); n.twice {
 			return named{}, false
 		}
-		n.names[i], n.last[name] = name, i
 	}
 	return n, true
 }
@@ -69,51 +64,51 @@ func (v value) elementsByIndex() named {
 	}
 	n := newNamed(v.parts())
 	for i := range n.parts {
-		n.names[i] = strconv.Itoa(i)
-		n.last[n.names[i]] = i
+		n.add(strconv.Itoa(i))
 	}
 	return n
 }
 
 func newNamed(parts []value) named {
-	return named{parts: parts, names: make([]string, len(parts)), last: make(map[string]int, len(parts))}
+	n := named{parts: parts, names: make([]string, 0, len(parts))}
+	if len(parts) > fewNames {
+		n.last = make(map[string]int, len(parts))
+	}
+	return n
+}
+
+// add gives the next part its name.
+func (n *named) add(name string) {
+	n.twice = n.twice || n.find(name) >= 0
+	if n.last != nil {
+		n.last[name] = len(n.names)
+	}
+	n.names = append(n.names, name)
+}
+
+// find returns the index of the part of that name, the last one of several, negative where
+// there is none.
+func (n named) find(name string) int {
+	if n.last == nil {
+		for i := len(n.names) - 1; i >= 0; i-- {
+			if n.names[i] == name {
+				return i
+			}
+		}
+		return -1
+	}
+	if i, ok := n.last[name]; ok {
+		return i
+	}
+	return -1
 }
 
 // get returns the part of that name, the last one of several.
 func (n named) get(name string) value {
-	if i, ok := n.last[name]; ok {
+	if i := n.find(name); i >= 0 {
 		return n.parts[i]
 	}
 	return value{}
-}
-
-// ownedBy returns which members of the document belong to each name that T
-// renders: as encoding/json decodes, a member belongs to the name that is equal,
-// or else to the name that differs in case only.
-func (n named) ownedBy(rendered ...named) map[string][]int {
-	exact := make(map[string]bool)
-	folded := make(map[string][]string)
-	for _, r := range rendered {
-		for _, name := range r.names {
-			if !exact[name] {
-				exact[name] = true
-				f := foldName(name)
-				folded[f] = append(folded[f], name)
-			}
-		}
-	}
-	owned := make(map[string][]int)
-	for i, name := range n.names {
-		if !exact[name] {
-			alike := folded[foldName(name)]
-			if len(alike) != 1 {
-				continue // unknown; or a map, or fields that differ by case only
-			}
-			name = alike[0]
-		}
-		owned[name] = append(owned[name], i)
-	}
-	return owned
 }
 
 // anyContainer reports whether one of these parts is an object or an array.
@@ -124,24 +119,4 @@ func (n named) anyContainer(indices []int) bool {
 		}
 	}
 	return false
-}
-
-// foldName returns the same text for names that encoding/json takes for one.
-func foldName(name string) string {
-	folded := make([]byte, 0, len(name))
-	for _, r := range name {
-		folded = utf8.AppendRune(folded, foldRune(r))
-	}
-	return string(folded)
-}
-
-// foldRune returns the smallest rune that differs from r in case only, or r.
-func foldRune(r rune) rune {
-	for {
-		next := unicode.SimpleFold(r)
-		if next <= r {
-			return next
-		}
-		r = next
-	}
 }

@@ -5,11 +5,11 @@ import "bytes"
 // parser finds the values of a JSON text, and goes through it once (RFC 8259). What it
 // takes is what json.Valid takes, less deep.
 type parser struct {
-	text  []byte
-	nodes []node
-	at    int
-	open  []int32 // the containers around the position
-	name  int     // of a member whose value comes next; 0 where there is none
+	text       []byte
+	containers []container // an open one has its start as its end, and the container around it as what is after
+	at         int
+	open       int32 // the container around the position, negative where there is none
+	depth      int   // of open ones
 }
 
 // document goes through the whole text. It is false where that isn't JSON, or too deep.
@@ -17,7 +17,7 @@ func (p *parser) document() bool {
 	for p.space(); p.value(); {
 		for more := false; !more; {
 			p.space()
-			if len(p.open) == 0 {
+			if p.depth == 0 {
 				return p.at == len(p.text)
 			}
 			var ok bool
@@ -37,15 +37,15 @@ func (p *parser) value() bool {
 		c := p.text[start]
 		if c != '{' && c != '[' {
 			p.at = scalarEnd(p.text, start)
-			p.add(start)
 			return p.at > start
 		}
-		if len(p.open) == maxDepth {
+		if p.depth == maxDepth {
 			return false
 		}
-		p.open = append(p.open, int32(len(p.nodes)))
+		p.containers = append(p.containers, container{end: int32(start), after: p.open})
+		p.open = int32(len(p.containers) - 1)
+		p.depth++
 		p.at++
-		p.add(start)
 		p.space()
 		if p.at < len(p.text) && p.text[p.at] == c+2 { // in ASCII the closing bracket is two on
 			p.close()
@@ -64,7 +64,7 @@ func (p *parser) separator() (more, ok bool) {
 	if p.at == len(p.text) {
 		return false, false
 	}
-	opening := p.text[p.nodes[p.open[len(p.open)-1]].start]
+	opening := p.text[p.containers[p.open].end]
 	switch p.text[p.at] {
 	case ',':
 		p.at++
@@ -82,9 +82,9 @@ func (p *parser) memberName() bool {
 	if p.at == len(p.text) || p.text[p.at] != '"' {
 		return false
 	}
-	p.name = p.at
-	p.at = stringEnd(p.text, p.name)
-	if p.at == p.name {
+	start := p.at
+	p.at = stringEnd(p.text, start)
+	if p.at == start {
 		return false
 	}
 	p.space()
@@ -99,19 +99,13 @@ func (p *parser) memberName() bool {
 // close goes past the bracket that closes a container.
 func (p *parser) close() {
 	p.at++
-	last := len(p.open) - 1
-	closed := &p.nodes[p.open[last]]
-	closed.end, closed.after = int32(p.at), int32(len(p.nodes))
-	p.open = p.open[:last]
+	closed := &p.containers[p.open]
+	p.open = closed.after
+	p.depth--
+	closed.end, closed.after = int32(p.at), int32(len(p.containers))
 }
 
 func (p *parser) space() { p.at = skipSpace(p.text, p.at) }
-
-// add makes a node of the value from start to the position.
-func (p *parser) add(start int) {
-	p.nodes = append(p.nodes, node{int32(start), int32(p.at), int32(p.name), int32(len(p.nodes) + 1)})
-	p.name = 0
-}
 
 // scalarEnd returns the position after the scalar at i, and i where there is none.
 func scalarEnd(text []byte, i int) int {

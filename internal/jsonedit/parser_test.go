@@ -31,15 +31,15 @@ func FuzzParse(f *testing.F) {
 		if !json.Valid(text) {
 			t.Fatalf("%q isn't JSON", text)
 		}
-		checkNodes(t, doc.root())
+		checkValues(t, doc.root())
 	})
 }
 
-// checkNodes fails where a node doesn't have the text of its value.
-func checkNodes(t *testing.T, v value) {
+// checkValues fails where a value doesn't have its text.
+func checkValues(t *testing.T, v value) {
 	t.Helper()
 	if !json.Valid(v.raw()) {
-		t.Fatalf("%q at %d", v.raw(), v.node().start)
+		t.Fatalf("%q at %d", v.raw(), v.start)
 	}
 	var raws []json.RawMessage
 	if v.kind() == '[' {
@@ -62,9 +62,9 @@ func checkNodes(t *testing.T, v value) {
 		t.Fatalf("%q has %q", v.raw(), raws)
 	}
 	for _, part := range parts {
-		if v.kind() == '{' && !json.Valid(part.quotedName()) || v.kind() == '[' && part.node().name != 0 {
+		if v.kind() == '{' && !json.Valid(part.quotedName()) || v.kind() == '[' && part.name != 0 {
 			t.Fatalf("%q has a part called %q", v.raw(), part.quotedName())
 		}
-		checkNodes(t, part)
+		checkValues(t, part)
 	}
 }

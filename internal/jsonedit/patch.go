@@ -95,7 +95,8 @@ func diff(original, before, after []byte, rules Rules) (*Document, *edit, error)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ifmatch: the edited value: %w", err)
 	}
-	d := &diffing{rules: rules, left: make(map[int32]bool), root: change{original: o.root(), before: b.root(), after: a.root()}}
+	d := &diffing{rules: rules, root: change{original: o.root(), before: b.root(), after: a.root()}}
+	d.stays = d.room[:0]
 	e, err := d.whole()
 	return o, e, err
 }
@@ -117,8 +118,9 @@ type diffing struct {
 	gone    []change  // what left its place
 	came    []arrival // what came to a place where there was nothing
 	stays   []change  // objects that changed, and stay at their path
+	room    [2]change // for the first of these
 	moved   []move
-	left    map[int32]bool // by the node in the document: values that moved
+	left    map[int32]bool // by the start in the document: values that moved; nil: none
 	zeroed  []*leaving     // objects that T leaves out
 	aliases []*alias
 }

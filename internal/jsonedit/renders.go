@@ -59,43 +59,42 @@ func renders(original, rendered value, levels int) bool {
 // rendersInOrder finds without names in a map what is so mostly: the members that T renders
 // are few, and there in their order, among few others. Where it is false nothing is known.
 func rendersInOrder(original, rendered value, levels int) bool {
-	var known, others [16]value
+	var known, others [16]int32 // where the names begin
 	nKnown, nOthers := 0, 0
-	end, renderedEnd := original.node().after, rendered.node().after
-	r := rendered.index + 1
-	for o := original.index + 1; o < end; o = original.doc.nodes[o].after {
-		member := value{original.doc, o}
-		part := value{rendered.doc, r}
-		if r == renderedEnd || !bytes.Equal(member.quotedName(), part.quotedName()) {
+	part := rendered.first()
+	for member := original.first(); !member.absent(); member = member.next() {
+		if part.absent() || !member.isCalled(part.quotedName()) {
 			if nOthers == len(others) {
 				return false
 			}
-			others[nOthers] = member
+			others[nOthers] = member.name
 			nOthers++
 			continue
 		}
 		if nKnown == len(known) || !renders(member, part, levels) {
 			return false
 		}
-		known[nKnown] = part
+		known[nKnown] = part.name
 		nKnown++
-		r = rendered.doc.nodes[r].after
+		part = part.next()
 	}
-	return r == renderedEnd && !mayShareNames(known[:nKnown], others[:nOthers])
+	return part.absent() && !mayShareNames(rendered.doc.text, known[:nKnown], original.doc.text, others[:nOthers])
 }
 
 // mayShareNames reports whether a member that is rendered may be decoded from more than one of
-// the members of an object: those that are rendered, and others.
-func mayShareNames(rendered, others []value) bool {
-	for i, part := range rendered {
-		name := part.quotedName()
-		for _, other := range others {
-			if bytes.EqualFold(name, other.quotedName()) || bytes.IndexByte(other.quotedName(), '\\') >= 0 {
+// the members of an object: those that are rendered, and others. All are given by where their
+// names begin in a text.
+func mayShareNames(text []byte, rendered []int32, otherText []byte, others []int32) bool {
+	for i, at := range rendered {
+		name := text[at:endOfString(text, int(at))]
+		for _, at := range others {
+			other := otherText[at:endOfString(otherText, int(at))]
+			if bytes.EqualFold(name, other) || bytes.IndexByte(other, '\\') >= 0 {
 				return true
 			}
 		}
 		for _, before := range rendered[:i] {
-			if bytes.Equal(name, before.quotedName()) {
+			if bytes.HasPrefix(text[before:], name) {
 				return true
 			}
 		}
@@ -107,11 +106,11 @@ func mayShareNames(rendered, others []value) bool {
 }
 
 func rendersMembers(original, rendered named, levels int) bool {
-	owned := original.ownedBy(rendered)
+	owned := original.ownedBy(&rendered)
 	for i, name := range rendered.names {
 		var from value
-		if indices := owned[name]; len(indices) > 0 {
-			from = original.parts[indices[len(indices)-1]]
+		if last := owned.last(name); last >= 0 {
+			from = original.parts[last]
 		}
 		if !renders(from, rendered.parts[i], levels) {
 			return false

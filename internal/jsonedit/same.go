@@ -19,22 +19,27 @@ func Same(x, y []byte) bool {
 
 // writtenAlike reports whether two values are written alike but for white space.
 func writtenAlike(x, y value) bool {
-	if x.absent() || y.absent() || x.node().after-x.index != y.node().after-y.index {
+	if x.absent() || y.absent() {
 		return false
 	}
-	if bytes.Equal(x.raw(), y.raw()) {
-		return true
-	}
-	for i := range x.node().after - x.index {
-		a, b := value{x.doc, x.index + i}, value{y.doc, y.index + i}
-		if a.kind() != b.kind() || a.node().after-a.index != b.node().after-b.index || i > 0 && !bytes.Equal(a.quotedName(), b.quotedName()) {
+	a, b := x.raw(), y.raw()
+	return bytes.Equal(a, b) || equalTokens(a, b)
+}
+
+// equalTokens reports whether two valid texts are equal but for white space outside of strings.
+func equalTokens(a, b []byte) bool {
+	i, j := skipSpace(a, 0), skipSpace(b, 0)
+	for i < len(a) && j < len(b) {
+		next, other := i+1, j+1
+		if a[i] == '"' && b[j] == '"' {
+			next, other = endOfString(a, i), endOfString(b, j)
+		}
+		if !bytes.Equal(a[i:next], b[j:other]) {
 			return false
 		}
-		if !a.isContainer() && !equalText(a, b) {
-			return false
-		}
+		i, j = skipSpace(a, next), skipSpace(b, other)
 	}
-	return true
+	return i == len(a) && j == len(b)
 }
 
 // same reports whether two values mean the same: see Same. Two absent values are

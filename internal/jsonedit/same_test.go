@@ -43,12 +43,15 @@ func TestWrittenAlike(t *testing.T) {
 		{`{"a":1}`, `{"a":1.0}`, false},
 		{`{"a":1}`, `{"a":1,"b":2}`, false},
 		{`[[1],2]`, `[[1,2]]`, false},
+		{`"a b"`, `"ab"`, false},
+		{`["a",1]`, `["a" , 1]`, true},
+		{`[1,2]`, `[12]`, false},
 		{`[[],1]`, `[{},1]`, false},
 		{`[[[]],[]]`, `[[],[[]]]`, false},
 		{`[[[],[]]]`, `[[[]],[]]`, false},
 	} {
-		x, y := elementsOf(t, []string{row.x}), elementsOf(t, []string{row.y})
-		if got := writtenAlike(x[0], y[0]); got != row.alike {
+		x, y := arrayOf(t, []string{row.x}), arrayOf(t, []string{row.y})
+		if got := writtenAlike(x.first(), y.first()); got != row.alike {
 			t.Errorf("%s and %s: %v", row.x, row.y, got)
 		}
 	}

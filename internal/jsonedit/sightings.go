@@ -3,6 +3,7 @@ package jsonedit
 import (
 	"bytes"
 	"hash/maphash"
+	"math"
 )
 
 // sightings are the places of a document where certain renderings are.
@@ -14,26 +15,42 @@ type sightings struct {
 // sightingsOf finds renderings in a document. It reads a part of the document only where
 // its length is one of theirs.
 func sightingsOf(doc *Document, renderings []value) sightings {
-	s := sightings{maphash.MakeSeed(), make(map[uint64][]value)}
 	if len(renderings) == 0 {
-		return s
+		return sightings{}
 	}
+	s := sightings{maphash.MakeSeed(), make(map[uint64][]value)}
 	lengths := make(map[int32]bool, len(renderings))
+	least := int32(math.MaxInt32)
 	for _, v := range renderings {
-		lengths[int32(len(v.raw()))] = true
+		lengths[v.end-v.start] = true
+		least = min(least, v.end-v.start)
 	}
-	for i := range doc.nodes {
-		if n := &doc.nodes[i]; lengths[n.end-n.start] {
-			v := value{doc, int32(i)}
-			hash := maphash.Bytes(s.seed, v.raw())
-			s.places[hash] = append(s.places[hash], v)
-		}
-	}
+	s.look(doc.root(), lengths, least)
 	return s
+}
+
+// look notes a value, and all in it, where they have one of the lengths, of which one is the least.
+func (s sightings) look(v value, lengths map[int32]bool, least int32) {
+	if v.end-v.start < least {
+		return
+	}
+	if lengths[v.end-v.start] {
+		hash := maphash.Bytes(s.seed, v.raw())
+		s.places[hash] = append(s.places[hash], v)
+	}
+	if v.end-v.start <= least {
+		return // what is in it is shorter
+	}
+	for part := range v.all() {
+		s.look(part, lengths, least)
+	}
 }
 
 // of returns where a rendering is, in the order of the document.
 func (s sightings) of(rendering value) []value {
+	if s.places == nil {
+		return nil
+	}
 	places := s.places[maphash.Bytes(s.seed, rendering.raw())]
 	for i, v := range places {
 		if !bytes.Equal(v.raw(), rendering.raw()) { // another text with that hash

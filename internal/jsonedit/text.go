@@ -103,12 +103,17 @@ func endOfValue(text []byte, i int) int {
 
 // endOfString returns the position after the string that begins at i.
 func endOfString(text []byte, i int) int {
-	for i++; text[i] != '"'; i++ {
-		if text[i] == '\\' {
-			i++
+	for {
+		i++
+		i += bytes.IndexByte(text[i:], '"')
+		unescaped := i
+		for text[unescaped-1] == '\\' { // the quote that begins it is no backslash
+			unescaped--
+		}
+		if (i-unescaped)%2 == 0 {
+			return i + 1
 		}
 	}
-	return i + 1
 }
 
 // endOfScalar returns the position after the number or the word that begins at i.

@@ -15,19 +15,13 @@ func firstUnknown(original, rendered value, where *path) (*path, bool) {
 
 // firstUnknownMember looks into an object.
 func firstUnknownMember(members, rendered named, where *path) (*path, bool) {
-	known := make(map[int]value)
-	for name, indices := range members.ownedBy(rendered) {
-		for _, i := range indices {
-			known[i] = rendered.get(name)
-		}
-	}
+	owned := members.ownedBy(&rendered)
 	for i, member := range members.parts {
-		counterpart, ok := known[i]
 		to := where.to(members.names[i])
-		if !ok {
+		if owned.unknown[i] {
 			return to, true
 		}
-		if unknown, found := firstUnknown(member, counterpart, to); found {
+		if unknown, found := firstUnknown(member, owned.counterpart(i, &rendered), to); found {
 			return unknown, true
 		}
 	}

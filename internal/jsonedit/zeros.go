@@ -19,7 +19,7 @@ func (d *diffing) settleZeros(whole *edit) {
 		return
 	}
 	for _, l := range d.zeroed {
-		if l.edit.items = d.unknownItems(l.original, l.before); d.rules.Render != nil && len(l.edit.items) > 0 && !d.left[l.original.index] {
+		if l.edit.items = d.unknownItems(l.original, l.before); d.rules.Render != nil && len(l.edit.items) > 0 && !d.left[l.original.start] {
 			l.edit.removed = false
 		}
 	}
@@ -28,11 +28,12 @@ func (d *diffing) settleZeros(whole *edit) {
 	parents := make(map[*edit]bool)
 	for _, l := range d.zeroed {
 		parents[l.parent] = true
-		twin, there := twins[l.in.index]
+		twin, there := twins[l.in.start]
 		if _, known := members[twin]; there && !known {
 			members[twin] = twin.members()
 		}
-		if !there || !members[twin].get(l.name).absent() {
+		others := members[twin]
+		if !there || !others.get(l.name).absent() {
 			l.edit.removed = true
 		}
 	}
@@ -44,19 +45,13 @@ func (d *diffing) settleZeros(whole *edit) {
 // unknownItems returns what T doesn't know of an object, and didn't move with it.
 func (d *diffing) unknownItems(original, rendered value) (items []item) {
 	members, known := original.members(), rendered.members()
-	counterparts := make(map[int]value)
-	for name, indices := range members.ownedBy(known) {
-		for _, i := range indices {
-			counterparts[i] = known.get(name)
-		}
-	}
+	owned := members.ownedBy(&known)
 	for i, member := range members.parts {
-		counterpart, ok := counterparts[i]
-		if !ok {
+		if owned.unknown[i] {
 			items = append(items, item{from: member})
 			continue
 		}
-		if inner := d.unknownItems(member, counterpart); len(inner) > 0 && !d.left[member.index] {
+		if inner := d.unknownItems(member, owned.counterpart(i, &known)); len(inner) > 0 && !d.left[member.start] {
 			items = append(items, item{from: member, edit: &edit{items: inner}})
 		}
 	}
@@ -86,7 +81,7 @@ func pairUp(v, twin value, twins map[int32]value) {
 	switch {
 	case v.kind() != twin.kind():
 	case v.kind() == '{':
-		twins[v.index] = twin
+		twins[v.start] = twin
 		others := twin.members()
 		members := v.members()
 		for i, name := range members.names {
