@@ -3,15 +3,12 @@ package ifmatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
-	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/marks"
 	"github.com/ifmatch-go/ifmatch/internal/pace"
-	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -276,46 +273,6 @@ func (t *Transport) dialectFor(req *http.Request, s *scope) *guard.Dialect {
 		d = s.settings.dialectFor(req.URL, d)
 	}
 	return d
-}
-
-// unsendable is why a request must not be sent, nil where it may be. s may be nil.
-func unsendable(req *http.Request, s *scope, d *guard.Dialect) error {
-	if d.Err != nil {
-		return &unsentError{d.Err}
-	}
-	if semantics.Safe(req.Method) || s != nil && s.settings.reads(req) {
-		return nil
-	}
-	if err := unguardedBy(req, d); err != nil {
-		return err
-	}
-	if lines := field.Lines(req.Header, "If-Match"); lines != nil && guard.EmptyMatch(lines) {
-		return &unsentError{fmt.Errorf("ifmatch: %s %q: %w: If-Match is empty, and a server may take it for absent: "+
-			"give it the ETag of the state that the body was made from; where an answer had none, GET first", req.Method, redact.URL(req.URL), ErrNoValidator)}
-	}
-	return nil
-}
-
-// unguardedBy is the error of a write whose condition the API ignores; nil of any other. Where
-// a function of the dialect panics the body is closed.
-func unguardedBy(req *http.Request, d *guard.Dialect) error {
-	done := false
-	defer closeBodyUnless(&done, req)
-	ignored := d.Unheeded(req)
-	done = true
-	if ignored == "" {
-		return nil
-	}
-	return &unsentError{fmt.Errorf("ifmatch: %s %q: it isn't sent, since it would go out without its guard: dialect %s: the API ignores %s",
-		req.Method, redact.URL(req.URL), d.Name, ignored)}
-}
-
-// endUnsent ends a call of which nothing is sent: under a wrong precondition a write may
-// replace what it shouldn't.
-func endUnsent(err error, req *http.Request) error {
-	closeBody(req)
-	report(req.Context(), Outcome{Effect: EffectNotApplied, Err: err})
-	return err
 }
 
 // effective returns the settings of the constructor, or the defaults of a zero

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/drain"
 	"github.com/ifmatch-go/ifmatch/internal/edit"
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/media"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
@@ -303,7 +302,7 @@ func (d *document[T]) made(req *http.Request, resp *http.Response, w *submission
 	var named Validators
 	// An API with versions of its own gives the next one only in a state.
 	if facts.Place != stored.OfAnother && !dialect.OwnPlaces() {
-		named = Validators(etag.Of(resp.Header))
+		named = Validators(dialect.Validators(resp.Header, nil))
 	}
 	if s.asSent = verdict == stored.AsSent; s.asSent {
 		s.Validators = named

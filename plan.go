@@ -1,10 +1,12 @@
 package ifmatch
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -247,4 +249,55 @@ func (c *call) bearsWriteID(conflict *Conflict) bool {
 	conflict.refresh.end.cause = 0
 	lines := field.Lines(conflict.refresh.header, c.dialect.WriteIDField)
 	return !end.ends() && len(lines) == 1 && lines[0] == c.sent.writeID
+}
+
+// unsendable is why a request must not be sent, nil where it may be. s may be nil.
+func unsendable(req *http.Request, s *scope, d *guard.Dialect) error {
+	if d.Err != nil {
+		return &unsentError{d.Err}
+	}
+	if semantics.Safe(req.Method) || s != nil && s.settings.reads(req) {
+		return nil
+	}
+	if err := unguardedBy(req, d); err != nil {
+		return err
+	}
+	// A write of Update, or of a flow, has an error of its own: see misplaced.
+	if d.ReplacesOnCreate(req) && (s == nil || s.flow == nil && !traitsOf(s.settings.policy).update) {
+		return unguardedErr(req, d, ignoresCreate)
+	}
+	if lines := field.Lines(req.Header, "If-Match"); lines != nil && guard.EmptyMatch(lines) {
+		return &unsentError{fmt.Errorf("ifmatch: %s %q: %w: If-Match is empty, and a server may take it for absent: "+
+			"give it the ETag of the state that the body was made from; where an answer had none, GET first", req.Method, redact.URL(req.URL), ErrNoValidator)}
+	}
+	return nil
+}
+
+// unguardedBy is the error of a write whose condition the API ignores; nil of any other. Where
+// a function of the dialect panics the body is closed.
+func unguardedBy(req *http.Request, d *guard.Dialect) error {
+	done := false
+	defer closeBodyUnless(&done, req)
+	ignored := d.Unheeded(req)
+	done = true
+	if ignored == "" {
+		return nil
+	}
+	return unguardedErr(req, d, ignored)
+}
+
+const ignoresCreate = "If-None-Match: *, and has no write to a URL that only creates"
+
+// unguardedErr is the error of a write that isn't sent, because the API ignores its condition.
+func unguardedErr(req *http.Request, d *guard.Dialect, ignored string) error {
+	return &unsentError{fmt.Errorf("ifmatch: %s %q: it isn't sent, since it would go out without its guard: dialect %s: the API ignores %s",
+		req.Method, redact.URL(req.URL), d.Name, ignored)}
+}
+
+// endUnsent ends a call of which nothing is sent: under a wrong precondition a write may
+// replace what it shouldn't.
+func endUnsent(err error, req *http.Request) error {
+	closeBody(req)
+	report(req.Context(), Outcome{Effect: EffectNotApplied, Err: err})
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -33,7 +34,8 @@ func WithRefreshRequest(f func(*http.Request) (*http.Request, error)) Option {
 // WithRefreshCredentials lets a refresh take the fields of the write, credentials among them,
 // to origins that the dialect reads the state from, each such as "https://api.example.com".
 // It counts only for what the dialect lists among its RefreshOrigins. Without an origin it
-// takes back what was set before.
+// takes back what was set before. A text that is no origin stops each refresh with
+// CauseRefreshFailed, and makes each Get and Update an error.
 //
 // By default no other origin than the one of the write gets them.
 func WithRefreshCredentials(origins ...string) Option {
@@ -89,6 +91,11 @@ func asRead(req *http.Request) *http.Request {
 // that it lists.
 func changeRefresh(req *http.Request, d *guard.Dialect, change requestFunc, may refresh.May) (*http.Request, error) {
 	made := req
+	for i, origin := range may.Credentials {
+		if !hosts.IsOrigin(origin) { // it isn't quoted: it may hold a password
+			return nil, fmt.Errorf(`%w: WithRefreshCredentials: argument %d is no origin such as "https://api.example.com"`, refresh.ErrRequest, i+1)
+		}
+	}
 	var err error
 	if d.RefreshRequest != nil {
 		if made, err = refresh.Change(made, req, d.RefreshRequest, may.OfDialect(d.RefreshOrigins)); err != nil {

@@ -164,6 +164,22 @@ func TestRefreshAtAnotherOrigin(t *testing.T) {
 	}
 }
 
+// TestRefreshCredentialsForNoOrigin: a text that is no origin would never match, so the refresh
+// isn't sent, and the error says which argument it is, without its text.
+func TestRefreshCredentialsForNoOrigin(t *testing.T) {
+	for _, text := range []string{"", "api.test", "https://u:secret@api.test", "https://api.test/", "https://api.test:0", "https://api.test:65536", "https://*.test", "ftp://api.test", "https://api.test?", "https://"} {
+		origin := &served{serve: func(*http.Request, string) (int, http.Header, string) { return 412, nil, "" }}
+		rt := NewTransport(origin, Resend, WithRefreshCredentials("https://api.test:8443", text))
+		r := sendTo(t, rt, http.MethodPut, thing, "x", `If-Match: "1"`)
+		if err := fmt.Sprint(r.outcome.Err); len(origin.log) != 1 || r.outcome.Cause != CauseRefreshFailed || !strings.Contains(err, "argument 2") || strings.Contains(err, "secret") {
+			t.Errorf("%q: %v, sent %q", text, err, origin.log)
+		}
+		if _, err := Get[counter](t.Context(), &http.Client{Transport: rt}, thing); err == nil || len(origin.log) != 1 {
+			t.Errorf("%q: Get: %v, sent %q", text, err, origin.log)
+		}
+	}
+}
+
 // TestRefreshByPostIsNoWrite: no Transport on the way takes the answer to such a read for a
 // refusal, or counts it as a write, and it has its text where it fails.
 func TestRefreshByPostIsNoWrite(t *testing.T) {

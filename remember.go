@@ -135,6 +135,9 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 	if err == nil {
 		err = unguardedBy(sent, d) // with the guard that it has now
 	}
+	if err == nil && d.ReplacesOnCreate(sent) {
+		err = fmt.Errorf("%w: %w", ErrNotRemembered, unguardedErr(sent, d, ignoresCreate))
+	}
 	if err != nil {
 		return nil, endUnsent(err, req)
 	}

@@ -261,6 +261,10 @@ func (c *call) beforeRepeat(resp *http.Response) (time.Duration, string, error) 
 	d, more := c.spent.failures.Next(c.newTransientBackOff)
 	reason := "a transient failure"
 	if resp != nil {
+		// The jittered wait comes on top: without it all writers would meet again.
+		if resp.StatusCode == http.StatusTooManyRequests {
+			d += c.dialect.WriteInterval
+		}
 		d, reason = atLeast(d, reason, resp.Header)
 	}
 	if !more {

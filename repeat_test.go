@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 )
 
@@ -334,6 +335,36 @@ func TestRetryAfterOfFailure(t *testing.T) {
 			t.Errorf("%s, %v", got.summary(), got.err)
 		}
 	})
+}
+
+// TestWriteInterval: where the API takes one write in a time, 429 is followed by a wait of that
+// time and the pace of failures, or by Retry-After where that is longer.
+func TestWriteInterval(t *testing.T) {
+	d := dialect.RFC9110()
+	d.WriteInterval = 3 * time.Second
+	for name, test := range map[string]struct {
+		status     int
+		retryAfter string
+		waited     time.Duration
+	}{
+		"too many writes":       {429, "", 4 * time.Second},
+		"a longer Retry-After":  {429, "7", 7 * time.Second},
+		"a shorter Retry-After": {429, "1", 4 * time.Second},
+		"another failure":       {503, "", time.Second},
+	} {
+		inBubble(t, func(t *testing.T, origin *ifmatchtest.Server) {
+			fault := ifmatchtest.FailBefore(1, test.status)
+			if test.retryAfter != "" {
+				fault = fault.WithHeader("Retry-After", test.retryAfter)
+			}
+			origin.Inject(fault)
+			start := time.Now()
+			got := send(t, origin, Stop, http.MethodPut, []string{fresh}, WithDialect(d), WithTransientBackoff(every(time.Second)))
+			if took := time.Since(start); took != test.waited || got.outcome.Effect != EffectApplied {
+				t.Errorf("%s: %s after %v, want %v", name, got.summary(), took, test.waited)
+			}
+		})
+	}
 }
 
 // TestRetryBudget: a server that is down isn't stormed, and it is trusted again

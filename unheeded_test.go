@@ -223,6 +223,53 @@ func TestIgnoredGuardAfterARefusal(t *testing.T) {
 	}
 }
 
+// TestOwnCreateUnderNoCreate: where the API ignores If-None-Match: *, a create of the caller's
+// own would replace what is there, so it isn't sent.
+func TestOwnCreateUnderNoCreate(t *testing.T) {
+	d := dialect.RFC9110()
+	d.Name, d.NoCreate = "shelf", true
+	for name, test := range map[string]struct {
+		method string
+		fields []string
+		flow   bool
+		sent   bool
+	}{
+		"a PUT":                {"PUT", []string{"If-None-Match: *"}, false, false},
+		"a PATCH":              {"PATCH", []string{"If-None-Match: *"}, false, false},
+		"spaces":               {"PUT", []string{"If-None-Match:  * "}, false, false},
+		"a lower-case field":   {"PUT", []string{"if-none-match: *"}, false, false},
+		"with a tag":           {"PUT", []string{"If-None-Match: *", `If-Match: "1"`}, false, false},
+		"in a flow":            {"PUT", []string{"If-None-Match: *"}, true, false},
+		"a POST makes its own": {"POST", []string{"If-None-Match: *"}, false, true},
+		"not that state":       {"PUT", []string{`If-None-Match: "1"`}, false, true},
+		"no field":             {"PUT", nil, false, true},
+		"a tag":                {"PUT", []string{`If-Match: "1"`}, false, true},
+		"a read":               {"GET", []string{"If-None-Match: *"}, false, true},
+	} {
+		for _, policy := range []Policy{Stop, Resend} {
+			origin := &served{serve: func(*http.Request, string) (int, http.Header, string) { return 204, nil, "" }}
+			rt := NewTransport(origin, policy, WithDialect(d))
+			ctx := t.Context()
+			if test.flow {
+				ctx = Remember(ctx)
+			}
+			body := &closeCount{Reader: strings.NewReader("x")}
+			req, _ := http.NewRequestWithContext(ctx, test.method, thing, body)
+			for _, f := range test.fields {
+				name, value, _ := strings.Cut(f, ": ")
+				req.Header[name] = []string{value}
+			}
+			r := sendVia(t, rt, req)
+			if sent := len(origin.log) > 0; sent != test.sent || (r.err == nil) != sent {
+				t.Errorf("%s: sent %q, %v", name, origin.log, r.err)
+			}
+			if !test.sent && (r.err == nil || r.outcome.Effect != EffectNotApplied || !strings.Contains(r.err.Error(), "If-None-Match: *") || !strings.Contains(r.err.Error(), "shelf") || body.closed != 1) {
+				t.Errorf("%s: %v, %+v, closed %d times", name, r.err, r.outcome, body.closed)
+			}
+		}
+	}
+}
+
 // TestIgnoresGetsACopy: what the function of a dialect changes isn't sent.
 func TestIgnoresGetsACopy(t *testing.T) {
 	d := dialect.RFC9110()

@@ -3,9 +3,9 @@ package dialect
 import (
 	"fmt"
 	"mime"
-	"net/url"
 	"strings"
 
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
@@ -31,8 +31,7 @@ func complaintOfField(name string) string {
 
 // complaintOfOrigin says why a text is no origin; empty where it is one.
 func complaintOfOrigin(origin string) string {
-	u, err := url.Parse(origin)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+	if !hosts.IsOrigin(origin) {
 		return `no origin such as "https://api.example.com"` // and not quoted: it may hold a password
 	}
 	return ""

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Dialect says how one API carries the version of a state, and which of its
@@ -81,6 +82,11 @@ type Dialect struct {
 	// it returns. Nil: the write goes out as it is.
 	WriteRequest func(*http.Request) (*http.Request, error)
 
+	// WriteInterval is the time in which the API takes one write of a document, and no more: a
+	// write that it answers with 429 is sent again that much later at the earliest, on top of
+	// the pace of failures. Zero: there is no such limit.
+	WriteInterval time.Duration
+
 	// VersionOnly reports whether the refresh of such a write has its version,
 	// but not the state that it replaces: the refresh of an attachment asks its
 	// document, the refresh of a lease asks its blob. No policy gets that state:
@@ -133,7 +139,8 @@ type Dialect struct {
 	WriteIDs func(*http.Request) bool
 
 	// NoCreate says that the API ignores If-None-Match: *, and has no other
-	// write to a URL that only creates: CreateIfAbsent is an error then. A write without
+	// write to a URL that only creates: CreateIfAbsent is an error then, and a PUT or PATCH with
+	// the field isn't sent. A write without
 	// a version isn't taken for one either, where the version is in the body.
 	NoCreate bool
 
@@ -181,6 +188,9 @@ func (d Dialect) Check() error {
 	}
 	if d.WriteIDField != "" {
 		all.add("WriteIDField", complaintOfField(d.WriteIDField))
+	}
+	if d.WriteInterval < 0 {
+		all.add("WriteInterval", fmt.Sprintf("%v is no time to wait", d.WriteInterval))
 	}
 	all.add("MergePatch", complaintOfMedia(d.MergePatch))
 	if all == nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestCheck: the error says what is wrong.
@@ -173,6 +174,9 @@ func TestCheckNamesFields(t *testing.T) {
 		"RefreshOrigins[1]: no origin such as":                     {RefreshOrigins: []string{"https://api.test:8443", "api.test"}},
 		"RefreshOrigins[0]: no origin such":                        {RefreshOrigins: []string{"https://u:secret@api.test"}},
 		"RefreshOrigins[0]: no origin suc":                         {RefreshOrigins: []string{"https://api.test/path"}},
+		"RefreshOrigins[0]: no origin s":                           {RefreshOrigins: []string{"https://api.test:65536"}},
+		"RefreshOrigins[0]: no origin ":                            {RefreshOrigins: []string{"https://*.api.test"}},
+		"WriteInterval: -1s is no time to wait":                    {WriteInterval: -time.Second},
 		"RefreshOrigins[0]: no origin su":                          {RefreshOrigins: []string{"ftp://api.test"}},
 		"ReadState: want an RFC 6901 pointer":                      {ReadState: "data"},
 		"WriteState: want an RFC 6901 pointer":                     {WriteState: "a"},

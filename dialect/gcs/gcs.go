@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -24,6 +25,10 @@ import (
 // object metadata, which HEAD returns. The JSON API has metadata in the body, so
 // JSON has none.
 const WriteIDField = "X-Goog-Meta-Ifmatch-Write"
+
+// writeInterval: an object, or the metadata of one, takes one write a second (Cloud Storage
+// documentation, "Quotas and limits").
+const writeInterval = time.Second
 
 // JSON returns the dialect of the JSON API, with the versions in the query:
 // ifGenerationMatch, where 0 stands for a write that only creates, and
@@ -66,6 +71,7 @@ func JSON() dialect.Dialect {
 		Judge:          judgeJSON,
 		RefreshRequest: toMetadata,
 		MergePatch:     "application/json", // what Objects: patch documents
+		WriteInterval:  writeInterval,
 	}
 }
 
@@ -129,7 +135,8 @@ func XML() dialect.Dialect {
 			}
 			return "If-None-Match: *; send x-goog-if-generation-match: 0"
 		},
-		WriteIDField: WriteIDField,
+		WriteInterval: writeInterval,
+		WriteIDField:  WriteIDField,
 		WriteIDs: func(req *http.Request) bool {
 			return req.URL.RawQuery == "" && req.Header.Get("X-Goog-Copy-Source") == ""
 		},

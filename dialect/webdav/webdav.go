@@ -10,7 +10,8 @@
 // if-none-match are ordinary refusals. The exception of sabre/dav names the field that
 // failed; where it names none the 412 is about another thing, such as a cookie of Nextcloud.
 // The MOVE that ends an upload to Nextcloud in parts is refused for its destination, which
-// is read then.
+// is read then. ownCloud and Nextcloud have the tag in OC-ETag, too: where something between
+// compresses, it has changed ETag or left it out, and OC-ETag goes before it.
 package webdav
 
 import (
@@ -27,11 +28,12 @@ import (
 
 // Dialect returns the dialect of WebDAV, CalDAV and CardDAV.
 func Dialect() dialect.Dialect {
+	tag := dialect.InHeader("OC-ETag").Or(dialect.InHeader("ETag"))
 	return dialect.Dialect{
 		Name: "WebDAV",
 		Tokens: []dialect.Token{
-			{Sent: dialect.InHeader("If-Match"), Current: dialect.InHeader("ETag"), Tag: true},
-			{Sent: dialect.InHeader("If"), Current: dialect.InHeader("ETag"), Write: inList, Read: outOfList, For: listsOneTag},
+			{Sent: dialect.InHeader("If-Match"), Current: tag, Tag: true},
+			{Sent: dialect.InHeader("If"), Current: tag, Write: inList, Read: outOfList, For: listsOneTag},
 			{Sent: dialect.InHeader("If-Schedule-Tag-Match"), Current: dialect.InHeader("Schedule-Tag")},
 		},
 		Statuses: []int{

@@ -25,6 +25,7 @@ type Dialect struct {
 	own    []dialect.Token     // those that aren't as in RFC 9110
 	inBody bool                // a write may carry one in its body
 	spells bool                // a token has a spelling of its own
+	tagIn  dialect.Place       // the field that an answer has the entity-tag in, where that isn't ETag
 	shows  bool                // a refusal has the current version of a token
 	spell  func(string) string // an entity-tag as If-Match has it; nil: as in RFC 9110
 }
@@ -49,6 +50,9 @@ func Prepare(d dialect.Dialect) *Dialect {
 		made.shows = made.shows || t.Refusal != nil
 		if t.Tag && made.spell == nil && t.Sent.Where() == dialect.Header && t.Sent.Name() == "If-Match" {
 			made.spell = t.Write
+		}
+		if t.Tag && made.tagIn == (dialect.Place{}) && t.Sent.Name() == "If-Match" && t.Current.Where() == dialect.Header && t.Current.Name() != "Etag" {
+			made.tagIn = t.Current
 		}
 		if !t.Tag {
 			made.own = append(made.own, t)
@@ -342,6 +346,16 @@ func (d *Dialect) Unheeded(write *http.Request) string {
 		return ""
 	}
 	return d.Ignores(Bare(write))
+}
+
+// ReplacesOnCreate reports whether a write that is to create only would replace what is there,
+// because the API ignores If-None-Match: *.
+func (d *Dialect) ReplacesOnCreate(write *http.Request) bool {
+	if !d.NoCreate || write.Method != http.MethodPut && write.Method != http.MethodPatch {
+		return false
+	}
+	_, wildcard, ok := etag.ParseList(field.Lines(write.Header, "If-None-Match"))
+	return ok && wildcard
 }
 
 // Signed is SignedAbove for a request of an API that may have signatures of its own.

@@ -24,11 +24,22 @@ func asTag(write func(string) string, text string) string {
 // ofFields returns the validators in the fields of an answer.
 func (d *Dialect) ofFields(h http.Header) etag.Validators {
 	v := etag.Of(h)
-	if d.spell == nil {
+	if d.spell == nil && d.tagIn == (dialect.Place{}) {
 		return v
 	}
-	if lines := field.Lines(h, "ETag"); len(lines) == 1 {
-		v.ETag = asTag(d.spell, field.TrimOWS(lines[0]))
+	name := "ETag"
+	if p := d.tagIn.In(h); p.Where() == dialect.Header {
+		name = p.Name()
+	}
+	lines := field.Lines(h, name)
+	if len(lines) != 1 {
+		return v
+	}
+	switch tag := field.TrimOWS(lines[0]); {
+	case d.spell != nil:
+		v.ETag = asTag(d.spell, tag)
+	case etag.Valid(tag):
+		v.ETag = tag
 	}
 	return v
 }
