@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -56,8 +58,13 @@ type upCheck struct {
 	first  *upCheck // creates it, where another request has to
 	tag    string   // If-Match of the second write; `"stale"` by default
 	suffix string   // of the second write's URL
+	stale  string   // body of the second write, where that has the version
 
-	created, refused int // statuses
+	secret [2]string // a field of both writes, and the environment variable with its value
+	ca     string    // the environment variable with the file of the server's own certificate
+
+	created, refused int    // statuses
+	says             string // a part of the answer to the second write, where its status doesn't tell
 }
 
 var upChecks = []upCheck{
@@ -102,7 +109,34 @@ var upChecks = []upCheck{
 		server: "pouch", address: "POUCH", path: "up", body: `{"stock":1}`,
 		header: http.Header{"Content-Type": {"application/json"}}, tag: `"1-0123456789abcdef0123456789abcdef"`, created: 201, refused: 409,
 	},
+	{server: "consul", address: "CONSUL", path: "kv/up", suffix: "?cas=1", created: 200, refused: 200, says: "false"},
+	{
+		server: "vault", address: "VAULT", path: "secret/data/up", body: `{"data":{"stock":1}}`,
+		stale: `{"options":{"cas":7},"data":{"stock":2}}`, secret: [2]string{"X-Vault-Token", "VAULT_TOKEN"}, created: 200, refused: 400,
+	},
+	{
+		server: "kubernetes", address: "KUBERNETES", path: "api/v1/namespaces/default/configmaps/up", body: upConfigMap("1"),
+		first: &upCheck{
+			address: "KUBERNETES", path: "api/v1/namespaces/default/configmaps", method: "POST", body: upConfigMap(""),
+			secret: [2]string{"Authorization", "KUBERNETES_AUTHORIZATION"}, ca: "KUBERNETES_CA",
+		},
+		secret: [2]string{"Authorization", "KUBERNETES_AUTHORIZATION"}, ca: "KUBERNETES_CA", created: 201, refused: 409,
+	},
+	{
+		server: "commercetools", address: "COMMERCETOOLS", path: "customer-groups/key=up", method: "POST",
+		header: http.Header{"Content-Type": {"application/json"}}, body: `{"version":7,"actions":[{"action":"changeName","name":"b"}]}`,
+		first: &upCheck{
+			address: "COMMERCETOOLS", path: "customer-groups", method: "POST", body: `{"groupName":"a","key":"up"}`,
+			header: http.Header{"Content-Type": {"application/json"}},
+		},
+		created: 201, refused: 409,
+	},
 	{server: "solid", address: "SOLID", path: "up.txt", header: http.Header{"Content-Type": {"text/plain"}}, created: 201, refused: 412},
+}
+
+// upConfigMap is a Kubernetes object of this version.
+func upConfigMap(version string) string {
+	return fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"up","resourceVersion":%q}}`, version)
 }
 
 // TestUp asks of each server that was wanted whether it does to a stale write
@@ -121,11 +155,11 @@ func TestUp(t *testing.T) {
 				if c.first != nil {
 					create = *c.first
 				}
-				if got := create.do(t, false); got != c.created {
+				if got, _ := create.do(t, false); got != c.created {
 					t.Errorf("first write: got %d, want %d", got, c.created)
 				}
-				if got := c.do(t, true); got != c.refused {
-					t.Errorf("write with a stale If-Match: got %d, want %d", got, c.refused)
+				if got, text := c.do(t, true); got != c.refused || !strings.Contains(text, c.says) {
+					t.Errorf("write under a stale version: got %d %.300s, want %d %s", got, text, c.refused, c.says)
 				}
 				if os.Getenv("IFMATCH_"+c.log()+"_LOG") != "" && c.suffix == "" {
 					c.checkLog(t)
@@ -146,6 +180,11 @@ func (c upCheck) named(id int) upCheck {
 		first := *c.first
 		first.body = strings.Replace(first.body, `"ID":1`, `"ID":`+name, 1)
 		c.first, c.path = &first, "("+name+")"
+	case c.server == "kubernetes" || c.server == "commercetools": // first names it in its body
+		first := *c.first
+		first.body = strings.Replace(first.body, `"up"`, `"up`+name+`"`, 1)
+		c.body = strings.Replace(c.body, `"up"`, `"up`+name+`"`, 1)
+		c.first, c.path = &first, c.path+name
 	default:
 		at := strings.LastIndex(c.path, "up")
 		c.path = c.path[:at+2] + name + c.path[at+2:]
@@ -186,8 +225,24 @@ func (c upCheck) staleTag() string {
 	return c.tag
 }
 
-// do sends one of the two writes and gives the status.
-func (c upCheck) do(t *testing.T, stale bool) int {
+// client trusts the server's own certificate.
+func (c upCheck) client(t *testing.T) *http.Client {
+	t.Helper()
+	if c.ca == "" {
+		return http.DefaultClient
+	}
+	text, err := os.ReadFile(env(t, c.ca))
+	roots := x509.NewCertPool()
+	if err != nil || !roots.AppendCertsFromPEM(text) {
+		t.Fatalf("no certificate: %v", err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// do sends one of the two writes and gives the status and the body.
+func (c upCheck) do(t *testing.T, stale bool) (int, string) {
 	t.Helper()
 	url := env(t, c.address) + c.path
 	if c.query != "" {
@@ -203,6 +258,9 @@ func (c upCheck) do(t *testing.T, stale bool) int {
 	if stale {
 		url += c.suffix
 	}
+	if stale && c.stale != "" {
+		body = c.stale
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
@@ -215,6 +273,9 @@ func (c upCheck) do(t *testing.T, stale bool) int {
 	if stale && c.suffix == "" {
 		req.Header.Set("If-Match", c.staleTag())
 	}
+	if c.secret[0] != "" {
+		req.Header.Set(c.secret[0], env(t, c.secret[1]))
+	}
 	if c.sign {
 		sum := sha256.Sum256([]byte(body))
 		hash := hex.EncodeToString(sum[:])
@@ -224,7 +285,7 @@ func (c upCheck) do(t *testing.T, stale bool) int {
 			t.Fatal(err)
 		}
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.client(t).Do(req)
 	if err != nil {
 		t.Fatalf("%s is not up: %v", c.address, err)
 	}
@@ -234,5 +295,5 @@ func (c upCheck) do(t *testing.T, stale bool) int {
 		t.Fatal(err)
 	}
 	t.Logf("%s %s: %s %s", method, c.path, resp.Status, bytes.TrimSpace(text[:min(len(text), 300)]))
-	return resp.StatusCode
+	return resp.StatusCode, string(text)
 }

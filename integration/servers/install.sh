@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154
-# What the servers need: each NAME_needs says it by debian, go_program and
+# What the servers need: each NAME_needs says it by debian, go_program, go_build and
 # npm_packages, and install_all gets what is missing. Go programs and npm packages
 # are kept in $store, under names that change with their versions.
 
-packages=() go_missing=() npm_missing=()
+packages=() go_missing=() build_missing=() npm_missing=()
 
 # debian PROGRAM PACKAGE... wants the packages where PROGRAM (a command or a path) is missing.
 debian() {
@@ -17,6 +17,16 @@ program() {
 	echo "$store/go/${name##*/}@${1#*@}/${name##*/}"
 }
 program_version() { go version -m "$(program "$1")" | awk '$1 == "mod" { sub("^v", "", $3); print $3 }'; }
+
+# go_build NAME PACKAGE wants a Go program that go install refuses, since the go.mod of its
+# module has replace directives: the module in servers/NAME requires it, and pins all that it
+# is made of. built NAME is where it is, and built_version NAME MODULE what was built of the
+# module.
+go_build() { [ -x "$(built "$1")" ] || build_missing+=("$1" "$2"); }
+built() { echo "$store/go/$1-$(cat "$here/servers/$1"/* | sha256sum | cut -c1-12)/$1"; }
+built_version() {
+	go version -m "$(built "$1")" | awk -v of="$2" '($1 == "mod" || $1 == "dep") && $2 == of { sub("^v", "", $3); print $3 }'
+}
 
 # npm_packages NAME wants what servers/NAME/package.json lists; modules NAME is where it is.
 npm_packages() {
@@ -39,6 +49,11 @@ install_all() {
 		npm=$!
 	fi
 	for module in "${go_missing[@]}"; do install_go "$module"; done
+	set -- "${build_missing[@]}"
+	while [ $# -gt 0 ]; do
+		build_go "$1" "$2"
+		shift 2
+	done
 	[ -z "$npm" ] || wait "$npm" || die "not all npm packages are installed"
 }
 
@@ -85,6 +100,12 @@ install_go() {
 	say "go install $1"
 	to=$(program "$1")
 	logged "${to##*/}" env GOBIN="${to%/*}" go install "$1"
+}
+
+build_go() {
+	command -v go >/dev/null || die "go is missing"
+	say "go build $2"
+	logged "build-$1" env -C "$here/servers/$1" go build -mod=readonly -o "$(built "$1")" "$2"
 }
 
 install_npm() {
