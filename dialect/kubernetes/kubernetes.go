@@ -8,10 +8,15 @@
 // The subresources status and scale have it in the same place, and are read where they are
 // written.
 //
-// A PUT without resourceVersion replaces whatever is there, where the type allows that;
-// where it doesn't, the answer is 422, and a version has to be read. Nothing is created by
-// PUT: CreateIfAbsent is an error, and POST to the collection is answered with 409
-// AlreadyExists where there is an object of that name.
+// A PUT without resourceVersion, or with 0, replaces whatever is there, where the type allows
+// that; where it doesn't, the answer is 422, and a version has to be read. No PUT only creates:
+// CreateIfAbsent is an error, and POST to the collection is answered with 409 AlreadyExists
+// where there is an object of that name.
+//
+// A PUT to an object that is gone is 404 for most types. A few are created by it, Lease among
+// them, and the API server compares no version then: the PUT makes the object anew. It does
+// compare metadata.uid. Update keeps the UID that it has read, and so should what you send:
+// such a PUT is 409, and ends with CauseGone.
 //
 // Not covered: server-side apply, whose conflicts are about fields and their managers; a JSON
 // Patch, whose test operation is left alone; preconditions of an Eviction; watches and lists,
@@ -40,8 +45,8 @@ func Dialect() dialect.Dialect {
 	return dialect.Dialect{
 		Name: "Kubernetes",
 		Tokens: []dialect.Token{
-			{Sent: current, Current: current, For: writesObject},
-			{Sent: dialect.InBody("/preconditions/resourceVersion"), Current: current, For: deletes},
+			{Sent: current, Current: current, For: writesObject, Valid: isVersion},
+			{Sent: dialect.InBody("/preconditions/resourceVersion"), Current: current, For: deletes, Valid: isVersion},
 		},
 		Statuses:       []int{http.StatusConflict, http.StatusUnprocessableEntity},
 		Judge:          judge,
@@ -51,6 +56,9 @@ func Dialect() dialect.Dialect {
 		NoMarks:        "the API server drops members that the object's type doesn't have; an annotation can hold ids",
 	}
 }
+
+// isVersion reports whether a text names a version of an object: 0 asks for no comparison.
+func isVersion(text string) bool { return text != "0" }
 
 func deletes(req *http.Request) bool { return req.Method == http.MethodDelete }
 

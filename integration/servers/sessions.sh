@@ -24,9 +24,10 @@ alive() {
 	done <"$run/sessions"
 }
 
-# stop_all ends every session: asks, waits for 10 s, then kills.
+# stop_all ends every session: asks, asks again after 4 s, waits for 10 s, then kills. At the
+# second time the API server of Kubernetes ends without its etcd, which has ended already.
 stop_all() {
-	local deadline=$((SECONDS + 10)) left
+	local deadline=$((SECONDS + 10)) again=$((SECONDS + 4)) left
 	[ -s "$run/sessions" ] || return 0
 	signal TERM
 	while left=$(members) && [ -n "$left" ]; do
@@ -34,6 +35,10 @@ stop_all() {
 			say "had to be killed: $(xargs ps -o args= -p <<<"$left")"
 			signal KILL
 			return 1
+		fi
+		if [ "$SECONDS" -ge "$again" ]; then
+			signal TERM
+			again=$deadline
 		fi
 		sleep 0.1
 	done
