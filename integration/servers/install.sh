@@ -104,7 +104,7 @@ install_go() {
 
 build_go() {
 	command -v go >/dev/null || die "go is missing"
-	say "go build $2"
+	say "go build $2, for $1"
 	logged "build-$1" env -C "$here/servers/$1" go build -mod=readonly -o "$(built "$1")" "$2"
 }
 
