@@ -195,7 +195,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(resp.Request.URL))
 	case absent && d.set.create:
 		drain.Briefly(resp)
-		return d.absent(resp.Header), nil
+		return d.absent(ctx, resp.Header), nil
 	case resp.StatusCode != http.StatusOK:
 		return nil, statusError(req.Method, redact.URL(req.URL), resp)
 	}
@@ -207,14 +207,14 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	d.noteRead(s)
+	d.noteRead(ctx, s)
 	return s, nil
 }
 
 // absent is the state of a document that isn't there.
-func (d *document[T]) absent(h http.Header) *state[T] {
+func (d *document[T]) absent(ctx context.Context, h http.Header) *state[T] {
 	s := &state[T]{Document: edit.Document[T]{Absent: true}, header: h}
-	d.noteRead(s)
+	d.noteRead(ctx, s)
 	return s
 }
 
@@ -329,10 +329,7 @@ func (d *document[T]) lookAt(req *http.Request, resp *http.Response, w *submissi
 		most = min(most, drain.KeepLimit+2*int64(len(w.draft.Stored))) // what was sent comes back, or isn't known
 	}
 	body, whole := drain.Whole(resp, most)
-	sent := stored.Sent{Body: w.draft.Body, Stored: w.draft.Stored, JSON: d.format.JSON, Media: w.media}
-	if d.marker.IDs != nil {
-		sent.Hidden = marksMember
-	}
+	sent := stored.Sent{Body: w.draft.Body, Stored: w.draft.Stored, JSON: d.format.JSON, Media: w.media, Hidden: d.marksMemberIn(dialect)}
 	if text, err := dialect.StateRead(body); err == nil {
 		facts.Body = sent.Look(text, resp.Header)
 	} else if len(body) > 0 {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
 	"github.com/ifmatch-go/ifmatch/internal/marks"
 )
@@ -29,7 +31,8 @@ func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
 
 // Marks lets an Update recognise its own write after a lost answer, in documents whose
 // server keeps the member _ifmatch: embed it in T. It is of no use where a server drops
-// the members that its own type doesn't have, as most typed APIs do, or refuses them.
+// the members that its own type doesn't have, as most typed APIs do, or refuses them: where
+// the dialect of the API has a place for them, the ids are there, and not in the member.
 //
 // The member is an array of strings with the ids of the last 64 writes, the newest last.
 // After a refusal or a lost answer the state is read and the id of the write is looked
@@ -51,6 +54,13 @@ func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
 // credentials that select another one, as for /me, give each user a Transport. A server that
 // was seen to keep marks, and drops one later, can make an edit be applied twice: that can't
 // be seen.
+//
+// With a dialect that has MarksAt, such as the one of Kubernetes, the ids are in a text of the
+// JSON document, with a space between two of them. All of the above holds for that text. T
+// need not know its place. IDs isn't used, and what the edit makes of the text doesn't count.
+// Something else than ids in the text, a value there that is no text, and one on the way that
+// is no object are errors that name the place, and nothing is written. Such a text may still
+// show that the write was applied, and never that it wasn't.
 //
 // The zero value is ready to use. All writers of a document should use it, or at
 // least leave the member as it is.
@@ -96,8 +106,8 @@ type marker[T any] struct {
 }
 
 // WithMarker makes every Update exact, as Marks does, for a T that can't embed
-// Marks: put stores the id of a write in the document, and find tells whether a
-// document has it. find returns MarkAbsent only where the id would still be there, which is
+// Marks, and goes before Marks and the MarksAt of a dialect: put stores the id of a write in
+// the document, and find tells whether a document has it. find returns MarkAbsent only where the id would still be there, which is
 // your word that the server keeps what put stores: where it doesn't, an edit may be applied
 // twice. find returns MarkUnknown where the id may have been written over. As with Marks, an
 // Update of a document that was seen to drop a mark is an error before it writes. Where the Update has another T, or
@@ -148,14 +158,50 @@ var errDropsMarks = errors.New("the server drops marks: it accepted a write, and
 	"Nothing was sent now. Use WithMarker with a member that the server keeps, let its documents have the member, " +
 	"or do without Marks and WithMarker: a lost answer then ends with ErrOutcomeUnknown")
 
-// unmarkable is why the API's documents can't have the member of Marks; nil where they can.
+// unmarkable is why the API's documents can't have what Marks adds to them; nil where they can.
 func (d *document[T]) unmarkable(ctx context.Context) error {
-	dialect := d.dialect(ctx)
-	if d.marker.IDs == nil || dialect.NoMarks == "" {
+	if d.marker.IDs == nil {
 		return nil
 	}
-	return fmt.Errorf("ifmatch: update %q: dialect %s: no Marks in %T: %s: use WithMarker with a member that the API takes",
-		d.name, dialect.Name, *new(T), dialect.NoMarks)
+	dialect, why := d.dialect(ctx), ""
+	switch {
+	case dialect.NoMarks != "":
+		why = dialect.NoMarks + ": use WithMarker with a member that the API takes"
+	case dialect.MarksAt != "" && !d.format.JSON:
+		why = "MarksAt is a place in JSON, and the codec is for " + d.media + ": use WithMarker"
+	default:
+		return nil
+	}
+	return fmt.Errorf("ifmatch: update %q: dialect %s: no Marks in %T: %s", d.name, dialect.Name, *new(T), why)
+}
+
+// marksAt is where the API's documents have the ids of Marks as a text; empty: in the member
+// of Marks, or T has none.
+func (d *document[T]) marksAt(ctx context.Context) string {
+	if d.marker.IDs == nil {
+		return ""
+	}
+	return d.dialect(ctx).MarksAt
+}
+
+// markerIn is the marker of the documents of the API that the options of ctx name.
+func (d *document[T]) markerIn(ctx context.Context) edit.Marker[T] {
+	marker := d.marker
+	marker.At = d.marksAt(ctx)
+	return marker
+}
+
+// marksMemberIn is the member of a document that is there for the sake of marks, or that has
+// them in it; empty: none is.
+func (d *document[T]) marksMemberIn(dialect *guard.Dialect) string {
+	switch {
+	case d.marker.IDs == nil:
+		return ""
+	case dialect.MarksAt == "":
+		return marksMember
+	}
+	name, _, _ := strings.Cut(dialect.MarksAt[1:], "/")
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(name) // RFC 6901 §4
 }
 
 // misplacedMarks is an error for a type that has Marks in a way that does nothing: as a named
@@ -201,18 +247,18 @@ func countMarks(t reflect.Type, within map[reflect.Type]bool) (embedded, named i
 // book is where the Transport keeps what was seen of the document's marks, and under which
 // key. There is none where T has no marks, and where the client was given another
 // Transport since.
-func (d *document[T]) book() (*marks.Book, marks.Key) {
+func (d *document[T]) book(ctx context.Context) (*marks.Book, marks.Key) {
 	t, ours := d.client.Transport.(*Transport)
 	if !ours || !d.marker.Holds() {
 		return nil, marks.Key{}
 	}
-	return &t.marks, marks.Key{Target: lane.TargetOf(d.target, ""), Fields: d.set.fields(), List: d.marker.IDs != nil}
+	return &t.marks, marks.Key{Target: lane.TargetOf(d.target, ""), Fields: d.set.fields(), List: d.marker.Lists(), At: d.marksAt(ctx)}
 }
 
 // noteRead takes note of the marks in a state that was read, and tells the state what is
 // known of the document by then.
-func (d *document[T]) noteRead(s *state[T]) {
-	book, key := d.book()
+func (d *document[T]) noteRead(ctx context.Context, s *state[T]) {
+	book, key := d.book(ctx)
 	if book == nil {
 		return
 	}
@@ -222,7 +268,9 @@ func (d *document[T]) noteRead(s *state[T]) {
 	}
 	known := book.Of(key)
 	awaited := known.Awaited(strongTag(s.Validators))
-	ids, lacks := d.marker.Read(&s.Value, awaited)
+	marker := d.marker
+	marker.At = key.At
+	ids, lacks := marker.Read(&s.Document, awaited)
 	s.know(book.Note(key, func(r *marks.Record) { r.Read(ids, lacks) }), key)
 }
 
@@ -234,23 +282,23 @@ func (s *state[T]) know(r marks.Record, key marks.Key) {
 }
 
 // recall tells a state that was kept what is known of the document by now.
-func (d *document[T]) recall(s *state[T]) {
-	if book, key := d.book(); book != nil {
+func (d *document[T]) recall(ctx context.Context, s *state[T]) {
+	if book, key := d.book(ctx); book != nil {
 		s.know(book.Of(key), key)
 	}
 }
 
 // noteSent takes note of the mark of a write that goes out.
-func (d *document[T]) noteSent(w *submission[T]) {
-	if book, key := d.book(); book != nil && w.overState {
+func (d *document[T]) noteSent(ctx context.Context, w *submission[T]) {
+	if book, key := d.book(ctx); book != nil && w.overState {
 		book.Note(key, func(r *marks.Record) { r.Sent(w.id) })
 	}
 }
 
 // noteAccepted takes note of the mark of a write that was accepted, and of what the answer
 // says that the state has now.
-func (d *document[T]) noteAccepted(w *submission[T], v Validators) {
-	if book, key := d.book(); book != nil {
+func (d *document[T]) noteAccepted(ctx context.Context, w *submission[T], v Validators) {
+	if book, key := d.book(ctx); book != nil {
 		book.Note(key, func(r *marks.Record) { r.Accepted(w.id, strongTag(v)) })
 	}
 }

@@ -230,7 +230,7 @@ func (b *batch[T]) accepted(ctx context.Context) (*committed[T], error) {
 	kept := b.kept
 	b.kept = nil
 	if kept != nil {
-		b.doc.recall(kept) // others may have read since
+		b.doc.recall(ctx, kept) // others may have read since
 	}
 	done, err := b.acceptedOn(ctx, kept)
 	if kept != nil && done == nil && ctx.Err() == nil && b.mayDecide(err) {
@@ -333,7 +333,7 @@ func (b *batch[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	format, mark, end := &b.doc.format, &b.updater.mark, &s.Document
 	most := b.updater.most
 	if mark.Kept() {
-		most = max(most-edit.MarkRoom, 1)
+		most = max(most-int64(mark.Room()), 1)
 	}
 	b.edits.Draft(inDoubt, func(run func(*T) error) (changed bool, err error) {
 		next, err := format.Step(end, mark, run)

@@ -156,7 +156,7 @@ func (d *document[T]) write(ctx context.Context, w *submission[T]) (Snapshot[T],
 		return Snapshot[T]{}, Outcome{Effect: EffectNotApplied, Err: err}, err
 	}
 	w.sent, w.media = true, d.mediaOf(w.on)
-	d.noteSent(w)
+	d.noteSent(ctx, w)
 	resp, err := d.client.Do(req)
 	if err == nil {
 		defer resp.Body.Close()
@@ -291,7 +291,7 @@ func (d *document[T]) resolve(ctx context.Context, c *Conflict, w *submission[T]
 	if s.versions = c.refresh.versions; s.versions == nil {
 		d.readVersions(s, d.dialect(ctx), current.Body)
 	}
-	d.noteRead(s)
+	d.noteRead(ctx, s)
 	// Edit again: this may run the caller's function, and takes as long as that takes.
 	next := w.afterRefusal(ctx, setback[T]{state: s, inDoubt: c.Ambiguous, stale: c.refresh.Unchanged})
 	switch {
@@ -367,7 +367,7 @@ func (d *document[T]) answered(req *http.Request, resp *http.Response, w *submis
 		return Snapshot[T]{}, o, err
 	case o.Effect == EffectApplied && (o.Err == nil || succeeds(resp)):
 		made, named := d.made(req, resp, w)
-		d.noteAccepted(w, named)
+		d.noteAccepted(req.Context(), w, named)
 		w.made = made
 		return w.made.snapshot(), o, nil
 	// A dialect's refusal may have a status that also means something else.

@@ -200,7 +200,7 @@ func (d *document[T]) handedState(ctx context.Context, h lane.Handed) *state[T] 
 	if err != nil || !sameReader(h.Write, own) {
 		return nil
 	}
-	d.recall(s)
+	d.recall(ctx, s)
 	return s
 }
 

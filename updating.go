@@ -72,7 +72,7 @@ func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapsh
 func (d *document[T]) updater(ctx context.Context) *updater[T] {
 	set, of := d.effective(ctx), traits{update: true}
 	return &updater[T]{
-		store: d, name: d.name, create: d.set.create, mark: edit.NewMark(d.marker),
+		store: d, name: d.name, create: d.set.create, mark: edit.NewMark(d.markerIn(ctx)),
 		most: set.maxRepresentation, attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
 	}
 }

@@ -37,12 +37,22 @@ func complaintOfOrigin(origin string) string {
 	return ""
 }
 
-// complaintOfState says why nothing in a JSON text can be at a pointer; empty where it can.
-func complaintOfState(pointer string) string {
-	if pointer != "" && !jsonedit.PointsToMember(pointer) {
+// complaintOfPointer says why nothing in a JSON text can be at a pointer; empty where it can.
+func complaintOfPointer(pointer string) string {
+	// After ~ comes 0 or 1 (RFC 6901 §3).
+	escaped := strings.Contains(strings.NewReplacer("~0", "", "~1", "").Replace(pointer), "~")
+	if pointer != "" && (!jsonedit.PointsToMember(pointer) || escaped) {
 		return fmt.Sprintf(`want an RFC 6901 pointer such as "/data", not %.40q`, pointer)
 	}
 	return ""
+}
+
+// complaintOfMarks says why MarksAt can't be; empty where it can.
+func (d Dialect) complaintOfMarks() string {
+	if d.MarksAt != "" && d.NoMarks != "" {
+		return "there is no place for marks under NoMarks"
+	}
+	return complaintOfPointer(d.MarksAt)
 }
 
 // complaintOfMedia says why a text is no media type; empty where it is one, or empty.

@@ -146,8 +146,18 @@ type Dialect struct {
 
 	// NoMarks says why a document can't have the member _ifmatch, the array of
 	// strings that ifmatch.Marks adds to it: an Update of a type with Marks is an error
-	// then, before anything is sent. WithMarker puts ids elsewhere. Empty: it can.
+	// then, before anything is sent. WithMarker puts ids elsewhere. Empty: it can, or
+	// MarksAt has a place for them.
 	NoMarks string
+
+	// MarksAt is where an Update of a type with ifmatch.Marks keeps the ids of the last
+	// writes, in place of the member _ifmatch: an RFC 6901 pointer, in the state, to a member
+	// that the API keeps as a text, such as "/metadata/annotations/example.com~1marks". The
+	// ids are in one text, the newest last, with a space between two of them. The type need
+	// not have the member, and objects on the way to it are made. It is for marks alone: an
+	// Update is an error, before it writes, where something else is there. Not together
+	// with NoMarks. Empty: the member _ifmatch.
+	MarksAt string
 }
 
 // RFC9110 returns the default dialect.
@@ -181,8 +191,8 @@ func (d Dialect) Check() error {
 	if d.RefusalState != nil && !slices.ContainsFunc(d.Tokens, func(t Token) bool { return t.Refusal != nil }) {
 		all.add("RefusalState", "a state without a version guards no write: name a Token's Refusal")
 	}
-	all.add("ReadState", complaintOfState(d.ReadState))
-	all.add("WriteState", complaintOfState(d.WriteState))
+	all.add("ReadState", complaintOfPointer(d.ReadState))
+	all.add("WriteState", complaintOfPointer(d.WriteState))
 	for i, name := range d.Conditions {
 		all.add(fmt.Sprintf("Conditions[%d]", i), complaintOfField(name))
 	}
@@ -193,6 +203,7 @@ func (d Dialect) Check() error {
 		all.add("WriteInterval", fmt.Sprintf("%v is no time to wait", d.WriteInterval))
 	}
 	all.add("MergePatch", complaintOfMedia(d.MergePatch))
+	all.add("MarksAt", d.complaintOfMarks())
 	if all == nil {
 		return nil
 	}

@@ -44,6 +44,12 @@ func TestCheck(t *testing.T) {
 		{"ReadState: want", Dialect{ReadState: "data"}},
 		{"WriteState: want", Dialect{WriteState: "/"}},
 		{"", Dialect{Tokens: []Token{{Sent: v, Current: w, Refusal: (*Answer).text}}, RefusalState: (*Answer).Body}},
+		{"", Dialect{MarksAt: "/metadata/annotations/x~1marks~0"}},
+		{"MarksAt: want", Dialect{MarksAt: "metadata"}},
+		{"MarksAt: want", Dialect{MarksAt: "/x~2marks"}},
+		{"MarksAt: want", Dialect{MarksAt: "/x~"}},
+		{"ReadState: want", Dialect{ReadState: "/x~~1"}},
+		{"MarksAt: there is no place for marks under NoMarks", Dialect{MarksAt: "/marks", NoMarks: "no"}},
 		{"dialect shelf: ", Dialect{Name: "shelf", Statuses: []int{200}}},
 	} {
 		err := test.d.Check()
@@ -180,6 +186,7 @@ func TestCheckNamesFields(t *testing.T) {
 		"RefreshOrigins[0]: no origin su":                          {RefreshOrigins: []string{"ftp://api.test"}},
 		"ReadState: want an RFC 6901 pointer":                      {ReadState: "data"},
 		"WriteState: want an RFC 6901 pointer":                     {WriteState: "a"},
+		"MarksAt: want an RFC 6901 pointer":                        {MarksAt: "a"},
 		"Conditions[1]: no name of a header field: \"x y\"":        {Conditions: []string{"X-Ms-Lease-Id", "x y"}},
 		"Conditions[0]: no name of a header field: \"\"":           {Conditions: []string{""}},
 		"WriteIDField: no name of a header field: \"X-Id: \"":      {WriteIDField: "X-Id: "},

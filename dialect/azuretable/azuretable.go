@@ -32,6 +32,9 @@ import (
 // The service ignores If-None-Match: a PUT with it replaces an entity that is
 // there. So CreateIfAbsent is an error where there is none. Insert Entity, a POST
 // to the table, creates only.
+//
+// A property can't be an array, so the ids of ifmatch.Marks are in the property
+// ifmatch_marks, a text.
 func Dialect() dialect.Dialect {
 	return dialect.Dialect{
 		Name:           "Azure Table",
@@ -41,7 +44,7 @@ func Dialect() dialect.Dialect {
 		WeakTags:       true,
 		MergePatch:     "application/json",
 		NoCreate:       true,
-		NoMarks:        "a property of an entity can't be an array",
+		MarksAt:        "/ifmatch_marks",
 	}
 }
 

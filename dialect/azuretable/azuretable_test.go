@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ifmatch-go/ifmatch"
+	"github.com/ifmatch-go/ifmatch/dialect/internal/origin"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/storetest"
 )
 
@@ -59,6 +60,12 @@ func (s *store) serve(req *http.Request, body string) (int, http.Header, string)
 	}
 	var sent map[string]any
 	json.Unmarshal([]byte(body), &sent)
+	for _, value := range sent {
+		switch value.(type) {
+		case []any, map[string]any: // no property is one
+			return s.fault(400, "InvalidInput")
+		}
+	}
 	if s.entity == nil || req.Method == http.MethodPut {
 		s.entity = map[string]any{}
 	}
@@ -193,5 +200,26 @@ func TestUpdate(t *testing.T) {
 				t.Errorf("%s after %v", got, s.sent)
 			}
 		})
+	}
+}
+
+// TestMarks: an entity keeps the ids in a property, by PUT and by a merge.
+func TestMarks(t *testing.T) {
+	type item struct {
+		N int
+		ifmatch.Marks
+	}
+	s := &store{version: 2, entity: map[string]any{"N": 0, "Note": "x"}}
+	origin.Marks(t, base{s}, entity, Dialect(), func(v *item) error { v.N++; return nil }, func() ([]byte, int) {
+		text, _ := json.Marshal(s.entity)
+		n, _ := s.entity["N"].(float64)
+		return text, int(n)
+	})
+	if s.entity["Note"] != "x" {
+		t.Error(s.entity)
+	}
+	_, err := ifmatch.Update(context.Background(), &http.Client{Transport: base{s}}, entity, func(v *item) error { v.N++; return nil }, ifmatch.WithDialect(Dialect()), ifmatch.WithPatch())
+	if ids, _ := s.entity["ifmatch_marks"].(string); err != nil || len(strings.Fields(ids)) != 5 || s.entity["Note"] != "x" {
+		t.Error(s.entity, err)
 	}
 }

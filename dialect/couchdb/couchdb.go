@@ -10,6 +10,9 @@
 // of an attachment asks the document that it belongs to. So only its version is
 // known: Resend sends it again, Rebuild and MergeJSON end with CauseRefreshFailed,
 // and Get and Update of an attachment are an error.
+//
+// CouchDB refuses members that begin with an underscore, and Sync Gateway drops them, so the
+// ids of ifmatch.Marks are in the member ifmatch_marks, a text.
 package couchdb
 
 import (
@@ -42,7 +45,7 @@ func Below(prefix string) dialect.Dialect {
 			{Sent: dialect.InQuery("rev"), Current: current, Valid: isRev},
 			{Sent: dialect.InHeader("If-Match"), Current: current, Valid: isTag},
 		},
-		NoMarks:        "CouchDB refuses members that begin with an underscore, and Sync Gateway drops them",
+		MarksAt:        "/ifmatch_marks",
 		Statuses:       []int{http.StatusConflict, http.StatusPreconditionFailed},
 		Judge:          at.judge,
 		RefreshRequest: at.askDocument,

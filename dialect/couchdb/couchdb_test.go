@@ -66,6 +66,11 @@ func (d *database) serve(req *http.Request, body []byte) origin.Answer {
 	if !attachment {
 		json.Unmarshal(body, &sent)
 	}
+	for name := range sent {
+		if name[0] == '_' && name != "_rev" && name != "_id" {
+			return origin.JSON(400, `{"error":"doc_validation","reason":"Bad special document member: `+name+`"}`)
+		}
+	}
 	inBody, _ := sent["_rev"].(string)
 	rev := cmp.Or(req.URL.Query().Get("rev"), strings.Trim(req.Header.Get("If-Match"), `"`), inBody)
 	if rev == "" && !d.deleted || rev != "" && (d.deleted || rev != d.rev()) {
@@ -250,6 +255,23 @@ func TestUpdates(t *testing.T) {
 			t.Errorf("got %v, want status 405", err)
 		}
 	})
+}
+
+// TestMarks: a document keeps the ids in a member whose name CouchDB takes.
+func TestMarks(t *testing.T) {
+	type stock struct {
+		N int `json:"n"`
+		ifmatch.Marks
+	}
+	d := &database{doc: map[string]any{"n": 0, "theirs": "x"}}
+	origin.Marks(t, newDatabase(d), document, Dialect(), func(s *stock) error { s.N++; return nil }, func() ([]byte, int) {
+		text, _ := json.Marshal(d.doc)
+		n, _ := d.doc["n"].(float64)
+		return text, int(n)
+	})
+	if d.doc["theirs"] != "x" {
+		t.Error(d.doc)
+	}
 }
 
 // TestUnreplayable: a body that can't be had again isn't looked into, and nothing

@@ -12,6 +12,9 @@
 // Update doesn't send one: CreateIfAbsent is an error. A document without any field reads
 // without fields, and an Update of it is an error.
 //
+// Each value in fields has a type around it, so the ids of ifmatch.Marks are in the field
+// ifmatch_marks, a stringValue.
+//
 // Not covered: :commit and :batchWrite, whose preconditions are inside; transactions.
 //
 // Firestore documentation, "REST Resource: projects.databases.documents", "Method: patch"
@@ -41,7 +44,7 @@ func Dialect() dialect.Dialect {
 		WriteRequest:   byPatch,
 		ReadState:      "/fields",
 		WriteState:     "/fields",
-		NoMarks:        "each value in fields has a type around it, which a list of ids hasn't",
+		MarksAt:        "/ifmatch_marks/stringValue",
 	}
 }
 

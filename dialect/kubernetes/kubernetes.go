@@ -18,6 +18,10 @@
 // compare metadata.uid. Update keeps the UID that it has read, and so should what you send:
 // such a PUT is 409, and ends with CauseGone.
 //
+// The API server drops members that the object's type doesn't have, so the ids of
+// ifmatch.Marks are in the annotation ifmatch-go.github.io/marks; set MarksAt for another one.
+// At the subresources annotations may be dropped: leave Marks out of a type for these.
+//
 // Not covered: server-side apply, whose conflicts are about fields and their managers; a JSON
 // Patch, whose test operation is left alone; preconditions of an Eviction; watches and lists,
 // whose 410 isn't the answer to a write.
@@ -53,7 +57,7 @@ func Dialect() dialect.Dialect {
 		RefreshRequest: query.Without("dryRun", "fieldManager", "fieldValidation", "force", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"),
 		ReturnsState:   returnsObject,
 		NoCreate:       true,
-		NoMarks:        "the API server drops members that the object's type doesn't have; an annotation can hold ids",
+		MarksAt:        "/metadata/annotations/ifmatch-go.github.io~1marks",
 	}
 }
 

@@ -61,7 +61,7 @@ func (f *Format[T]) draft(d *Document[T], v *T, m *Mark[T], edit func(*T) error)
 	if !d.Absent && bytes.Equal(before, after) {
 		return &Draft[T]{Value: *v, Stored: d.Text, Same: true}, nil
 	}
-	if m.Kept() {
+	if m.Kept() && !m.isText() {
 		m.put(v)
 		if after, err = f.render(v); err != nil {
 			return nil, err
@@ -74,7 +74,7 @@ func (f *Format[T]) draft(d *Document[T], v *T, m *Mark[T], edit func(*T) error)
 	if err := f.readsAs(made.Stored, after); err != nil {
 		return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
 	}
-	return made, f.keepsMark(made.Stored, m)
+	return made, f.marked(made, d, m)
 }
 
 // Step runs one edit of several, and returns the document that the next one sees:
@@ -122,7 +122,7 @@ func (f *Format[T]) Finish(d, end *Document[T], m *Mark[T]) (*Draft[T], error) {
 	}
 	made := &Draft[T]{Body: end.Text, Stored: end.Text}
 	switch {
-	case m.Kept():
+	case m.Kept() && !m.isText():
 		if err := f.putMark(made, d, end, m); err != nil {
 			return nil, err
 		}
@@ -145,7 +145,19 @@ func (f *Format[T]) Finish(d, end *Document[T], m *Mark[T]) (*Draft[T], error) {
 		}
 		made.Body = patch
 	}
-	return made, f.keepsMark(made.Stored, m)
+	return made, f.marked(made, d, m)
+}
+
+// marked puts the mark into the text of a draft of d, where it belongs there. Otherwise it
+// returns an error where the mark isn't in the draft.
+func (f *Format[T]) marked(made *Draft[T], d *Document[T], m *Mark[T]) error {
+	if !m.isText() {
+		return f.keepsMark(made.Stored, m)
+	}
+	if err := f.putText(made, d, m); err != nil {
+		return err
+	}
+	return f.showText(made, m)
 }
 
 // putMark puts the mark into a draft that is made of end.
@@ -260,10 +272,13 @@ func (f *Format[T]) keepsMark(stored []byte, m *Mark[T]) error {
 // takesMark returns an error where the document can't be marked, so that the edit
 // that made it so is left out, and no other.
 func (f *Format[T]) takesMark(d *Document[T], m *Mark[T]) (err error) {
-	if !m.Kept() {
+	switch {
+	case !m.Kept():
 		return nil
-	}
-	if m.marker.IDs != nil {
+	case m.isText():
+		_, err := f.withText(d.Text, m, []string{m.id})
+		return err
+	case m.marker.IDs != nil:
 		if m.marker.IDs(&d.Value) == nil {
 			return fmt.Errorf("ifmatch: the edit leaves a %T without its Marks", d.Value)
 		}

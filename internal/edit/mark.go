@@ -8,9 +8,9 @@ import (
 	"unicode"
 )
 
-// MarkRoom is how many bytes a mark takes in a document of JSON at the most, without a list
+// markRoom is how many bytes a mark takes in a document of JSON at the most, without a list
 // of marks before.
-const MarkRoom = 64
+const markRoom = 64
 
 // Sighting says what a look for a mark in a document showed.
 type Sighting int
@@ -24,12 +24,16 @@ const (
 // maxIDs is how many ids a document keeps.
 const maxIDs = 64
 
-// Marker is how documents of type T hold the ids of writes: in a list, or as two
+// Marker is how documents of type T hold the ids of writes: in a list, in a text, or as two
 // functions of the user's say. The zero Marker is of a T that holds none.
 type Marker[T any] struct {
 	// IDs returns the list, the newest id last. It returns nil where this
 	// document has no place for one.
 	IDs func(doc *T) *[]string
+
+	// At is where a JSON document has the ids as one text, the newest last: a pointer
+	// (RFC 6901). T need not know the member, and IDs isn't used then. Empty: there is none.
+	At string
 
 	// Put and Find count where IDs is nil.
 	Put  func(doc *T, id string)
@@ -37,19 +41,28 @@ type Marker[T any] struct {
 }
 
 // Holds reports whether documents of type T hold marks.
-func (m *Marker[T]) Holds() bool { return m.IDs != nil || m.Put != nil }
+func (m *Marker[T]) Holds() bool { return m.IDs != nil || m.At != "" || m.Put != nil }
+
+// Lists reports whether documents hold the ids of the last writes, and not only what
+// functions of the user's put there.
+func (m *Marker[T]) Lists() bool { return m.IDs != nil || m.At != "" }
 
 // Read returns the list of ids in a document that was read; nil where there is none.
 // lacks says that the id is surely not in it. An empty id isn't looked for.
-func (m *Marker[T]) Read(doc *T, id string) (ids []string, lacks bool) {
-	if m.IDs == nil {
-		return nil, id != "" && m.Find(doc, id) == Absent
+func (m *Marker[T]) Read(d *Document[T], id string) (ids []string, lacks bool) {
+	switch {
+	case m.At != "":
+		ids, _ = idsAt(d.Text, m.At)
+	case m.IDs == nil:
+		return nil, id != "" && m.Find(&d.Value, id) == Absent
+	default:
+		list := m.IDs(&d.Value)
+		if list == nil {
+			return nil, false
+		}
+		ids = *list
 	}
-	list := m.IDs(doc)
-	if list == nil {
-		return nil, false
-	}
-	return *list, id != "" && !slices.Contains(*list, id)
+	return ids, id != "" && !slices.Contains(ids, id)
 }
 
 // Mark is the id of one Update's write. It stays the same over all attempts. The
@@ -83,30 +96,47 @@ func (m *Mark[T]) Kept() bool { return m.id != "" }
 // ID returns the id, empty where documents of type T hold none.
 func (m *Mark[T]) ID() string { return m.id }
 
+// Room is how many bytes the mark takes in a document of JSON at the most, without marks
+// before.
+func (m *Mark[T]) Room() int {
+	if !m.isText() {
+		return markRoom
+	}
+	alone, _ := withIDs([]byte("{}"), m.marker.At, []string{m.id})
+	return len(alone)
+}
+
 // In looks for the mark in a document that was read. One that isn't there tells
 // nothing: it may have taken the mark along.
 func (m *Mark[T]) In(d *Document[T]) Sighting {
-	if d.Absent {
+	switch {
+	case d.Absent:
 		return Unknown
+	case m.isText():
+		return m.findText(d.Text)
 	}
 	return m.find(&d.Value)
 }
 
-// see keeps the ids of a document that was read, before it is edited.
+// see keeps the ids in the T of a document that was read, before it is edited.
 func (m *Mark[T]) see(doc *T) {
-	if m.marker.IDs == nil {
+	if m.marker.IDs == nil || m.isText() {
 		return
 	}
-	m.before, m.cut = nil, false
 	if ids := m.marker.IDs(doc); ids != nil {
-		m.before, m.cut = last(*ids), len(*ids) > maxIDs // as many as the server likes
+		m.note(*ids)
+	} else {
+		m.note(nil)
 	}
 }
 
-// put marks a document that is about to be written.
+// note keeps the last ids of a document that was read: there are as many as the server likes.
+func (m *Mark[T]) note(ids []string) { m.before, m.cut = last(ids), len(ids) > maxIDs }
+
+// put marks a T that is about to be written.
 func (m *Mark[T]) put(doc *T) {
 	switch {
-	case !m.marker.Holds():
+	case !m.marker.Holds() || m.isText():
 	case m.marker.IDs == nil:
 		m.marker.Put(doc, m.id)
 	default:
@@ -116,7 +146,7 @@ func (m *Mark[T]) put(doc *T) {
 	}
 }
 
-// find looks for the mark in a document.
+// find looks for the mark in a T.
 func (m *Mark[T]) find(doc *T) Sighting {
 	switch {
 	case !m.marker.Holds():

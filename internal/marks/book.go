@@ -14,7 +14,8 @@ const maxDocuments = 256
 type Key struct {
 	Target lane.Target
 	Fields string // what else selects the document: a tenant, say
-	List   bool   // the marks are in a list; else where functions of the user's put them
+	List   bool   // the ids of the last writes are there; else what functions of the user's put
+	At     string // the pointer to the text that has them; empty: they aren't in a text
 }
 
 // Book has the records of the documents that were used last. What it has forgotten
