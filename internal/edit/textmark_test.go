@@ -257,6 +257,22 @@ func TestTextDraft(t *testing.T) {
 	}
 }
 
+// TestPatchOfAWayThatWasNone: an edit may take away what isn't an object, where the text of
+// marks makes one.
+func TestPatchOfAWayThatWasNone(t *testing.T) {
+	type loose struct {
+		N    int `json:"n"`
+		Meta any `json:"meta,omitempty"`
+	}
+	f := jsonOf[loose](true)
+	m := new(NewMark(Marker[loose]{At: at}))
+	made, err := f.Draft(read(t, f, `{"n":1,"meta":"x"}`), m, func(d *loose) error { d.N++; d.Meta = nil; return nil })
+	want := `{"n":2,"meta":{"notes":{"x.test/marks":"` + m.id + `"}}}`
+	if err != nil || string(made.Body) != want {
+		t.Fatalf("%+v, %v", made, err)
+	}
+}
+
 // TestTextInValue: the value of a draft has the text of marks where T knows its member, and is
 // what the edit made otherwise.
 func TestTextInValue(t *testing.T) {
