@@ -52,7 +52,11 @@ func (m *Marker[T]) Lists() bool { return m.IDs != nil || m.At != "" }
 func (m *Marker[T]) Read(d *Document[T], id string) (ids []string, lacks bool) {
 	switch {
 	case m.At != "":
-		ids, _ = idsAt(d.Text, m.At)
+		words, err := idsAt(d.Text, m.At)
+		if err == nil {
+			ids = words // other words that come and go show nothing
+		}
+		return ids, id != "" && !slices.Contains(words, id)
 	case m.IDs == nil:
 		return nil, id != "" && m.Find(&d.Value, id) == Absent
 	default:
