@@ -36,14 +36,14 @@ type document[T any] struct {
 	rfc9110 guard.Dialect // where no option has another; never changed
 }
 
-// newDocument sends nothing. An error says that no call could succeed: invalid options, a
-// URL that can't be parsed, or a marker for another T.
-func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*document[T], error) {
-	d := &document[T]{client: clientOf(c), url: url}
+// open makes a zero document the one at a URL, and sends nothing. An error says that no call
+// could succeed: invalid options, a URL that can't be parsed, or a marker for another T.
+func (d *document[T]) open(c *http.Client, url string, opts []UpdateOption) error {
+	d.client, d.url = clientOf(c), url
 	set := &d.set
 	err := set.take(opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.target, err = neturl.Parse(url)
 	if err != nil {
@@ -53,20 +53,20 @@ func newDocument[T any](c *http.Client, url string, opts []UpdateOption) (*docum
 			what, _, _ := strings.Cut(parse.Err.Error(), `"`)
 			err = errors.New(strings.TrimSpace(what))
 		}
-		return nil, fmt.Errorf("ifmatch: parse URL: %w", err)
+		return fmt.Errorf("ifmatch: parse URL: %w", err)
 	}
 	d.name = redact.Name{At: d.target}
 	codecs := set.codec.ContentType()
 	d.media = cmp.Or(set.media, codecs)
 	d.format = edit.Format[T]{Codec: set.codec, Name: d.name, JSON: media.IsJSON(codecs), Patch: set.patch}
 	if d.marker, err = markerOf[T](set.marker); err != nil {
-		return nil, err
+		return err
 	}
 	d.format.Rules = set.rules
 	if _, standard := set.codec.(jsonCodec); standard {
 		d.format.Traits = edit.TraitsOf[T]()
 	}
-	return d, nil
+	return nil
 }
 
 // clientOf returns a client whose Transport is ours: c itself where it has one,

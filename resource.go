@@ -51,9 +51,10 @@ type share[T any] struct {
 // http.DefaultClient. Invalid options, and a url that can't be parsed, are an error of
 // every Get and Update.
 func NewResource[T any](c *http.Client, url string, opts ...UpdateOption) *Resource[T] {
-	doc, err := newDocument[T](c, url, opts)
-	r := &Resource[T]{doc: doc, err: err}
-	if err == nil {
+	doc := new(document[T])
+	r := &Resource[T]{err: doc.open(c, url, opts)}
+	if r.err == nil {
+		r.doc = doc
 		r.queue = commit.New(doc.set.editLimit, cutOut[T], r.writeBatch)
 		r.queue.AfterIdle(idleTime, func() { r.kept = nil }) // the document may be large
 	}
@@ -190,7 +191,8 @@ const minDraftTime = 10 * time.Millisecond
 // newBatch returns a batch that has sent nothing.
 func newBatch[T any](r *Resource[T], edits *commit.Batch[T, share[T]]) *batch[T] {
 	b := &batch[T]{Resource: r, edits: edits}
-	b.updater = r.doc.updater(r.doc.set.background())
+	b.updater = new(updater[T])
+	r.doc.begin(r.doc.set.background(), b.updater)
 	b.updater.make, b.updater.shared = b.draft, true
 	edits.Bound(max(minDraftTime, 2*r.roundTrip))
 	return b

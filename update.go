@@ -39,8 +39,8 @@ type Snapshot[T any] struct {
 // refresh, unless WithoutRepeats is given. With an error, only the Outcome of the
 // Snapshot is set.
 func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateOption) (Snapshot[T], error) {
-	d, err := newDocument[T](c, url, opts)
-	if err != nil {
+	d := new(document[T])
+	if err := d.open(c, url, opts); err != nil {
 		return unwritten[T](ctx, err)
 	}
 	return d.get(ctx)
@@ -82,14 +82,31 @@ func Get[T any](ctx context.Context, c *http.Client, url string, opts ...UpdateO
 // Use a Resource where many goroutines change one document.
 func Update[T any](ctx context.Context, c *http.Client, url string, edit func(*T) error, opts ...UpdateOption) (Snapshot[T], error) {
 	report(ctx, Outcome{})
-	d, err := newDocument[T](c, url, opts)
+	one := new(single[T])
+	err := one.open(c, url, opts)
 	if err == nil && edit == nil {
 		err = errNilEdit
 	}
 	if err != nil {
 		return unwritten[T](ctx, err)
 	}
-	return d.update(ctx, edit)
+	return one.update(ctx, edit)
+}
+
+// single is a document with the one Update of it, in one piece of memory.
+type single[T any] struct {
+	document[T]
+	updater[T]
+}
+
+// update runs the Update for its caller, and tells the outcome on every path, also where
+// the edit panics.
+func (one *single[T]) update(ctx context.Context, change func(*T) error) (Snapshot[T], error) {
+	d, u := &one.document, &one.updater
+	d.begin(ctx, u)
+	u.change, u.format = change, &d.format
+	defer func() { report(ctx, u.total) }()
+	return d.inTurn(ctx, u, nil)
 }
 
 // unwritten ends a Get or an Update that has written nothing, with err.

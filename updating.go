@@ -31,8 +31,10 @@ type updater[T any] struct {
 	mark   edit.Mark[T] // of this Update, the same in all its drafts
 
 	// make edits a state, which stays as it is. inDoubt says that a draft before may
-	// have been written.
-	make func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
+	// have been written. Where make is nil, change does with format.
+	make   func(s *state[T], inDoubt bool) (*edit.Draft[T], error)
+	change func(*T) error
+	format *edit.Format[T]
 
 	handed lane.Handed // by the Update before in the lane; zero: nothing
 	stores bool        // the server was seen to store a state as the handed one
@@ -53,25 +55,17 @@ type updater[T any] struct {
 	doubt  error          // of a write that may have been applied, until one is accepted; nil: none
 	found  *state[T]      // the state that was read and holds the mark; nil: not found
 	total  Outcome        // of all rounds: what the caller is told
+
+	// The first of each, in one piece of memory with the Update: most need no other.
+	firstDraft      edit.Draft[T]
+	firstSubmission submission[T]
 }
 
-// update runs one Update for its caller, and tells the outcome on every path, also where
-// the edit panics.
-func (d *document[T]) update(ctx context.Context, change func(*T) error) (Snapshot[T], error) {
-	u := d.updater(ctx)
-	u.make = func(s *state[T], _ bool) (*edit.Draft[T], error) {
-		made, err := d.format.Draft(&s.Document, &u.mark, change)
-		return made, askable(err)
-	}
-	defer func() { report(ctx, u.total) }()
-	return d.inTurn(ctx, u, nil)
-}
-
-// updater returns an Update of the document that has all its limits left, and no make: the
+// begin makes u an Update of the document that has all its limits left, and nothing to do: the
 // same WithMaxAttempts and WithMaxElapsed hold for all its rounds together.
-func (d *document[T]) updater(ctx context.Context) *updater[T] {
+func (d *document[T]) begin(ctx context.Context, u *updater[T]) {
 	set, of := d.effective(ctx), traits{update: true}
-	return &updater[T]{
+	*u = updater[T]{
 		store: d, name: d.name, create: d.set.create, mark: edit.NewMark(d.markerIn(ctx)),
 		most: set.maxRepresentation, attempts: set.attempts(of), elapsed: set.elapsed(of), pace: d.pace(set),
 	}
@@ -188,10 +182,15 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	u.found = nil
 	u.made = u.made || s.Absent
 	u.noteGuard(s, !u.sent())
-	u.last = &submission[T]{
+	sub := &u.firstSubmission
+	if u.last != nil {
+		sub = new(submission[T])
+	}
+	*sub = submission[T]{
 		on: s, draft: draft, of: u, marked: u.mark.Kept(), id: u.mark.ID(), overState: !u.made,
 		attempts: u.attempts, elapsed: u.elapsed, sent: u.sent(),
 	}
+	u.last = sub
 	begun := time.Now()
 	snapshot, o, err := u.store.write(ctx, u.last)
 	if err != nil && u.until.IsZero() {
@@ -232,7 +231,7 @@ func conflictIn(err error) *ConflictError {
 // what became of it, although the caller wants to know. Where the edit changes nothing, there
 // is nothing to mark.
 func (u *updater[T]) edit(s *state[T], inDoubt bool) (*edit.Draft[T], rounds.Step, error) {
-	draft, err := u.make(s, inDoubt)
+	draft, err := u.draft(s, inDoubt)
 	if err != nil {
 		return nil, rounds.Fail, err
 	}
@@ -247,6 +246,19 @@ func (u *updater[T]) edit(s *state[T], inDoubt bool) (*edit.Draft[T], rounds.Ste
 		return nil, rounds.Fail, fmt.Errorf("ifmatch: update %q: %w", u.name, errDropsMarks)
 	}
 	return draft, step, nil
+}
+
+// draft makes a draft of a state.
+func (u *updater[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
+	if u.make != nil {
+		return u.make(s, inDoubt)
+	}
+	made := &u.firstDraft
+	if u.last != nil {
+		made = new(edit.Draft[T])
+	}
+	*made = edit.Draft[T]{} // an attempt before may have failed
+	return made, askable(u.format.DraftInto(made, &s.Document, &u.mark, u.change))
 }
 
 // addWaited tells of the wait before a submission where it was: before its first request.

@@ -22,59 +22,68 @@ type Draft[T any] struct {
 // so after an error or a panic of edit nobody may look at it. Otherwise the document is
 // left as it is. An error of edit is returned as it is.
 func (f *Format[T]) Draft(d *Document[T], m *Mark[T], edit func(*T) error) (*Draft[T], error) {
+	made := new(Draft[T])
+	if err := f.DraftInto(made, d, m, edit); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// DraftInto is Draft into a zero Draft, which is of no use where the error isn't nil.
+func (f *Format[T]) DraftInto(made *Draft[T], d *Document[T], m *Mark[T], edit func(*T) error) error {
 	// What T renders in its own way is compared with the value as it was read.
 	if d.Absent || d.edited || !f.ShowsAll {
 		v, err := f.fresh(d)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return f.draft(d, v, m, edit)
+		return f.draft(made, d, v, m, edit)
 	}
 	d.edited = true
-	made, err := f.draft(d, &d.Value, m, edit)
-	if err != nil || !made.Same {
-		return made, err
+	err := f.draft(made, d, &d.Value, m, edit)
+	if err == nil && made.Same {
+		*d, err = f.Read(d.Text) // edit may have changed what isn't rendered
 	}
-	*d, err = f.Read(d.Text) // edit may have changed what isn't rendered
-	return made, err
+	return err
 }
 
-// draft is Draft with an edit of v.
-func (f *Format[T]) draft(d *Document[T], v *T, m *Mark[T], edit func(*T) error) (*Draft[T], error) {
+// draft is DraftInto with an edit of v.
+func (f *Format[T]) draft(made *Draft[T], d *Document[T], v *T, m *Mark[T], edit func(*T) error) error {
 	before, err := f.render(v)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.see(v)
 	if err := edit(v); err != nil {
-		return nil, err
+		return err
 	}
 	after, err := f.render(v)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if f.JSON && !d.Absent {
 		if err := f.showsEdit(d, before, after, v); err != nil {
-			return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
+			return fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
 		}
 	}
 	if !d.Absent && bytes.Equal(before, after) {
-		return &Draft[T]{Value: *v, Stored: d.Text, Same: true}, nil
+		*made = Draft[T]{Value: *v, Stored: d.Text, Same: true}
+		return nil
 	}
 	if m.Kept() && !m.isText() {
 		m.put(v)
 		if after, err = f.render(v); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	made := &Draft[T]{Value: *v}
+	made.Value = *v
 	if made.Body, made.Stored, err = f.texts(d, before, after); err != nil {
-		return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
+		return fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
 	}
 	if err := f.readsAs(made.Stored, after); err != nil {
-		return nil, fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
+		return fmt.Errorf("ifmatch: update %q: %w", f.Name, err)
 	}
-	return made, f.marked(made, d, m)
+	return f.marked(made, d, m)
 }
 
 // Step runs one edit of several, and returns the document that the next one sees:
@@ -95,8 +104,8 @@ func (f *Format[T]) Step(d *Document[T], m *Mark[T], edit func(*T) error) (next 
 	} else if v, err = f.fresh(d); err != nil {
 		return nil, err
 	}
-	made, err := f.draft(d, v, new(Mark[T]), edit)
-	if err != nil {
+	var made Draft[T]
+	if err := f.draft(&made, d, v, new(Mark[T]), edit); err != nil {
 		return nil, err
 	}
 	if made.Same {
