@@ -166,7 +166,8 @@ func (p rebuild) Resolve(ctx context.Context, c *Conflict) (Decision, error) {
 // version isn't an entity-tag, ETag holds that version where a state was read.
 type Validators struct{ ETag, LastModified string }
 
-// Representation is a state that was read by GET, with identity coding asked for. Its
+// Representation is a state that was read by GET, with identity coding asked for, or that a
+// refusal had: see dialect.Dialect.RefusalState. Its
 // Body is whole: a larger one than WithMaxRepresentation is ErrTooLarge.
 type Representation struct {
 	Validators
@@ -206,7 +207,8 @@ type Conflict struct {
 }
 
 // Validators returns the fresh validators, by HEAD, or by GET where HEAD can't
-// say. There is one refresh for each conflict: it is remembered, also where it
+// say. Under a policy of this package the refusal itself may have them: see
+// dialect.Token.Refusal. There is one refresh for each conflict: it is remembered, also where it
 // failed, and Current answers Validators too. The wait that the pace demands comes
 // before it. ctx bounds both, beside the context and the limits of the call.
 func (c *Conflict) Validators(ctx context.Context) (Validators, error) {

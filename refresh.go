@@ -23,7 +23,7 @@ import (
 // state itself where that was asked for. It does the I/O that the Machine decides on:
 //
 //	learn ─► waitsFirst ─► the pace ─► askUntilKnown ─┬─► waitToAsk ─► askOnce ─┐
-//	                                                  └──── Machine.Next ◄──────┘
+//	                           └─► takeShown          └──── Machine.Next ◄──────┘
 //
 // The zero value has learnt nothing. It belongs to the goroutine of the call.
 type learnt struct {
@@ -104,23 +104,39 @@ func (r *learnt) takeShown(c *Conflict, needState bool) bool {
 	if !ok {
 		return false
 	}
-	r.header, r.versions, r.end.cause = answer.Header, shown.Versions, smallCause(cause.OfRefresh(reason))
+	r.versions, r.end.cause, r.twin = shown.Versions, smallCause(cause.OfRefresh(reason)), isTwin(reason)
+	r.header = describesState(answer.Header, c.call.sent.write)
 	if needState {
-		// The type of what holds the state isn't the type of the state.
-		if len(shown.State) != len(kept.Data) {
-			field.Drop(r.header, "Content-Type")
-		}
 		r.state = &Representation{Validators: Validators(r.Fresh), Header: r.header, Body: shown.State}
 	}
+	c.call.measure(c.call.told.lastTook())
 	return true
+}
+
+// describesState makes of the header of a refusal, which it changes, the header of the state
+// that the refusal shows: the type of what refuses isn't the type of the state. A PUT replaces
+// that by its own.
+func describesState(h http.Header, write *http.Request) http.Header {
+	field.Drop(h, "Content-Type")
+	if kind := field.Lines(write.Header, "Content-Type"); kind != nil && write.Method == http.MethodPut {
+		h["Content-Type"] = slices.Clone(kind)
+	}
+	return h
+}
+
+// isTwin reports whether a refresh showed that the refused tag named the current state in
+// another spelling.
+func isTwin(reason refresh.Reason) bool {
+	return reason == refresh.Weak || reason == refresh.Coded || reason == refresh.Respelled
 }
 
 // mayTakeShown reports whether what a refusal shows is as good as the answer to a refresh that
 // would be sent now.
 func (c *call) mayTakeShown() bool {
 	switch {
-	// It tells of its own moment, which has passed.
-	case c.told.waited > 0:
+	// It tells of its own moment, which has passed: a policy of the caller's may have taken any
+	// time.
+	case c.told.waited > 0, !c.traits.fixed:
 		return false
 	// An attempt without an answer may arrive after it, and is looked for in a later state. An
 	// id is looked for in the metadata.
@@ -154,7 +170,7 @@ func (r *learnt) askUntilKnown(ctx context.Context, c *Conflict, needState bool)
 	if step.Do == refresh.Done {
 		r.versions = last.versions
 		r.cached = refresh.FromCache(last.Header, c.call.refused.resp.Header)
-		r.twin = step.Reason == refresh.Weak || step.Reason == refresh.Coded || step.Reason == refresh.Respelled
+		r.twin = isTwin(step.Reason)
 		if needState {
 			r.state = &Representation{Validators: Validators(r.Fresh), Header: last.Header, Body: last.body}
 		}

@@ -46,10 +46,11 @@ var ErrNotRemembered = errors.New("ifmatch: the flow has nothing that guards the
 // other method leave nothing that guards: then GET again.
 //
 // A write with a precondition of its own, with Content-Range or with a signature that was
-// made above the Transport goes out as it is, and so do POST and all other methods. So does
-// a write to a URL that the flow never met, and Outcome.Unguarded is true then. What a
-// server ignores, such as an If-Unmodified-Since without a date, is no precondition. A flow
-// remembers 4096 URLs, and takes every other one for met after that. Forget takes one back.
+// made above the Transport goes out as it is, unless its API ignores it, and so do POST and
+// all other methods. So does a write to a URL that the flow never met, and Outcome.Unguarded
+// is true then. What a server ignores, such as an If-Unmodified-Since without a date, is no
+// precondition. A flow remembers 4096 URLs, and takes every other one for met after that.
+// Forget takes one back.
 //
 // A redirect (307, 308) that http.Client follows makes a write to another URL: that one is
 // guarded by what the flow has seen of it, and goes out as it is where the flow never met it.
@@ -120,7 +121,7 @@ func (s *scope) besideFlow() bool { return s.aside != nil && !s.aside.ended.Load
 // shows the answers to the flow. What the call itself sends below isn't the flow's.
 func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *scope) (*http.Response, error) {
 	d := t.dialectFor(req, s)
-	visit := s.flow.Visit(req, s.besideFlow())
+	visit := s.flow.Visit(req, s.besideFlow()).Under(d)
 	ctx, end := besideFlow(req.Context())
 	defer end()
 	sent := req.WithContext(ctx)
@@ -136,7 +137,7 @@ func (t *Transport) remembered(base http.RoundTripper, req *http.Request, s *sco
 		err = unguardedBy(sent, d) // with the guard that it has now
 	}
 	if err == nil && d.ReplacesOnCreate(sent) {
-		err = fmt.Errorf("%w: %w", ErrNotRemembered, unguardedErr(sent, d, ignoresCreate))
+		err = unguardedErr(sent, d, ignoresCreate)
 	}
 	if err != nil {
 		return nil, endUnsent(err, req)

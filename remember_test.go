@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/dialect/webdav"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 	"github.com/ifmatch-go/ifmatch/internal/memory"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -1366,4 +1367,31 @@ func stepInFlow(t *testing.T, f flow, client *http.Client, path string, random *
 		io.Copy(io.Discard, resp.Body)
 	}
 	resp.Body.Close()
+}
+
+// TestRememberTagInAnotherField: the guard is the tag that the API compares, where an answer has
+// another one in ETag, or none.
+func TestRememberTagInAnotherField(t *testing.T) {
+	for name, header := range map[string]http.Header{
+		"changed on the way": {"Etag": {`"v1-gzip"`}, "Oc-Etag": {`"v1"`}},
+		"dropped":            {"Oc-Etag": {`"v1"`}},
+		"the only one":       {"Etag": {`"v1"`}},
+		"no tag in it":       {"Etag": {`"v1"`}, "Oc-Etag": {"v1"}},
+		"the second field":   {"X-Tag": {`"v1"`}},
+		"in the other order": {"Etag": {`"v1"`}, "X-Tag": {`"v2"`}},
+	} {
+		d := webdav.Dialect()
+		if header["X-Tag"] != nil {
+			d = dialect.RFC9110()
+			d.Tokens[0].Current = dialect.InHeader("ETag").Or(dialect.InHeader("X-Tag"))
+		}
+		s := &served{serve: func(*http.Request, string) (int, http.Header, string) { return 200, header.Clone(), "" }}
+		rt := NewTransport(s, Stop, WithDialect(d))
+		ctx := Remember(t.Context())
+		callVia(t, ctx, http.MethodGet, rt, nil)
+		callVia(t, ctx, http.MethodPut, rt, mine())
+		if got := s.log[len(s.log)-1]; got != `PUT If-Match: "v1" mine` {
+			t.Errorf("%s: sent %q", name, got)
+		}
+	}
 }

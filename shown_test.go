@@ -1,14 +1,17 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -41,6 +44,7 @@ type tells struct {
 	version, n, races int
 	refusal           func(*tells) (http.Header, string) // nil: as telling wants it
 	lose              int                                // answers to writes that get lost
+	kind              string                             // of the document; empty: application/json
 	log               []string
 	accepted          []string
 }
@@ -54,7 +58,7 @@ func (s *tells) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.log = append(s.log, req.Method)
 	state := fmt.Sprintf(`{"n":%d,"kept":true}`, s.n)
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
-		return responseTo(req, 200, state, "X-Version", fmt.Sprint(s.version), "Content-Type", "application/json"), nil
+		return responseTo(req, 200, state, "X-Version", fmt.Sprint(s.version), "Content-Type", cmp.Or(s.kind, "application/json")), nil
 	}
 	if s.races > 0 {
 		s.races, s.version, s.n = s.races-1, s.version+1, s.n+40
@@ -94,13 +98,7 @@ func TestRefusalTakesThePlaceOfARefresh(t *testing.T) {
 		clear(r.Body) // it is the policy's
 		return json.Marshal(counter{doc.N + 1})
 	})
-	both := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
-		if v, err := c.Validators(ctx); err != nil || v.ETag != "2" {
-			return Decision{}, fmt.Errorf("%v, %v", v, err)
-		}
-		_, err := c.Current(ctx)
-		return c.Resend(), err
-	})
+	own := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) { return c.Resend(), nil })
 	says := func(text string) func(*tells) (http.Header, string) {
 		return func(s *tells) (http.Header, string) { return http.Header{}, text }
 	}
@@ -117,17 +115,19 @@ func TestRefusalTakesThePlaceOfARefresh(t *testing.T) {
 		want    string
 		n       int
 	}{
-		"Resend":                         {Resend, nil, 1, nil, nil, "PUT PUT", 5},
-		"Rebuild":                        {rebuild, nil, 1, nil, nil, "PUT PUT", 41},
-		"first the version, then all":    {both, nil, 1, nil, nil, "PUT PUT", 5},
-		"first the version, and no more": {both, noState, 1, nil, nil, "PUT GET PUT", 5},
-		"Resend, without a state":        {Resend, noState, 1, nil, nil, "PUT PUT", 5},
-		"Rebuild, without a state":       {rebuild, noState, 1, nil, nil, "PUT GET PUT", 41},
-		"a refusal that is cut off":      {rebuild, large, 1, nil, nil, "PUT GET PUT", 41},
-		"without a version":              {Resend, says(`{"state":{"n":9}}`), 1, nil, nil, "PUT HEAD PUT", 5},
-		"the version that was sent":      {Resend, says(`{"version":1}`), 1, nil, nil, "PUT HEAD PUT", 5},
-		"what isn't JSON":                {Resend, says("<h1>"), 1, nil, nil, "PUT HEAD PUT", 5},
-		"a version that is none":         {Resend, says(`{"version":1e3}`), 1, nil, nil, "PUT HEAD PUT", 5},
+		"Resend":                     {Resend, nil, 1, nil, nil, "PUT PUT", 5},
+		"Rebuild":                    {rebuild, nil, 1, nil, nil, "PUT PUT", 41},
+		"a policy may take any time": {own, nil, 1, nil, nil, "PUT HEAD PUT", 5},
+		"an empty state": {rebuild, nil, 1, nil, func(d *dialect.Dialect) {
+			d.RefusalState = func(*dialect.Answer) []byte { return []byte{} }
+		}, "PUT GET PUT", 41},
+		"Resend, without a state":   {Resend, noState, 1, nil, nil, "PUT PUT", 5},
+		"Rebuild, without a state":  {rebuild, noState, 1, nil, nil, "PUT GET PUT", 41},
+		"a refusal that is cut off": {rebuild, large, 1, nil, nil, "PUT GET PUT", 41},
+		"without a version":         {Resend, says(`{"state":{"n":9}}`), 1, nil, nil, "PUT HEAD PUT", 5},
+		"the version that was sent": {Resend, says(`{"version":1}`), 1, nil, nil, "PUT HEAD PUT", 5},
+		"what isn't JSON":           {Resend, says("<h1>"), 1, nil, nil, "PUT HEAD PUT", 5},
+		"a version that is none":    {Resend, says(`{"version":1e3}`), 1, nil, nil, "PUT HEAD PUT", 5},
 		// The wait makes it old.
 		"Retry-After": {Resend, func(s *tells) (http.Header, string) {
 			return http.Header{"Retry-After": {"1"}}, `{"version":2}`
@@ -216,19 +216,121 @@ func TestUpdateTakesTheStateOfARefusal(t *testing.T) {
 // TestShownStateIsNotTheRefusal: what a policy does with the state that a refusal had changes
 // nothing of the refusal that the caller gets.
 func TestShownStateIsNotTheRefusal(t *testing.T) {
-	give := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
-		r, err := c.Current(ctx)
-		if err == nil {
-			clear(r.Body)
-			r.Header.Set("X-Mine", "1")
-		}
-		return Decision{}, err
+	read := false
+	give := Rebuild(func(_ context.Context, r *Representation) ([]byte, error) {
+		read = true
+		clear(r.Body)
+		r.Header.Set("X-Mine", "1")
+		return nil, io.ErrNoProgress
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s := &tells{version: 1, races: 1}
 		r := sendTo(t, NewTransport(s, give, WithDialect(telling())), http.MethodPut, thing, `{"n":5}`, "X-If-Version: 1")
-		if r.err != nil || r.resp.StatusCode != 409 || r.body != `{"error":"stale","version":2,"state":{"n":40,"kept":true}}` || s.sent() != "PUT" {
-			t.Errorf("%d %q, %v; sent %s", r.resp.StatusCode, r.body, r.err, s.sent())
+		var conflict *ConflictError
+		if !errors.As(r.err, &conflict) || !read || s.sent() != "PUT" {
+			t.Fatalf("%v; sent %s", r.err, s.sent())
+		}
+		if string(conflict.Body) != `{"error":"stale","version":2,"state":{"n":40,"kept":true}}` || conflict.Header.Get("X-Mine") != "" {
+			t.Errorf("%q, %v", conflict.Body, conflict.Header)
+		}
+	})
+}
+
+// TestTypeOfAShownState: the document keeps its own media type, whatever the type of the refusal.
+func TestTypeOfAShownState(t *testing.T) {
+	for name, whole := range map[string]bool{"a member": false, "the whole body": true} {
+		synctest.Test(t, func(t *testing.T) {
+			d := telling()
+			s := &tells{version: 1, races: 1, kind: "application/vnd.shop+json"}
+			if whole {
+				d.Tokens[0].Refusal = func(a *dialect.Answer) string { return a.Header.Get("X-Version") }
+				d.RefusalState = (*dialect.Answer).Body
+				s.refusal = func(s *tells) (http.Header, string) {
+					return http.Header{"X-Version": {fmt.Sprint(s.version)}, "Content-Type": {"text/json"}}, fmt.Sprintf(`{"n":%d}`, s.n)
+				}
+			}
+			_, err := Update(t.Context(), &http.Client{Transport: NewTransport(s, Stop)}, thing, addOne, WithDialect(d))
+			if err != nil || s.sent() != "GET PUT PUT" || !strings.HasPrefix(s.accepted[0], s.kind+" ") {
+				t.Errorf("%s: %v; sent %s, %q", name, err, s.sent(), s.accepted)
+			}
+		})
+	}
+}
+
+// TestShownTagOfTheSameState: a refused tag that named the current state in another spelling
+// overwrites nothing, as after a refresh.
+func TestShownTagOfTheSameState(t *testing.T) {
+	for sent, overwrote := range map[string]bool{`"v1-gzip"`: false, `W/"v1"`: false, `"v0"`: true} {
+		synctest.Test(t, func(t *testing.T) {
+			d := dialect.RFC9110()
+			d.Tokens[0].Refusal = func(a *dialect.Answer) string { return a.Header.Get("ETag") }
+			origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+				if req.Header.Get("If-Match") == `"v1"` {
+					return 204, nil, ""
+				}
+				return 412, http.Header{"Etag": {`"v1"`}}, ""
+			}}
+			r := sendTo(t, NewTransport(origin, Resend, WithDialect(d)), http.MethodPut, thing, "x", "If-Match: "+sent)
+			if r.err != nil || len(origin.log) != 2 || r.outcome.Overwrote != overwrote {
+				t.Errorf("%s: overwrote %t, want %t; sent %q, %v", sent, r.outcome.Overwrote, overwrote, origin.log, r.err)
+			}
+		})
+	}
+}
+
+// TestShownWeakTag: it may guard nothing, so a read shows which one there is.
+func TestShownWeakTag(t *testing.T) {
+	for weakTags, want := range map[bool]string{false: "PUT HEAD PUT", true: "PUT PUT"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := dialect.RFC9110()
+			d.WeakTags = weakTags
+			d.Tokens[0].Refusal = func(a *dialect.Answer) string { return a.Header.Get("ETag") }
+			var methods []string
+			origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+				methods = append(methods, req.Method)
+				switch {
+				case req.Method == http.MethodHead:
+					return 200, http.Header{"Etag": {`"2"`}}, ""
+				case len(methods) > 1:
+					return 204, nil, ""
+				}
+				return 412, http.Header{"Etag": {`W/"2"`}}, ""
+			}}
+			r := sendTo(t, NewTransport(origin, Resend, WithDialect(d)), http.MethodPut, thing, "x", `If-Match: W/"1"`)
+			if got := strings.Join(methods, " "); got != want || r.err != nil {
+				t.Errorf("WeakTags %t: sent %s, want %s; %v", weakTags, got, want, r.err)
+			}
+		})
+	}
+}
+
+// TestShownRoundTrip (rule 23): the pace follows the round trip of the write, where no refresh
+// measures one.
+func TestShownRoundTrip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waited time.Duration
+		for range 20 {
+			s := &tells{version: 1, races: 2}
+			slow := roundTripper(func(req *http.Request) (*http.Response, error) {
+				time.Sleep(200 * time.Millisecond)
+				return s.RoundTrip(req)
+			})
+			r := sendTo(t, NewTransport(slow, Resend, WithDialect(telling())), http.MethodPut, thing, `{"n":5}`, "X-If-Version: 1")
+			waited += r.outcome.Waited
+		}
+		if waited < 20*50*time.Millisecond {
+			t.Errorf("%v in 20 calls: the second refusal is followed by up to 400 ms", waited)
+		}
+	})
+}
+
+// TestShownTextTellsNoRefresh: no cure speaks of a refresh that wasn't sent.
+func TestShownTextTellsNoRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &tells{version: 1, races: 9}
+		r := sendTo(t, NewTransport(s, Resend, WithDialect(telling()), WithMaxAttempts(2)), http.MethodPut, thing, `{"n":5}`, "X-If-Version: 1", "Accept: application/json", "Content-Type: application/json")
+		if text := fmt.Sprint(r.outcome.Err); s.sent() != "PUT PUT" || strings.Contains(text, "refresh") || strings.Contains(text, "Accept") {
+			t.Errorf("sent %s: %s", s.sent(), text)
 		}
 	})
 }

@@ -126,7 +126,7 @@ func (c *call) handOver(resp *http.Response) {
 
 // handsOver is the tag in an answer that may guard the next write, empty where there is none.
 func (c *call) handsOver(resp *http.Response) string {
-	tag := etag.Of(resp.Header).ETag
+	tag := c.dialect.Validators(resp.Header, nil).ETag
 	switch {
 	// What a PATCH or a POST makes of the state may have another tag than its answer, and
 	// the version of a dialect may be in another place of the answer.

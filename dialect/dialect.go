@@ -82,9 +82,9 @@ type Dialect struct {
 	// it returns. Nil: the write goes out as it is.
 	WriteRequest func(*http.Request) (*http.Request, error)
 
-	// WriteInterval is the time in which the API takes one write of a document, and no more: a
-	// write that it answers with 429 is sent again that much later at the earliest, on top of
-	// the pace of failures. Zero: there is no such limit.
+	// WriteInterval is the time in which the API takes one write of a document, and no more.
+	// Where a write that it answers with 429 is sent again at all, that is so much later at the
+	// earliest, on top of the pace of failures. Zero: there is no such limit.
 	WriteInterval time.Duration
 
 	// VersionOnly reports whether the refresh of such a write has its version,
@@ -139,9 +139,9 @@ type Dialect struct {
 	WriteIDs func(*http.Request) bool
 
 	// NoCreate says that the API ignores If-None-Match: *, and has no other
-	// write to a URL that only creates: CreateIfAbsent is an error then, and a PUT or PATCH with
-	// the field isn't sent. A write without
-	// a version isn't taken for one either, where the version is in the body.
+	// write to a URL that only creates: CreateIfAbsent is an error then, and a write with the
+	// field isn't sent, unless it is a POST or a DELETE. A write without a version isn't taken
+	// for one either, where the version is in the body.
 	NoCreate bool
 
 	// NoMarks says why a document can't have the member _ifmatch, the array of

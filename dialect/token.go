@@ -15,9 +15,10 @@ type Token struct {
 	// Refusal returns the current version in the answer that refuses a write because of
 	// another one, as the API sends it there; empty where it isn't in this answer. What
 	// follows the refusal at once is sent under it, and no refresh asks for it;
-	// Dialect.RefusalState has the state, where that is needed. After a wait or a lost answer,
-	// and where the version is the one that was sent, a refresh is sent all the same. Not for
-	// a date. Nil: no refusal has the version.
+	// Dialect.RefusalState has the state, where that is needed. A refresh is sent all the same
+	// after a wait or a lost answer, under a policy of the caller's own, which may take any
+	// time, and where the version is the one that was sent, or a weak tag without WeakTags. Not
+	// for a date. Nil: no refusal has the version.
 	Refusal func(*Answer) string
 
 	// Create is the value that means: only where there is nothing yet.

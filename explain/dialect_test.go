@@ -62,3 +62,24 @@ func TestDialects(t *testing.T) {
 		}
 	}
 }
+
+// TestTagOfARefusal: where the API sends the current tag with a refusal, that is no tag of an
+// error page, and where nobody says so it isn't certain.
+func TestTagOfARefusal(t *testing.T) {
+	d := dialect.RFC9110()
+	d.Tokens[0].Refusal = func(a *dialect.Answer) string { return a.Header.Get("ETag") }
+	all := []Exchange{x("PUT /doc", 412, `> If-Match: "v1"`, `< ETag: "v2"`), x("PUT /doc", 412, `> If-Match: "v2"`, `< ETag: "v3"`)}
+	if got := Explain(all, WithDialect(d)).codes(); strings.Contains(got, "IFM102") {
+		t.Error(got)
+	}
+	if got := Explain(all).codes(); !strings.Contains(got, "likely IFM102") {
+		t.Error(got)
+	}
+	after := append(all[:1:1], x("GET /doc", 200, `< ETag: "v4"`))
+	if got := Explain(after, WithDialect(d)).codes(); strings.Contains(got, "IFM102") {
+		t.Error(got)
+	}
+	if got := Explain(after).codes(); !strings.Contains(got, "possible IFM102") {
+		t.Error(got)
+	}
+}

@@ -170,7 +170,7 @@ func TestRules(t *testing.T) {
 		"another writer, read before":     {all(get(`"v1"`), get(`"v2"`), put(412, v1)), "certain IFM002"},
 		"another tag was read":            {all(get(`"v2"`), put(412, v1)), "likely IFM002"},
 		"the refusal has another tag":     {all(put(412, v1, `< ETag: "v2"`)), "possible IFM002"},
-		"the tag of an error page":        {all(put(412, v1, `< ETag: "page"`), put(412, `> If-Match: "page"`)), "certain IFM102, possible IFM002"},
+		"the tag of an error page":        {all(put(412, v1, `< ETag: "page"`), put(412, `> If-Match: "page"`)), "likely IFM102, possible IFM002"},
 		"a trap for the next write":       {all(put(412, v1, `< ETag: "page"`), get(`"v2"`)), "certain IFM002, possible IFM102"},
 		"same bytes":                      {all(get(`"v1"`, "<< x"), put(412, v1), get(`"v2"`, "<< x", day, now)), "likely IFM003"},
 		"sent twice":                      {all(get(`"v1"`), put(204, v1, `< ETag: "v2"`), put(412, v1)), "certain IFM004"},

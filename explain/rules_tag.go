@@ -121,12 +121,23 @@ func (r *refusal) gaveLine(tag, name string) Evidence {
 	return Evidence{}
 }
 
-// ofErrorPage: the tag of an earlier refusal's own page, or a trap for the next write.
+// ofErrorPage: the tag of an earlier refusal's own page, or a trap for the next write. Some APIs
+// send the current tag with a refusal, and then somebody else was faster once more: so it is
+// certain only where a read has a tag of the other kind, weak or strong.
 func (r *refusal) ofErrorPage() {
+	if r.dialect.Shows() {
+		return
+	}
 	if sent := r.RequestHeader.Get("If-Match"); sent != "" && r.gave(r.before) == nil {
 		for _, e := range slices.Backward(r.before) {
 			if e.StatusCode >= 400 && e.ResponseHeader.Get("Etag") == sent {
-				r.add(codeErrorPage, Certain, "The tag in If-Match was in the answer of a refusal, which has a tag of its own page.",
+				certainty := Likely
+				if slices.ContainsFunc(r.scene.steps, func(read *step) bool {
+					return read.read() && read.got.ETag != "" && sameResource(read, r.step) && etag.Weak(read.got.ETag) != etag.Weak(sent)
+				}) {
+					certainty = Certain
+				}
+				r.add(codeErrorPage, certainty, "The tag in If-Match was in the answer of a refusal, and such an answer mostly has a tag of its own page.",
 					r.condition(), e.answered(), e.validator(), r.answered())
 				return
 			}

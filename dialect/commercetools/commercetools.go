@@ -12,7 +12,7 @@
 // sends the same actions under the current version. Rebuild gets the resource, and makes the
 // body of the next write: actions, and whatever version, which is replaced.
 //
-// Not covered: creates, which have no version; GraphQL, whose versions are in variables.
+// Not covered: creates, which have no version, and orders, whose version is the cart's; GraphQL, whose versions are in variables.
 //
 // commercetools documentation, "General concepts", "Optimistic concurrency control"
 // (https://docs.commercetools.com/api/general-concepts#optimistic-concurrency-control) and
@@ -22,6 +22,7 @@ package commercetools
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
@@ -43,7 +44,12 @@ func Dialect() dialect.Dialect {
 	}
 }
 
-func updates(req *http.Request) bool { return req.Method == http.MethodPost }
+// updates: a POST to orders makes one, of the cart that had this version. What the buyer saw
+// isn't what would be ordered under another one.
+func updates(req *http.Request) bool {
+	return req.Method == http.MethodPost && !strings.HasSuffix(strings.TrimRight(req.URL.Path, "/"), "/orders")
+}
+
 func deletes(req *http.Request) bool { return req.Method == http.MethodDelete }
 
 func judge(a *dialect.Answer) dialect.Verdict {

@@ -52,6 +52,12 @@ func Dialect() dialect.Dialect {
 		VersionOnly:    func(req *http.Request) bool { return req.Method == http.MethodPatch },
 		NoCreate:       true,
 		SignedAbove:    signedByKey,
+		Ignores: func(req *http.Request) string {
+			if req.Method == http.MethodPost && req.Header.Get("If-None-Match") == "*" && strings.EqualFold(req.Header.Get("X-Ms-Documentdb-Is-Upsert"), "true") {
+				return "If-None-Match: * on an upsert; a POST without x-ms-documentdb-is-upsert only creates"
+			}
+			return ""
+		},
 	}
 }
 

@@ -10,6 +10,8 @@
 //
 // Only PUT and DELETE take a condition: WithPatch is an error.
 //
+// Behind a gateway that makes bodies of its own for errors, set RefusalState of the dialect to nil.
+//
 // Not covered: rules that refuse a write, which are 401; queries and shallow reads.
 //
 // Firebase documentation, "Saving Data", "Conditional requests"
@@ -20,6 +22,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/dialect/internal/query"
@@ -41,7 +44,15 @@ func takesCondition(req *http.Request) bool {
 	return req.Method == http.MethodPut || req.Method == http.MethodDelete
 }
 
-func tag(a *dialect.Answer) string { return a.Header.Get("ETag") }
+// tag is the tag in a refusal. The tags of Firebase have no quotes: another one is of something
+// in between.
+func tag(a *dialect.Answer) string {
+	lines := a.Header.Values("ETag")
+	if len(lines) != 1 || strings.Contains(lines[0], `"`) {
+		return ""
+	}
+	return lines[0]
+}
 
 // value is the value in a refusal. What says that it is an error, or isn't JSON, may be the
 // answer of something in between.

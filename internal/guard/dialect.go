@@ -51,7 +51,7 @@ func Prepare(d dialect.Dialect) *Dialect {
 		if t.Tag && made.spell == nil && t.Sent.Where() == dialect.Header && t.Sent.Name() == "If-Match" {
 			made.spell = t.Write
 		}
-		if t.Tag && made.tagIn == (dialect.Place{}) && t.Sent.Name() == "If-Match" && t.Current.Where() == dialect.Header && t.Current.Name() != "Etag" {
+		if t.Tag && made.tagIn == (dialect.Place{}) && t.Sent.Name() == "If-Match" && t.Current.Where() == dialect.Header && t.Current != dialect.InHeader("ETag") {
 			made.tagIn = t.Current
 		}
 		if !t.Tag {
@@ -351,7 +351,8 @@ func (d *Dialect) Unheeded(write *http.Request) string {
 // ReplacesOnCreate reports whether a write that is to create only would replace what is there,
 // because the API ignores If-None-Match: *.
 func (d *Dialect) ReplacesOnCreate(write *http.Request) bool {
-	if !d.NoCreate || write.Method != http.MethodPut && write.Method != http.MethodPatch {
+	// A POST makes a document of its own, as a rule, and a DELETE none.
+	if !d.NoCreate || semantics.Safe(write.Method) || write.Method == http.MethodPost || write.Method == http.MethodDelete {
 		return false
 	}
 	_, wildcard, ok := etag.ParseList(field.Lines(write.Header, "If-None-Match"))

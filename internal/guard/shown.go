@@ -27,14 +27,18 @@ func (d *Dialect) ShownBy(a *dialect.Answer, v dialect.Verdict, g *Guard, whole,
 		return Shown{}, false
 	}
 	shown, ok := d.versionShown(a, g)
-	if !ok || !needState {
+	switch {
+	// It may be weak for a moment only, or it guards nothing: a read shows which.
+	case ok && shown.Versions == nil && etag.Weak(shown.ETag) && !d.WeakTags:
+		return Shown{}, false
+	case !ok || !needState:
 		return shown, ok
 	}
 	if d.RefusalState == nil || !whole {
 		return Shown{}, false
 	}
 	shown.State = slices.Clone(d.RefusalState(a))
-	return shown, shown.State != nil
+	return shown, len(shown.State) > 0
 }
 
 // comparesIn reports whether a refusal says that the server has compared the version.

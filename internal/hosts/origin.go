@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // SameOrigin reports whether two requests go to the same scheme, host and port,
@@ -65,11 +66,16 @@ func IsOrigin(text string) bool {
 		return false
 	}
 	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
 			return false
 		}
 	}
-	return u.Hostname() != "" && !strings.HasSuffix(u.Host, ":") && !strings.ContainsAny(u.Hostname(), "*%, \t")
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._:", r)
+	}
+	host := u.Hostname()
+	return host != "" && !strings.HasSuffix(u.Host, ":") && !strings.HasPrefix(host, ".") && !strings.HasSuffix(host, ".") &&
+		!strings.Contains(host, "..") && !strings.ContainsFunc(host, odd)
 }
 
 // Lists reports whether a URL is at one of these origins, each such as

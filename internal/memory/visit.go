@@ -7,6 +7,7 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
+	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
@@ -16,12 +17,27 @@ type Visit struct {
 	of    target
 	begun uint64
 	aside bool
+	api   *guard.Dialect // nil: RFC 9110
+}
+
+// Under returns the visit of an API, which says where an answer has its tag.
+func (v Visit) Under(d *guard.Dialect) Visit {
+	v.api = d
+	return v
+}
+
+// tagOf is the tag in an answer, empty where it has none.
+func (v Visit) tagOf(h http.Header) string {
+	if v.api == nil {
+		return etag.Of(h).ETag
+	}
+	return v.api.Validators(h, nil).ETag
 }
 
 // Visit begins a call. aside says that the flow itself doesn't see what the call reads and
 // writes: an Update does, or a policy. Such a call never becomes a guard.
 func (f *Flow) Visit(req *http.Request, aside bool) Visit {
-	return Visit{f, ofRequest(req), f.begin(), aside}
+	return Visit{flow: f, of: ofRequest(req), begun: f.begin(), aside: aside}
 }
 
 // Forget drops what the flow knows of a URL.
@@ -123,10 +139,10 @@ func (v Visit) seen(req *http.Request, resp *http.Response) Known {
 	case diverted(req, resp):
 		return Known{Closed: elsewhere}
 	}
-	if why := unusable(resp); why != "" {
+	if why := v.unusable(resp); why != "" {
 		return Known{Closed: why}
 	}
-	return Known{Tag: etag.Of(resp.Header).ETag}
+	return Known{Tag: v.tagOf(resp.Header)}
 }
 
 func isAbsent(status int) bool {
@@ -135,11 +151,11 @@ func isAbsent(status int) bool {
 
 // unusable is why the tag of an answer can't guard a write, empty where it can: a weak one
 // can with some APIs.
-func unusable(resp *http.Response) Reason {
+func (v Visit) unusable(resp *http.Response) Reason {
 	switch {
 	case resp.Uncompressed || semantics.Coded(resp.Header):
 		return coded
-	case etag.Of(resp.Header).ETag == "":
+	case v.tagOf(resp.Header) == "":
 		return untagged
 	}
 	return ""
@@ -175,15 +191,15 @@ func (v Visit) Accepted(req *http.Request, resp *http.Response, w Wrote) {
 		now = Known{Absent: true}
 	case req.Method != http.MethodPut:
 		now.Closed = patched
-	case w.Applied && wholeBy(req, resp):
-		now = Known{Tag: etag.Of(resp.Header).ETag}
+	case w.Applied && v.wholeBy(req, resp):
+		now = Known{Tag: v.tagOf(resp.Header)}
 	}
 	v.flow.note(v.of, v.flow.begin(), now)
 }
 
 // wholeBy reports whether the answer to an accepted PUT has the tag of the body that was
 // sent (RFC 9110 §9.3.4, §8.7).
-func wholeBy(req *http.Request, resp *http.Response) bool {
+func (v Visit) wholeBy(req *http.Request, resp *http.Response) bool {
 	return field.Lines(req.Header, "Content-Range") == nil &&
-		semantics.AboutTarget(req.URL, resp.Header) && unusable(resp) == ""
+		semantics.AboutTarget(req.URL, resp.Header) && v.unusable(resp) == ""
 }
