@@ -19,6 +19,7 @@ import (
 
 // TestContract runs the public suite, also where every refusal is sent again.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	soon := WithTransientBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(time.Millisecond) })
 	own := PolicyFunc(func(ctx context.Context, c *Conflict) (Decision, error) {
 		if _, err := c.Current(ctx); err != nil {

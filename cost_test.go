@@ -356,7 +356,7 @@ func measureWaiting(t *testing.T, n int, body []byte, do func(*http.Request) (*h
 // http.Client each of them takes 8 KiB of stack: the frames of the Client and of
 // the runtime alone are more than what the collector leaves in 4 KiB.
 func TestWaitingIsCheap(t *testing.T) {
-	n := long(10_000, 2_000)
+	n := long(10_000, 1_000)
 	ours := NewTransport(refusingAll{}, Resend, WithBackoff(hourly), WithMaxElapsed(2*time.Hour))
 	failing := NewTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
 		resp, err := refusingAll{}.RoundTrip(req)

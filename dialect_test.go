@@ -220,18 +220,18 @@ func TestVerdicts(t *testing.T) {
 		"answer has no number": {&versioned{version: 7, answer: func(int) string { return `{"version":"x"}` }}, Resend, `{"version":3}`, 409, CauseNoValidator, EffectNotApplied, 1, `{"code":"stale"}`},
 		"answer has none":      {&versioned{version: 7, answer: func(int) string { return `{}` }}, Resend, `{"version":3}`, 409, CauseNoValidator, EffectNotApplied, 1, `{"code":"stale"}`},
 	} {
-		t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			o := test.origin
 			resp, out, err := writeVersion(t, o, thing, "", test.body, OnConflict(test.policy), WithDialect(d))
 			if err != nil {
-				t.Fatal(err)
+				t.Fatal(name, err)
 			}
 			text, err := io.ReadAll(resp.Body)
 			if err != nil || string(text) != test.text || resp.StatusCode != test.status {
-				t.Errorf("%d %s, %v", resp.StatusCode, text, err)
+				t.Errorf("%s: %d %s, %v", name, resp.StatusCode, text, err)
 			}
 			if out.Cause != test.cause || out.Effect != test.effect || out.Attempts != test.writes {
-				t.Errorf("%v, %v, %d writes: %v", out.Cause, out.Effect, out.Attempts, out.Err)
+				t.Errorf("%s: %v, %v, %d writes: %v", name, out.Cause, out.Effect, out.Attempts, out.Err)
 			}
 		})
 	}

@@ -805,6 +805,7 @@ func TestEightProcesses(t *testing.T) {
 		}
 		return
 	}
+	t.Parallel()
 	origin := ifmatchtest.NewServer()
 	defer origin.Close()
 	origin.Put("/doc", "application/json", []byte(`{"n":0}`))

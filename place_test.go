@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 )
@@ -148,22 +149,24 @@ func TestOwnWriteInAnEnvelope(t *testing.T) {
 		"a state and more":   {`{"n":5,"id":"a","x":1}`, "unknown"},
 		"nothing to compare": {`null`, "unknown"},
 	} {
-		lost := false
-		v := &vault{state: `{"n":1}`, version: 3}
-		origin := &served{serve: func(req *http.Request, body string) (int, http.Header, string) {
-			if req.Method == http.MethodPut && !lost {
-				lost = true
-				v.state, v.version = test.stored, 4
-				return 503, nil, ""
+		synctest.Test(t, func(t *testing.T) {
+			lost := false
+			v := &vault{state: `{"n":1}`, version: 3}
+			origin := &served{serve: func(req *http.Request, body string) (int, http.Header, string) {
+				if req.Method == http.MethodPut && !lost {
+					lost = true
+					v.state, v.version = test.stored, 4
+					return 503, nil, ""
+				}
+				return v.serve(req, body)
+			}}
+			d := kv2()
+			d.Tokens = append(d.Tokens, dialect.Token{Sent: dialect.InQuery("cas"), Current: dialect.InBody("/data/metadata/version")})
+			r := sendTo(t, NewTransport(origin, Stop, WithDialect(d), WithUniqueBody()), http.MethodPut, thing+"?cas=3", `{"data":{"n":5,"id":"a"}}`)
+			if got := r.outcome.Effect.String() + ", " + r.outcome.Cause.String(); !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s: %s, want %s; %s", name, got, test.want, r.summary())
 			}
-			return v.serve(req, body)
-		}}
-		d := kv2()
-		d.Tokens = append(d.Tokens, dialect.Token{Sent: dialect.InQuery("cas"), Current: dialect.InBody("/data/metadata/version")})
-		r := sendTo(t, NewTransport(origin, Stop, WithDialect(d), WithUniqueBody()), http.MethodPut, thing+"?cas=3", `{"data":{"n":5,"id":"a"}}`)
-		if got := r.outcome.Effect.String() + ", " + r.outcome.Cause.String(); !strings.HasPrefix(got, test.want) {
-			t.Errorf("%s: %s, want %s; %s", name, got, test.want, r.summary())
-		}
+		})
 	}
 }
 

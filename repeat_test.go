@@ -392,7 +392,7 @@ func TestRetryBudget(t *testing.T) {
 		{[]Option{WithRetryBudget(1, 5)}, 0},
 		{[]Option{WithRetryBudget(1, 1), WithRetryBudget(20, 0)}, 4},
 	} {
-		for _, status := range []int{0, 503} {
+		for _, status := range []int{503, 0}[:long(2, 1)] {
 			inBubble(t, func(t *testing.T, _ *ifmatchtest.Server) {
 				base := &down{status: status}
 				base.isDown.Store(true)
