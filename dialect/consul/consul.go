@@ -56,6 +56,8 @@ func judge(a *dialect.Answer) dialect.Verdict {
 		return a.Passes()
 	case locks(u):
 		return a.Locked("false: the lock is another session's, or not this one's to release")
+	case a.Request.Method == http.MethodDelete && u.Query().Get("cas") == "0":
+		return a.Stops("false: cas=0 deletes nothing, whatever is there")
 	case u.Query().Has("cas"):
 		return a.Conflict()
 	}
