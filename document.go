@@ -329,7 +329,7 @@ func (d *document[T]) lookAt(req *http.Request, resp *http.Response, w *submissi
 		most = min(most, drain.KeepLimit+2*int64(len(w.draft.Stored))) // what was sent comes back, or isn't known
 	}
 	body, whole := drain.Whole(resp, most)
-	sent := stored.Sent{Body: w.draft.Body, Stored: w.draft.Stored, JSON: d.format.JSON, Media: w.media, Hidden: d.marksMemberIn(dialect)}
+	sent := stored.Sent{Body: w.draft.Body, Stored: w.draft.Stored, JSON: d.format.JSON, Media: w.media, Hidden: d.marksPlace(dialect)}
 	if text, err := dialect.StateRead(body); err == nil {
 		facts.Body = sent.Look(text, resp.Header)
 	} else if len(body) > 0 {

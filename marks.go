@@ -1,11 +1,11 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/edit"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
@@ -38,8 +38,9 @@ func (m Mark) String() string { return nameOf(markNames[:], int(m), "Mark") }
 // After a refusal or a lost answer the state is read and the id of the write is looked
 // for. Found, the write was applied. Absent, it was not, if two things are known. The
 // document was seen to keep marks: an id that went out over a document that was there was
-// read back, or the list gained one between two reads with this Transport. And the list
-// still holds an id from before the write. Otherwise it can't be told: on a new document,
+// read back, or the list gained one between two reads with this Transport; and the id of the
+// Transport's own accepted write isn't missing beside ids that are older. And the list still
+// holds an id from before the write. Otherwise it can't be told: on a new document,
 // where 64 others came after the write, where somebody wiped the ids, made another order
 // of them or spelled the id in another way, where the document isn't there. After a lost answer Update then ends with
 // ErrOutcomeUnknown. A refusal is believed: the write was not performed (RFC 9110
@@ -191,17 +192,12 @@ func (d *document[T]) markerIn(ctx context.Context) edit.Marker[T] {
 	return marker
 }
 
-// marksMemberIn is the member of a document that is there for the sake of marks, or that has
-// them in it; empty: none is.
-func (d *document[T]) marksMemberIn(dialect *guard.Dialect) string {
-	switch {
-	case d.marker.IDs == nil:
+// marksPlace is where a document has its marks, a pointer; empty: it has none.
+func (d *document[T]) marksPlace(dialect *guard.Dialect) string {
+	if d.marker.IDs == nil {
 		return ""
-	case dialect.MarksAt == "":
-		return marksMember
 	}
-	name, _, _ := strings.Cut(dialect.MarksAt[1:], "/")
-	return strings.NewReplacer("~1", "/", "~0", "~").Replace(name) // RFC 6901 §4
+	return cmp.Or(dialect.MarksAt, "/"+marksMember)
 }
 
 // misplacedMarks is an error for a type that has Marks in a way that does nothing: as a named

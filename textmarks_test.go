@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
@@ -492,4 +493,91 @@ func TestWhiteSpaceOfTextMarks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMarksOfAPart: at the URL of a part, such as the status of an object, the text is the one of
+// the whole, and the API takes none there. That others gain ids shows nothing then: the own ones
+// are missing, so a lost answer stays unknown.
+func TestMarksOfAPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		version, whole, part, text, lose := 1, 0, 0, "", false
+		origin := &served{serve: func(req *http.Request, body string) (int, http.Header, string) {
+			if req.Method == http.MethodPut {
+				var sent struct {
+					N, Part int
+					Notes   map[string]string
+				}
+				json.Unmarshal([]byte(body), &sent)
+				if req.Header.Get("If-Match") != fmt.Sprintf(`"%d"`, version) {
+					return 412, nil, ""
+				}
+				if version++; strings.HasSuffix(req.URL.Path, "/part") {
+					part = sent.Part
+				} else {
+					whole, text = sent.N, sent.Notes["marks"]
+				}
+				if lose {
+					lose = false
+					return 0, nil, ""
+				}
+				return 204, http.Header{"Etag": {fmt.Sprintf(`"%d"`, version)}}, ""
+			}
+			return 200, http.Header{"Etag": {fmt.Sprintf(`"%d"`, version)}}, fmt.Sprintf(`{"n":%d,"part":%d,"notes":{"marks":%q}}`, whole, part, text)
+		}}
+		type doc struct {
+			N    int `json:"n"`
+			Part int `json:"part"`
+			Marks
+		}
+		d := dialect.RFC9110()
+		d.MarksAt = "/notes/marks"
+		// As a status is read and written: what is accepted isn't read under its tag before others write.
+		others, own := &http.Client{Transport: NewTransport(origin, Stop)}, &http.Client{Transport: NewTransport(origin, Stop)}
+		write := func() {
+			if _, err := Update(t.Context(), others, thing, func(x *doc) error { x.N++; return nil }, WithDialect(d)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		writePart := func() error {
+			_, err := Update(t.Context(), own, thing+"/part", func(x *doc) error { x.Part++; return nil }, WithDialect(d))
+			return err
+		}
+		write()
+		for range 2 {
+			if err := writePart(); err != nil {
+				t.Fatal(err)
+			}
+			write()
+		}
+		lose = true
+		if err := writePart(); !errors.Is(err, ErrOutcomeUnknown) || part != 3 {
+			t.Errorf("%v; the part is at %d after 3 edits", err, part)
+		}
+	})
+}
+
+// TestReportBesideTextMarks: an answer that is a report isn't taken for the state, where all that
+// was sent is in the member that has the marks.
+func TestReportBesideTextMarks(t *testing.T) {
+	type doc struct {
+		N    int `json:"n"`
+		Meta struct {
+			Label string `json:"label"`
+		} `json:"meta"`
+		Marks
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := dialect.RFC9110()
+		d.MarksAt = "/meta/notes/m"
+		origin := &served{serve: func(req *http.Request, body string) (int, http.Header, string) {
+			if req.Method == http.MethodPatch {
+				return 200, http.Header{"Etag": {`"2"`}, "Preference-Applied": {"return=representation"}}, `{"ok":true}`
+			}
+			return 200, http.Header{"Etag": {`"1"`}}, `{"n":7,"meta":{"label":"a"}}`
+		}}
+		got, err := Update(t.Context(), &http.Client{Transport: NewTransport(origin, Stop)}, thing, func(x *doc) error { x.Meta.Label = "b"; return nil }, WithPatch(), WithDialect(d))
+		if err != nil || got.Value.N != 7 || got.Value.Meta.Label != "b" || strings.Contains(string(got.Raw), "ok") {
+			t.Errorf("%+v, %s, %v", got.Value, got.Raw, err)
+		}
+	})
 }

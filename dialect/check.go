@@ -52,6 +52,9 @@ func (d Dialect) complaintOfMarks() string {
 	if d.MarksAt != "" && d.NoMarks != "" {
 		return "there is no place for marks under NoMarks"
 	}
+	if d.MarksAt == "/_ifmatch" {
+		return "/_ifmatch is a list, which ifmatch.Marks has without MarksAt"
+	}
 	return complaintOfPointer(d.MarksAt)
 }
 

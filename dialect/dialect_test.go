@@ -182,6 +182,7 @@ func TestCheckNamesFields(t *testing.T) {
 		"RefreshOrigins[0]: no origin suc":                         {RefreshOrigins: []string{"https://api.test/path"}},
 		"RefreshOrigins[0]: no origin s":                           {RefreshOrigins: []string{"https://api.test:65536"}},
 		"RefreshOrigins[0]: no origin ":                            {RefreshOrigins: []string{"https://*.api.test"}},
+		"MarksAt: /_ifmatch is a list":                             {MarksAt: "/_ifmatch"},
 		"WriteInterval: -1s is no time to wait":                    {WriteInterval: -time.Second},
 		"RefreshOrigins[0]: no origin su":                          {RefreshOrigins: []string{"ftp://api.test"}},
 		"ReadState: want an RFC 6901 pointer":                      {ReadState: "data"},

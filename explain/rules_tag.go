@@ -131,21 +131,29 @@ func (r *refusal) ofErrorPage() {
 	if sent := r.RequestHeader.Get("If-Match"); sent != "" && r.gave(r.before) == nil {
 		for _, e := range slices.Backward(r.before) {
 			if e.StatusCode >= 400 && e.ResponseHeader.Get("Etag") == sent {
-				certainty := Likely
-				if slices.ContainsFunc(r.scene.steps, func(read *step) bool {
-					return read.read() && read.got.ETag != "" && sameResource(read, r.step) && etag.Weak(read.got.ETag) != etag.Weak(sent)
-				}) {
-					certainty = Certain
-				}
-				r.add(codeErrorPage, certainty, "The tag in If-Match was in the answer of a refusal, and such an answer mostly has a tag of its own page.",
+				r.add(codeErrorPage, r.certaintyOfPage(sent), "The tag in If-Match was in the answer of a refusal, and such an answer mostly has a tag of its own page.",
 					r.condition(), e.answered(), e.validator(), r.answered())
 				return
 			}
 		}
 	}
-	if r.got.ETag == "" || r.StatusCode < 400 {
-		return
+	if r.got.ETag != "" && r.StatusCode >= 400 {
+		r.trapOfErrorPage()
 	}
+}
+
+// certaintyOfPage is how certain it is that a tag is of an error page.
+func (r *refusal) certaintyOfPage(tag string) Certainty {
+	if slices.ContainsFunc(r.scene.steps, func(e *step) bool {
+		return e.read() && e.got.ETag != "" && sameResource(e, r.step) && etag.Weak(e.got.ETag) != etag.Weak(tag)
+	}) {
+		return Certain
+	}
+	return Likely
+}
+
+// trapOfErrorPage: reads after the refusal give another tag than the refusal.
+func (r *refusal) trapOfErrorPage() {
 	for _, e := range r.readsAfter() {
 		if e.read() && e.got.ETag != "" && e.got.ETag != r.got.ETag && !etag.Twins(e.got.ETag, r.got.ETag) {
 			r.add(codeErrorPage, Possible, "The refusal carries another tag than a read after it: it is of the error page, so don't send it.",

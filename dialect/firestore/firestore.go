@@ -44,7 +44,7 @@ func Dialect() dialect.Dialect {
 		WriteRequest:   byPatch,
 		ReadState:      "/fields",
 		WriteState:     "/fields",
-		MarksAt:        "/ifmatch_marks/stringValue",
+		NoMarks:        "each value in fields has a type around it, which a list of ids hasn't",
 	}
 }
 

@@ -137,11 +137,13 @@ func TestReadText(t *testing.T) {
 		ids   []string
 		lacks bool
 	}{
-		`"` + idOne + ` ` + idTwo + `"`: {[]string{idOne, idTwo}, false},
-		`"` + idOne + `"`:               {[]string{idOne}, true},
-		`"` + idTwo + ` mine"`:          {nil, false}, // it is there, and what comes and goes beside it shows nothing
-		`7`:                             {nil, true},
-		`null`:                          {nil, true},
+		`"` + idOne + ` ` + idTwo + `"`:    {[]string{idOne, idTwo}, false},
+		`"` + idOne + `"`:                  {[]string{idOne}, true},
+		`"` + idTwo + ` mine"`:             {nil, false}, // it is there, and what comes and goes beside it shows nothing
+		`7`:                                {nil, true},
+		`null`:                             {nil, true},
+		`"` + strings.ToUpper(idTwo) + `"`: {[]string{strings.ToUpper(idTwo)}, false}, // in the server's spelling
+		`"","x.test/marks":""`:             {nil, false},
 	} {
 		doc := Document[counter]{Text: []byte(`{"meta":{"notes":{"x.test/marks":` + text + `}}}`)}
 		ids, lacks := marker.Read(&doc, idTwo)

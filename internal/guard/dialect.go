@@ -46,20 +46,29 @@ func Prepare(d dialect.Dialect) *Dialect {
 	made.Tokens, made.Statuses = slices.Clone(d.Tokens), slices.Clone(d.Statuses)
 	made.Conditions, made.RefreshOrigins = slices.Clone(d.Conditions), slices.Clone(d.RefreshOrigins)
 	for _, t := range d.Tokens {
-		made.spells = made.spells || t.Write != nil
-		made.shows = made.shows || t.Refusal != nil
-		if t.Tag && made.spell == nil && t.Sent.Where() == dialect.Header && t.Sent.Name() == "If-Match" {
-			made.spell = t.Write
-		}
-		if t.Tag && made.tagIn == (dialect.Place{}) && t.Sent.Name() == "If-Match" && t.Current.Where() == dialect.Header && t.Current != dialect.InHeader("ETag") {
-			made.tagIn = t.Current
-		}
-		if !t.Tag {
-			made.own = append(made.own, t)
-			made.inBody = made.inBody || t.Sent.Where() == dialect.Body
-		}
+		made.noteToken(t)
 	}
 	return made
+}
+
+// noteToken takes note of what one token asks for.
+func (d *Dialect) noteToken(t dialect.Token) {
+	d.spells = d.spells || t.Write != nil
+	d.shows = d.shows || t.Refusal != nil
+	if !t.Tag {
+		d.own = append(d.own, t)
+		d.inBody = d.inBody || t.Sent.Where() == dialect.Body
+		return
+	}
+	if t.Sent != dialect.InHeader("If-Match") {
+		return
+	}
+	if d.spell == nil {
+		d.spell = t.Write
+	}
+	if d.tagIn == (dialect.Place{}) && t.Current.Where() == dialect.Header && t.Current != dialect.InHeader("ETag") {
+		d.tagIn = t.Current
+	}
 }
 
 // Of returns the precondition of a request. What its body carries isn't looked at.

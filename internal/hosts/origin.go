@@ -65,17 +65,21 @@ func IsOrigin(text string) bool {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Path != "" || u.Opaque != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return false
 	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
-			return false
-		}
-	}
+	return isHost(u.Hostname()) && !strings.HasSuffix(u.Host, ":") && (u.Port() == "" || isPort(u.Port()))
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0 && text[0] != '0'
+}
+
+// isHost reports whether a text is the host of a request as Lists compares it: one that ends in
+// a dot, or holds a star, would never match.
+func isHost(text string) bool {
 	odd := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._:", r)
 	}
-	host := u.Hostname()
-	return host != "" && !strings.HasSuffix(u.Host, ":") && !strings.HasPrefix(host, ".") && !strings.HasSuffix(host, ".") &&
-		!strings.Contains(host, "..") && !strings.ContainsFunc(host, odd)
+	return text != "" && text[0] != '.' && text[len(text)-1] != '.' && !strings.Contains(text, "..") && !strings.ContainsFunc(text, odd)
 }
 
 // Lists reports whether a URL is at one of these origins, each such as

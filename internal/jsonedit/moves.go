@@ -90,6 +90,11 @@ func (c change) pairs() (all []change) {
 	return all
 }
 
+// isOnly reports whether a value is there, and once in each of the two texts.
+func (m *moving) isOnly(v value) bool {
+	return !v.isZero() && m.inBefore.count(v) == 1 && m.inAfter.count(v) == 1
+}
+
 // settle finds where something went that left its place, or else where its parts went.
 func (m *moving) settle(g change) error {
 	lost, found := g.firstLost()
@@ -99,7 +104,7 @@ func (m *moving) settle(g change) error {
 	came, elsewhere := m.newcomers(g.before)
 	scalar := !g.original.isContainer()
 	switch {
-	case len(came) == 1 && !elsewhere && !g.before.isZero() && m.inBefore.count(g.before) == 1 && m.inAfter.count(g.before) == 1:
+	case len(came) == 1 && !elsewhere && m.isOnly(g.before):
 		m.moved = append(m.moved, move{g.original, came[0]})
 		if m.left == nil {
 			m.left = make(map[int32]bool)

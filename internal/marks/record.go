@@ -22,6 +22,8 @@ type Record struct {
 	sent     []uint64 // own ids that went out over a document that was there, the newest last
 	accepted string   // the id of the own write that was accepted last
 	tag      string   // the strong tag that the write got; empty: none
+	older    []uint64 // what was in the list before that write; nil once its id was read back
+	lost     bool     // the id of an accepted write was missing where older ones stood
 	habit    habit
 }
 
@@ -50,8 +52,8 @@ func hashed(ids []string) []uint64 {
 }
 
 // Keeps reports whether the document was seen to keep marks, and not to drop one
-// since.
-func (r *Record) Keeps() bool { return r.habit == keeps }
+// since, nor to lack the id of an own write beside ids that are older.
+func (r *Record) Keeps() bool { return r.habit == keeps && !r.lost }
 
 // Drops reports whether the document was seen to drop a mark, and to keep none
 // since.
@@ -69,7 +71,9 @@ func (r *Record) Sent(id string) {
 
 // Accepted takes note of an own write that was accepted, and of the strong tag in
 // its answer; an empty one shows nothing.
-func (r *Record) Accepted(id, tag string) { r.accepted, r.tag = id, tag }
+func (r *Record) Accepted(id, tag string) {
+	r.accepted, r.tag, r.older = id, tag, r.list
+}
 
 // Awaited returns the id that has to be in the state with this tag; empty: none.
 func (r *Record) Awaited(tag string) string {
@@ -84,6 +88,7 @@ func (r *Record) Awaited(tag string) string {
 // accepted last, and not its id.
 func (r *Record) Read(ids []string, lacks bool) {
 	list := hashed(ids)
+	r.missAccepted(list)
 	switch {
 	case lacks:
 		r.habit = drops // the state is the one that the write has made
@@ -98,6 +103,21 @@ func (r *Record) Read(ids []string, lacks bool) {
 	r.list = list
 }
 
+// missAccepted takes note of whether a list that was read has the id of the write that was
+// accepted last. Newer ids push out the oldest ones first: where one from before the write is
+// still there, the id wasn't pushed out. The read may be an old one, and then a later one has the
+// id. What others have written doesn't show that an own id is kept: a part of a document, such
+// as its status, may have the marks of the whole, and take none.
+func (r *Record) missAccepted(list []uint64) {
+	switch {
+	case r.accepted == "":
+	case slices.Contains(list, maphash.String(seed, r.accepted)):
+		r.older, r.lost = nil, false
+	case overlap(list, r.older):
+		r.lost = true
+	}
+}
+
 // leaving returns the ids of a list that aren't in the next one, the last of them.
 func leaving(list, next []uint64) []uint64 {
 	left := slices.DeleteFunc(list, func(id uint64) bool { return slices.Contains(next, id) })
@@ -105,7 +125,7 @@ func leaving(list, next []uint64) []uint64 {
 }
 
 // Missed takes note that the document wasn't there. The next one is another.
-func (r *Record) Missed() { r.list, r.gone = nil, nil }
+func (r *Record) Missed() { r.list, r.gone, r.older = nil, nil, nil }
 
 // overlap reports whether two lists have an id in common.
 func overlap(a, b []uint64) bool {

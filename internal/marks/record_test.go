@@ -110,3 +110,33 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d own ids are kept; the copy has one: %v", len(r.sent), before.Keeps())
 	}
 }
+
+// TestLosesAccepted: an own id that is missing beside older ones takes the trust away, whatever
+// others have gained, until an own id is read back.
+func TestLosesAccepted(t *testing.T) {
+	read := func(ids ...string) func(*Record) { return func(r *Record) { r.Read(ids, false) } }
+	write := func(id string) func(*Record) {
+		return func(r *Record) { r.Sent(id); r.Accepted(id, "") }
+	}
+	for name, test := range map[string]struct {
+		steps []func(*Record)
+		keeps bool
+	}{
+		"others gain, the own one is kept":       {[]func(*Record){read("a"), write("x"), read("a", "x"), read("a", "x", "b")}, true},
+		"others gain, the own one is missing":    {[]func(*Record){read("a"), write("x"), read("a", "b")}, false},
+		"twice":                                  {[]func(*Record){read("a"), write("x"), read("a", "b"), write("y"), read("a", "b", "c")}, false},
+		"an old read, and then the own one":      {[]func(*Record){read("a"), write("x"), read("a"), read("a", "x")}, true},
+		"a later own one is kept":                {[]func(*Record){read("a"), write("x"), read("a", "b"), write("y"), read("a", "b", "y")}, true},
+		"pushed out after it was read back":      {[]func(*Record){read("a"), write("x"), read("a", "x", "b"), read("b", "c"), read("c", "d")}, true},
+		"the list has turned over":               {[]func(*Record){read("a"), write("x"), read("b"), read("b", "c")}, true},
+		"nothing was there, so nothing is older": {[]func(*Record){read(), write("x"), read("b"), read("b", "c")}, true},
+	} {
+		var r Record
+		for _, step := range test.steps {
+			step(&r)
+		}
+		if r.Keeps() != test.keeps {
+			t.Errorf("%s: keeps %t, want %t", name, r.Keeps(), test.keeps)
+		}
+	}
+}

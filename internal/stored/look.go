@@ -50,7 +50,7 @@ type Sent struct {
 	Stored []byte // the document that it makes
 	JSON   bool   // both are JSON
 	Media  string // the document's media type
-	Hidden string // a member that a server may leave out; empty: none
+	Hidden string // a pointer to a member that a server may leave out, with what is there for it alone; empty: none
 }
 
 // Look compares the body of an answer, which was read whole, with what was sent. JSON is
@@ -99,7 +99,7 @@ func (s *Sent) lookJSON(body []byte) Body {
 		switch {
 		case there:
 			held++
-		case name != s.Hidden && string(value) != "null":
+		case string(value) != "null" && !s.mayLack(name, value):
 			missing++
 		}
 	}
@@ -110,6 +110,28 @@ func (s *Sent) lookJSON(body []byte) Body {
 		return Partial
 	}
 	return Foreign
+}
+
+// mayLack reports whether a member of what was sent has nothing but what a server may leave out.
+func (s *Sent) mayLack(name string, value json.RawMessage) bool {
+	if s.Hidden == "" {
+		return false
+	}
+	for i, step := range strings.Split(s.Hidden[1:], "/") {
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step) // RFC 6901 §4
+		if i == 0 {
+			if name != step {
+				return false
+			}
+			continue
+		}
+		var object map[string]json.RawMessage
+		if json.Unmarshal(value, &object) != nil || len(object) != 1 || object[step] == nil {
+			return false
+		}
+		value = object[step]
+	}
+	return true
 }
 
 // shape is the first character of valid JSON, the same for both booleans and for all
