@@ -80,6 +80,7 @@ func TestShownBy(t *testing.T) {
 		"2 create only":                           {of(tag), "If-None-Match: *", 412, rfc, []string{`Etag: "2"`}, false, false, "", 0},
 		"2 any":                                   {of(tag), "If-Match: *", 412, rfc, []string{`Etag: "2"`}, false, false, "", 0},
 		"1 a date is no tag":                      {of(tag), "If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT", 412, rfc, []string{`Etag: "2"`}, false, false, "", 0},
+		"1 a tag and a date":                      {of(tag, dialect.RFC9110().Tokens[1]), `If-Match: "1"|If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT`, 412, rfc, []string{`Etag: "2"`}, false, false, "", 0},
 		"5 RFC 9110":                              {dialect.RFC9110(), `If-Match: "1"`, 412, rfc, []string{`Etag: "2"`}, false, false, "", 0},
 	} {
 		d := Prepare(test.dialect)
@@ -87,7 +88,7 @@ func TestShownBy(t *testing.T) {
 			t.Fatal(name, d.Err)
 		}
 		write := httptest.NewRequest(http.MethodPut, "/", nil)
-		write.Header = fields(test.sent)
+		write.Header = fields(strings.Split(test.sent, "|")...)
 		g := d.Of(write)
 		a := dialect.NewAnswer(write, test.status, fields(test.fields...), nil)
 		got, ok := d.ShownBy(a, verdictOf(a, test.verdict), &g, !test.cut, test.state)

@@ -176,7 +176,7 @@ func (m *Machine) Take(tag string) { m.Fresh, m.Known = etag.Validators{ETag: ta
 func (m *Machine) Show(f *Facts, a *Answer) (Reason, bool) {
 	shown := *m
 	step := shown.read(f, a)
-	if step.Do != Done || shown.Unchanged {
+	if step.Do != Done {
 		return None, false
 	}
 	*m = shown
