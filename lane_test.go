@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ifmatch-go/ifmatch/dialect/webdav"
 	"github.com/ifmatch-go/ifmatch/ifmatchtest"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/lane"
@@ -158,12 +159,17 @@ func TestHandsOver(t *testing.T) {
 		"compressed": {"PUT", []string{"ETag", `"v1-gzip"`, "Content-Encoding", "gzip"}, ""},
 		"decoded":    {"PUT", []string{"ETag", `"v1-gzip"`}, ""},
 		"a version":  {"PUT", []string{"ETag", `"v1"`}, ""},
+		"OC-ETag":    {"PUT", []string{"ETag", `"v1-gzip"`, "OC-ETag", `"v1"`}, `"v1"`},
 	} {
 		req := mustPut(t)
 		req.Method = test.method
 		resp := responseTo(req, 200, "", test.fields...)
 		resp.Uncompressed = name == "decoded"
-		c := new(Transport).newCall(nil, req)
+		rt := new(Transport)
+		if name == "OC-ETag" {
+			rt = NewTransport(nil, Stop, WithDialect(webdav.Dialect()))
+		}
+		c := rt.newCall(nil, req)
 		if name == "a version" {
 			c.sent.guard.Versions = []guard.Version{{}}
 		}

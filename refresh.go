@@ -91,7 +91,7 @@ func (r *learnt) takeShown(c *Conflict, needState bool) bool {
 		return false
 	}
 	resp, kept := c.call.refused.resp, c.call.refused.kept
-	answer := dialect.NewAnswer(guard.Bare(c.call.sent.write), resp.StatusCode, field.Clone(resp.Header), func() []byte { return slices.Clone(kept.Data) })
+	answer := dialect.NewAnswer(guard.ForDialect(c.call.sent.write), resp.StatusCode, field.Clone(resp.Header), func() []byte { return slices.Clone(kept.Data) })
 	shown, ok := c.call.dialect.ShownBy(answer, c.call.refused.verdict, &c.call.sent.guard, kept.End == io.EOF, needState)
 	if !ok {
 		return false

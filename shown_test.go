@@ -124,6 +124,12 @@ func TestRefusalTakesThePlaceOfARefresh(t *testing.T) {
 		"Resend, without a state":   {Resend, noState, 1, nil, nil, "PUT PUT", 5},
 		"Rebuild, without a state":  {rebuild, noState, 1, nil, nil, "PUT GET PUT", 41},
 		"a refusal that is cut off": {rebuild, large, 1, nil, nil, "PUT GET PUT", 41},
+		"a state that is cut off": {rebuild, func(s *tells) (http.Header, string) {
+			return http.Header{"X-Version": {fmt.Sprint(s.version)}}, fmt.Sprintf(`{"n":9,"fill":%q}`, strings.Repeat("x", 64<<10))
+		}, 1, nil, func(d *dialect.Dialect) {
+			d.Tokens[0].Refusal = func(a *dialect.Answer) string { return a.Header.Get("X-Version") }
+			d.RefusalState = (*dialect.Answer).Body
+		}, "PUT GET PUT", 41},
 		"without a version":         {Resend, says(`{"state":{"n":9}}`), 1, nil, nil, "PUT HEAD PUT", 5},
 		"the version that was sent": {Resend, says(`{"version":1}`), 1, nil, nil, "PUT HEAD PUT", 5},
 		"what isn't JSON":           {Resend, says("<h1>"), 1, nil, nil, "PUT HEAD PUT", 5},
@@ -224,8 +230,14 @@ func TestShownStateIsNotTheRefusal(t *testing.T) {
 		return nil, io.ErrNoProgress
 	})
 	synctest.Test(t, func(t *testing.T) {
+		d := telling()
+		state := d.RefusalState
+		d.RefusalState = func(a *dialect.Answer) []byte {
+			defer clear(a.Body()) // what a dialect gets is a copy, too
+			return state(a)
+		}
 		s := &tells{version: 1, races: 1}
-		r := sendTo(t, NewTransport(s, give, WithDialect(telling())), http.MethodPut, thing, `{"n":5}`, "X-If-Version: 1")
+		r := sendTo(t, NewTransport(s, give, WithDialect(d)), http.MethodPut, thing, `{"n":5}`, "X-If-Version: 1")
 		var conflict *ConflictError
 		if !errors.As(r.err, &conflict) || !read || s.sent() != "PUT" {
 			t.Fatalf("%v; sent %s", r.err, s.sent())

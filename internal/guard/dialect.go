@@ -334,11 +334,11 @@ func (d *Dialect) PatchType() string {
 // HidesState reports whether the refresh of a write doesn't have the state that it
 // replaces.
 func (d *Dialect) HidesState(write *http.Request) bool {
-	return d.VersionOnly != nil && d.VersionOnly(Bare(write))
+	return d.VersionOnly != nil && d.VersionOnly(ForDialect(write))
 }
 
-// Bare is a write as a function of a dialect gets it: a copy without the body.
-func Bare(write *http.Request) *http.Request {
+// ForDialect is a write as a function of a dialect gets it: a copy without the body.
+func ForDialect(write *http.Request) *http.Request {
 	request := *write
 	request.Body, request.GetBody, request.Header = nil, nil, field.Canonical(write.Header)
 	if write.URL != nil {
@@ -354,7 +354,7 @@ func (d *Dialect) Unheeded(write *http.Request) string {
 	if d.Ignores == nil || semantics.Safe(write.Method) {
 		return ""
 	}
-	return d.Ignores(Bare(write))
+	return d.Ignores(ForDialect(write))
 }
 
 // ReplacesOnCreate reports whether a write that is to create only would replace what is there,
@@ -373,13 +373,13 @@ func (d *Dialect) Signed(req *http.Request) string {
 	if scheme := SignedAbove(req); scheme != "" || d.SignedAbove == nil || req.URL == nil {
 		return scheme
 	}
-	return d.SignedAbove(Bare(req))
+	return d.SignedAbove(ForDialect(req))
 }
 
 // Returns reports whether the body of a success to a write is the state that the write has
 // made.
 func (d *Dialect) Returns(write *http.Request) bool {
-	return d.ReturnsState != nil && d.ReturnsState(Bare(write))
+	return d.ReturnsState != nil && d.ReturnsState(ForDialect(write))
 }
 
 // ErrHidden is why a state can't be had, where HidesState says so.
