@@ -1002,11 +1002,18 @@ func TestUploadMemory(t *testing.T) {
 					if getBody && strings.HasPrefix(origin.URL, "https:") {
 						limit += 2 << 20 // net/http alone, sending once, takes 16.4 MiB on HTTP/2
 					}
-					peak := uploadFromChild(t, origin, size, getBody, early)
-					t.Logf("peak %.1f MiB", float64(peak)/(1<<20))
-					if peak > limit && !raceEnabled {
-						t.Errorf("peak %d bytes, at most %d are fine", peak, limit)
+					// When the collector comes to run moves the peak of one process by
+					// some MiB. A body that is kept is in the peak of each.
+					var peaks []string
+					for range 4 {
+						peak := uploadFromChild(t, origin, size, getBody, early)
+						peaks = append(peaks, fmt.Sprintf("%.1f MiB", float64(peak)/(1<<20)))
+						if peak <= limit || raceEnabled {
+							t.Log(peaks)
+							return
+						}
 					}
+					t.Errorf("peaks of %v, at most %d bytes are fine", peaks, limit)
 				})
 			})
 		}
@@ -1015,6 +1022,7 @@ func TestUploadMemory(t *testing.T) {
 
 // uploadFromChild returns the peak memory of the process that uploads.
 func uploadFromChild(t *testing.T, origin *ifmatchtest.Server, size int64, getBody, early bool) (peak int64) {
+	origin.ResetLog()
 	origin.Inject(ifmatchtest.DiscardBodies())
 	if early {
 		origin.Inject(ifmatchtest.EarlyRefusal(0))
