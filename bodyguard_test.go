@@ -159,6 +159,41 @@ func TestLostConditionalWrite(t *testing.T) {
 	}
 }
 
+// TestLostCreateWithoutVersion: a PUT without a version is a create where the API takes it for
+// one, so its lost answer says that the outcome is unknown. It isn't repeated.
+func TestLostCreateWithoutVersion(t *testing.T) {
+	creates := func(change func(*dialect.Dialect)) dialect.Dialect {
+		d := inventedDialect(dialect.InBody("/version"), dialect.InBody("/version"))
+		d.Tokens[0].Create = ""
+		change(&d)
+		return d
+	}
+	for name, test := range map[string]struct {
+		method, body string
+		change       func(*dialect.Dialect)
+		want         bool
+	}{
+		"a PUT":                         {"PUT", `{"a":1}`, func(*dialect.Dialect) {}, true},
+		"a POST makes one of its own":   {"POST", `{"a":1}`, func(*dialect.Dialect) {}, false},
+		"a PATCH makes nothing":         {"PATCH", `{"a":1}`, func(*dialect.Dialect) {}, false},
+		"a DELETE makes nothing":        {"DELETE", `{"a":1}`, func(*dialect.Dialect) {}, false},
+		"no JSON":                       {"PUT", `a`, func(*dialect.Dialect) {}, false},
+		"it replaces what is there":     {"PUT", `{"a":1}`, func(d *dialect.Dialect) { d.NoCreate = true }, false},
+		"a create has a version":        {"PUT", `{"a":1}`, func(d *dialect.Dialect) { d.Tokens[0].Create = "0" }, false},
+		"such a write has no version":   {"PUT", `{"a":1}`, func(d *dialect.Dialect) { d.Tokens[0].For = func(*http.Request) bool { return false } }, false},
+		"the version isn't in the body": {"PUT", `{"a":1}`, func(d *dialect.Dialect) { d.Tokens[0].Sent = dialect.InQuery("version") }, false},
+	} {
+		base := &faulty{&versioned{version: 7}, []string{"cut"}}
+		r := callVia(t, t.Context(), test.method, NewTransport(base, Resend, WithDialect(creates(test.change))), strings.NewReader(test.body))
+		if got, want := r.summary(), test.method+" failed | error | unknown, none"; got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+		if errors.Is(r.err, ErrOutcomeUnknown) != test.want || !errors.Is(r.err, io.ErrUnexpectedEOF) || !test.want && r.err != io.ErrUnexpectedEOF {
+			t.Errorf("%s: %v, %v", name, r.err, r.outcome.Err)
+		}
+	}
+}
+
 // TestVersionInBodyNeverSent: what never left the process wasn't applied, and is repeated.
 func TestVersionInBodyNeverSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -279,8 +279,8 @@ var (
 	// ErrOutcomeUnknown says that the write may have been applied or not: its
 	// answer was lost, and nothing that could be learnt since decides it; or, in
 	// Outcome.Err and the errors of Update, a dialect says that the write is pending. The
-	// error of a lost answer matches it where the write had a precondition, or was sent
-	// more than once. The Timeout of an http.Client may hide it; a context's deadline
+	// error of a lost answer matches it where the write had a precondition, only creates
+	// in the eyes of its dialect, or was sent more than once. The Timeout of an http.Client may hide it; a context's deadline
 	// doesn't.
 	ErrOutcomeUnknown = errors.New("ifmatch: outcome unknown")
 

@@ -134,8 +134,9 @@ func (c *call) readGuard() error {
 	return nil
 }
 
-// conditional reports whether the write has a precondition, in a place where the API looks. A
-// body that can't be looked into at once may have one, where the dialect has versions there.
+// conditional reports whether the write has a precondition, in a place where the API looks, or
+// is one by having none: a create. A body that can't be looked into at once may have one, where
+// the dialect has versions there.
 func (c *call) conditional() bool {
 	switch {
 	case c.sent.guard.Kind == guard.Foreign:
@@ -147,7 +148,12 @@ func (c *call) conditional() bool {
 	case c.sent.payload.Copied():
 		return true // base may still read it, and the call is at its end
 	}
-	return errors.Is(c.readGuard(), ErrNotReplayable) || c.sent.guard.Kind != guard.None
+	err := c.readGuard()
+	if errors.Is(err, ErrNotReplayable) || c.sent.guard.Kind != guard.None {
+		return true
+	}
+	// The API takes it for one that only creates. A POST makes a document of its own, as a rule.
+	return err == nil && c.sent.write.Method == http.MethodPut && c.dialect.CreatesWithoutVersion(c.sent.write)
 }
 
 // maybeJSON reports whether a body may be JSON by its Content-Type. Without one it may
