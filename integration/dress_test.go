@@ -21,7 +21,8 @@ type dress struct {
 	header http.Header // unless the request has the field
 	onPut  http.Header
 	query  string // the variable with a query, without IFMATCH_
-	sign   bool   // as S3 has it
+	sign   string // that of the server whose keys sign, as S3 has it
+	secret string // that of a value for Authorization
 }
 
 // base is the RoundTripper below ifmatch. Its connections are its own: one
@@ -35,9 +36,13 @@ func (s server) base(t *testing.T) http.RoundTripper {
 	if s.dress.query != "" {
 		d.query = env(t, s.dress.query)
 	}
-	if s.dress.sign {
-		d.region = env(t, "S3_REGION")
-		d.keys = aws.Credentials{AccessKeyID: env(t, "S3_KEY"), SecretAccessKey: env(t, "S3_SECRET")}
+	if at := s.dress.sign; at != "" {
+		d.region = env(t, at+"_REGION")
+		d.keys = aws.Credentials{AccessKeyID: env(t, at+"_KEY"), SecretAccessKey: env(t, at+"_SECRET")}
+	}
+	if s.dress.secret != "" {
+		d.header = d.header.Clone()
+		d.header.Set("Authorization", env(t, s.dress.secret))
 	}
 	return d
 }
@@ -64,7 +69,7 @@ func (d dressed) send(req *http.Request) (*http.Response, error) {
 	if d.query != "" {
 		r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&"+d.query, "&")
 	}
-	if d.sign {
+	if d.sign != "" {
 		if err := d.signed(r); err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@
 set -euo pipefail
 
 core=(apache lighttpd nginx varnish squid radicale sabre s3 cap azurite pouch)
-more=(xandikos gcs solid commercetools consul vault kubernetes)
+more=(xandikos gcs solid commercetools davical consul vault minio kubernetes)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 store=${IFMATCH_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/ifmatch-servers}
 next_port=${IFMATCH_PORT:-18200}

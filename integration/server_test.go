@@ -64,6 +64,10 @@ func servers() []server {
 		s.path = func(id int) string { return fmt.Sprintf("doc-%d.ics", id) }
 		s.form, s.dress.header = calendarForm{}, http.Header{"Content-Type": {"text/calendar"}}
 	}
+	object := func(s *server) {
+		s.path = func(id int) string { return fmt.Sprintf("bucket/doc-%d.json", id) }
+		s.dress.sign, s.made, s.accepted, s.gone = s.address, 200, 200, 404
+	}
 	return []server{
 		at(json, "apache", "apache", "APACHE", onApache),
 		at(json, "lighttpd", "lighttpd", "LIGHTTPD", padded),
@@ -75,10 +79,7 @@ func servers() []server {
 		}),
 		at(json, "radicale", "radicale", "RADICALE", calendar, func(s *server) { s.accepted = 201 }),
 		at(json, "sabre", "sabre", "SABRE"),
-		at(json, "s3", "s3", "S3", func(s *server) {
-			s.path = func(id int) string { return fmt.Sprintf("bucket/doc-%d.json", id) }
-			s.dress.sign, s.made, s.accepted, s.gone = true, 200, 200, 404
-		}),
+		at(json, "s3", "s3", "S3", object),
 		at(json, "cap", "cap", "CAP", func(s *server) {
 			s.path = func(id int) string { return fmt.Sprintf("(%d)", id) }
 			s.create, s.change, s.accepted, s.head, s.weak, s.conditional, s.marks = "POST", "PATCH", 200, 405, true, true, false
@@ -98,6 +99,8 @@ func servers() []server {
 		}),
 		at(json, "xandikos", "xandikos", "XANDIKOS", calendar, func(s *server) { s.log = "" }),
 		at(json, "solid", "solid", "SOLID", func(s *server) { s.accepted, s.gone = 205, 201 }),
+		at(json, "davical", "davical", "DAVICAL", calendar, func(s *server) { s.log, s.dress.secret = "", "DAVICAL_AUTHORIZATION" }),
+		at(json, "minio", "minio", "MINIO", object, func(s *server) { s.log = "" }),
 	}
 }
 

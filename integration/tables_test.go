@@ -38,7 +38,7 @@ func tables() []table {
 		caches = append(caches, c.column)
 	}
 	tags := []string{"tag", "Stop", "Resend", "Rebuild", "MergeJSON", "Resend sends"}
-	wantAll := append(slices.Clone(core), "xandikos", "solid")
+	wantAll := append(slices.Clone(core), "xandikos", "solid", "davical", "minio")
 	return []table{
 		{"features", core, features, all},
 		{"exchanges", core, exchanges, all[:len(all)-1]},

@@ -86,6 +86,11 @@ var upChecks = []upCheck{
 	},
 	{server: "sabre", address: "SABRE", path: "up.txt", created: 201, refused: 412},
 	{server: "s3", address: "S3", path: "bucket/up.txt", sign: true, created: 200, refused: 412},
+	{server: "minio", address: "MINIO", path: "bucket/up.txt", sign: true, created: 200, refused: 412},
+	{
+		server: "davical", address: "DAVICAL", path: "up.ics", body: calendarEntry, header: http.Header{"Content-Type": {"text/calendar"}},
+		secret: [2]string{"Authorization", "DAVICAL_AUTHORIZATION"}, created: 201, refused: 412, says: "<if-match/>",
+	},
 	{
 		server: "gcs", address: "GCS", path: "upload/storage/v1/b/bucket/o?uploadType=media&name=up.txt", method: "POST",
 		suffix: "&ifGenerationMatch=5", created: 200, refused: 412,
@@ -280,8 +285,8 @@ func (c upCheck) do(t *testing.T, stale bool) (int, string) {
 		sum := sha256.Sum256([]byte(body))
 		hash := hex.EncodeToString(sum[:])
 		req.Header.Set("X-Amz-Content-Sha256", hash)
-		keys := aws.Credentials{AccessKeyID: env(t, "S3_KEY"), SecretAccessKey: env(t, "S3_SECRET")}
-		if err := v4.NewSigner().SignHTTP(ctx, keys, req, hash, "s3", env(t, "S3_REGION"), time.Now()); err != nil {
+		keys := aws.Credentials{AccessKeyID: env(t, c.address+"_KEY"), SecretAccessKey: env(t, c.address+"_SECRET")}
+		if err := v4.NewSigner().SignHTTP(ctx, keys, req, hash, "s3", env(t, c.address+"_REGION"), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

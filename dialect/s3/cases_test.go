@@ -6,4 +6,4 @@ import (
 	"github.com/ifmatch-go/ifmatch/dialect/internal/cases"
 )
 
-func TestCases(t *testing.T) { cases.Run(t, Dialect(), BareTags()) }
+func TestCases(t *testing.T) { cases.Run(t, Dialect(), BareTags(), MinIO()) }

@@ -41,6 +41,9 @@ const WriteIDField = "X-Amz-Meta-Ifmatch-Write"
 //     policy may demand one.
 //   - The refresh asks for the object: only versionId stays in its query.
 //
+// Other stores that speak S3 look at fewer conditions. BareTags and MinIO are for two kinds.
+// Try yours: a PUT and a DELETE under a wrong tag have to be refused.
+//
 // A write with a condition on the source of a copy, or on size or time
 // (x-amz-if-match-...), is left alone.
 func Dialect() dialect.Dialect { return spelled("S3", dialect.Quoted) }
@@ -48,6 +51,21 @@ func Dialect() dialect.Dialect { return spelled("S3", dialect.Quoted) }
 // BareTags returns the dialect of stores that compare tags without their quotes, such as
 // DigitalOcean Spaces. It is that of S3 in all else.
 func BareTags() dialect.Dialect { return spelled("S3 with bare tags", dialect.Bare) }
+
+// MinIO returns the dialect of MinIO. It is that of S3, but for a DELETE with a condition:
+// MinIO looks at none there and deletes, so the DELETE isn't sent.
+func MinIO() dialect.Dialect {
+	d := spelled("MinIO", dialect.Quoted)
+	d.Ignores = func(req *http.Request) string {
+		for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+			if req.Method == http.MethodDelete && req.Header.Get(name) != "" {
+				return name + " on a DELETE; one without it deletes whatever is there"
+			}
+		}
+		return ""
+	}
+	return d
+}
 
 func spelled(name string, write func(string) string) dialect.Dialect {
 	return dialect.Dialect{

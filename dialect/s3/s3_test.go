@@ -278,3 +278,40 @@ func TestBusyUnderAStar(t *testing.T) {
 		}
 	})
 }
+
+// TestMinIO: a DELETE that MinIO would not guard isn't sent; any other write is.
+func TestMinIO(t *testing.T) {
+	for _, test := range []struct{ method, field, value, says string }{
+		{"DELETE", "If-Match", `"1"`, "If-Match on a DELETE"},
+		{"DELETE", "If-None-Match", `"1"`, "If-None-Match on a DELETE"},
+		{"DELETE", "If-Unmodified-Since", "Thu, 01 Jan 2026 00:00:00 GMT", "If-Unmodified-Since on a DELETE"},
+		{"DELETE", "Accept", "*/*", ""},
+		{"PUT", "If-Match", `"1"`, ""},
+		{"PUT", "If-None-Match", "*", ""},
+		{"POST", "If-Match", `"1"`, ""},
+	} {
+		t.Run(test.method+" "+test.field, func(t *testing.T) {
+			sent := 0
+			base := counted(func(req *http.Request) (*http.Response, error) {
+				sent++
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+			})
+			req, err := http.NewRequest(test.method, object, strings.NewReader("mine"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set(test.field, test.value)
+			resp, err := ifmatch.NewTransport(base, ifmatch.Resend, ifmatch.WithDialect(MinIO())).RoundTrip(req)
+			switch {
+			case test.says == "" && (err != nil || resp.StatusCode != 200 || sent != 1):
+				t.Errorf("%d sent, %v", sent, err)
+			case test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says) || sent != 0):
+				t.Errorf("%d sent, %v; want an error with %q", sent, err, test.says)
+			}
+		})
+	}
+}
+
+type counted func(*http.Request) (*http.Response, error)
+
+func (f counted) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

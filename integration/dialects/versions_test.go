@@ -18,7 +18,7 @@ func TestVersions(t *testing.T) {
 		for _, pkg := range map[string][]string{
 			"apache": {"webdav"}, "sabre": {"webdav"}, "radicale": {"webdav"}, "s3": {"s3"}, "cap": {"odata"},
 			"azurite": {"azureblob", "azuretable"}, "pouch": {"couchdb"}, "gcs": {"gcs"}, "consul": {"consul"},
-			"vault": {"vault"}, "kubernetes": {"kubernetes"}, "commercetools": {"commercetools"},
+			"vault": {"vault"}, "davical": {"webdav"}, "minio": {"s3"}, "kubernetes": {"kubernetes"}, "commercetools": {"commercetools"},
 		}[name] {
 			t.Run(name+" in "+pkg, func(t *testing.T) {
 				file := "../../dialect/" + pkg + "/testdata/cases.json"

@@ -73,3 +73,38 @@ func TestCalDAV(t *testing.T) {
 	status, _, out = docSend(t, docDAV, ifmatch.Resend, "PUT", url+".ics", docEvent(id, "2"), stale)
 	docExpect(t, status, out, 412, ifmatch.CauseGone, "PUT 412", "HEAD 404", "GET 404")
 }
+
+// TestDAViCal: its error body names if-match and if-none-match, and both are refusals as in
+// RFC 9110. One that a UID or a right causes has another code.
+func TestDAViCal(t *testing.T) {
+	id := docID()
+	url := docServer(t, "davical") + "event-" + id
+	calendar := http.Header{"Content-Type": {"text/calendar"}, "Authorization": {storeEnv(t, "DAVICAL_AUTHORIZATION")}}
+	docPlain(t, 201, "PUT", url+".ics", docEvent(id, "1"), calendar)
+	stale := calendar.Clone()
+	stale.Set("If-Match", `"stale"`)
+	_, text := docPlain(t, 412, "PUT", url+".ics", docEvent(id, "2"), stale)
+	if !strings.Contains(text, "<if-match/>") {
+		t.Errorf("a refusal without its code: %s", text)
+	}
+
+	status, _, out := docSend(t, docDAV, ifmatch.Stop, "PUT", url+".ics", docEvent(id, "2"), stale)
+	docExpect(t, status, out, 412, ifmatch.CauseUnexamined, "PUT 412")
+	status, _, out = docSend(t, docDAV, ifmatch.Resend, "PUT", url+".ics", docEvent(id, "2"), stale)
+	docExpect(t, status, out, 204, ifmatch.CauseChanged, "PUT 412", "HEAD 200", "PUT 204")
+	if _, text := docPlain(t, 200, "GET", url+".ics", "", calendar); !strings.Contains(text, "SUMMARY:2") {
+		t.Errorf("not there: %s", text)
+	}
+
+	create := calendar.Clone()
+	create.Set("If-None-Match", "*")
+	status, text, out = docSend(t, docDAV, ifmatch.Resend, "PUT", url+".ics", docEvent(id, "3"), create)
+	docExpect(t, status, out, 412, ifmatch.CauseExists, "PUT 412")
+	if !strings.Contains(text, "<if-none-match/>") {
+		t.Errorf("a refusal without its code: %s", text)
+	}
+	status, _, out = docSend(t, docDAV, ifmatch.Resend, "DELETE", url+".ics", "", stale)
+	docExpect(t, status, out, 204, ifmatch.CauseChanged, "DELETE 412", "HEAD 200", "DELETE 204")
+	status, _, out = docSend(t, docDAV, ifmatch.Resend, "PUT", url+".ics", docEvent(id, "2"), stale)
+	docExpect(t, status, out, 412, ifmatch.CauseGone, "PUT 412", "HEAD 404", "GET 404")
+}
