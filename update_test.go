@@ -185,6 +185,9 @@ func TestCreate(t *testing.T) {
 				if state := stateOf(origin); state != test.state {
 					t.Errorf("state %s, want %s", state, test.state)
 				}
+				if refused := strings.Contains(test.want, "412"); err == nil && (got.Outcome.Cause != CauseNone) != refused {
+					t.Errorf("cause %v, and a write was refused: %v", got.Outcome.Cause, refused)
+				}
 				var conflict *ConflictError
 				switch {
 				case test.cause == CauseNone && err == nil && got.ETag != "" && got.Outcome.Effect == EffectApplied:

@@ -196,19 +196,14 @@ func (u *updater[T]) submit(ctx context.Context, s *state[T], draft *edit.Draft[
 	if err != nil && u.until.IsZero() {
 		u.until = begun.Add(u.elapsed)
 	}
-	u.addWaited(&o)
 	conflict := conflictIn(err)
 	if conflict != nil && o.Cause == CauseExists && u.denied {
 		o.Cause, o.Err = CauseSelfContradiction, contradicted(o.Err)
 		conflict.Err = o.Err
 	}
 	u.attempts -= o.Attempts
-	if len(u.total.Exchanges) > 0 {
-		o.Exchanges = append(u.total.Exchanges, o.Exchanges...)
-	}
-	o.Attempts += u.total.Attempts
-	o.Waited += u.total.Waited
-	u.total, snapshot.Outcome = o, o
+	u.addRound(&o, err)
+	snapshot.Outcome = o
 	// The error was made by the last call, and knows that call alone.
 	if conflict != nil {
 		conflict.Outcome = o
@@ -261,12 +256,23 @@ func (u *updater[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	return made, askable(u.format.DraftInto(made, &s.Document, &u.mark, u.change))
 }
 
-// addWaited tells of the wait before a submission where it was: before its first request.
-func (u *updater[T]) addWaited(o *Outcome) {
+// addRound adds the outcome of a round to those before, and tells of the wait before it where
+// that was: before its first request.
+func (u *updater[T]) addRound(o *Outcome, err error) {
 	if len(o.Exchanges) > 0 {
 		o.Exchanges[0].Wait += u.waited
 	}
 	u.waited = 0
+	if len(u.total.Exchanges) > 0 {
+		o.Exchanges = append(u.total.Exchanges, o.Exchanges...)
+	}
+	o.Attempts += u.total.Attempts
+	o.Waited += u.total.Waited
+	// A round before was refused, and this one went through.
+	if err == nil && o.Cause == CauseNone {
+		o.Cause = u.total.Cause
+	}
+	u.total = *o
 }
 
 // noteGuard takes note of what guards the write of a draft that was made from a state.

@@ -232,8 +232,8 @@ func everyRounds() map[string]roundsOf {
 
 		// Rule 2: a document that somebody else creates.
 		"2: a create":                 {log: "read accepted", n: 1, effect: EffectApplied},
-		"2: somebody else creates it": {script: []treatment{exists}, log: "read exists read accepted", n: 41, effect: EffectApplied},
-		"2: … and deletes it again":   {script: []treatment{createdAndDeleted}, log: "read exists read accepted", n: 1, effect: EffectApplied},
+		"2: somebody else creates it": {script: []treatment{exists}, log: "read exists read accepted", n: 41, effect: EffectApplied, cause: CauseExists},
+		"2: … and deletes it again":   {script: []treatment{createdAndDeleted}, log: "read exists read accepted", n: 1, effect: EffectApplied, cause: CauseExists},
 		"2: … each time": {script: []treatment{createdAndDeleted, createdAndDeleted, createdAndDeleted}, attempts: 3,
 			log: "read exists read exists read exists read", err: ErrConflict, effect: EffectNotApplied, cause: CauseSelfContradiction},
 		"2: … and nobody may look again": {script: []treatment{exists.with(func(t *treatment) { t.cancel = true })},
@@ -261,7 +261,7 @@ func everyRounds() map[string]roundsOf {
 		"10: lost, and the mark may have been dropped": {text: doc, script: []treatment{lost.with(func(t *treatment) { t.rival = `{"n":2,"_ifmatch":["x"]}` })},
 			log: "read lost read", n: 2, err: ErrOutcomeUnknown, effect: EffectUnknown},
 		"10: refused in doubt, in a stale read": {text: doc, script: []treatment{{answer: "refused", inDoubt: true, stale: doc}},
-			log: "read refused read accepted", n: 2, effect: EffectApplied},
+			log: "read refused read accepted", n: 2, effect: EffectApplied, cause: CauseChanged},
 		"10: refused for good, and performed": {text: doc, attempts: 1, script: []treatment{{answer: "refused", stored: true, stale: doc}},
 			log: "read refused read", n: 2, effect: EffectApplied, cause: CauseOwnEarlierWrite},
 		"10: refused elsewhere": {text: doc, script: []treatment{{answer: "elsewhere"}},
