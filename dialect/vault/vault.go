@@ -10,7 +10,8 @@
 //
 // A version that was deleted reads as 404: a write under a stale version of such a secret
 // ends with CauseGone. Its history goes on, so cas 0 is refused: CreateIfAbsent ends with
-// CauseExists there. Undelete it, or write once under its version.
+// CauseSelfContradiction there, since a read finds none. Undelete it, or write once under its
+// version.
 //
 // Not covered: DELETE, undelete and destroy, which take no cas; the metadata of a secret;
 // version 1 of the engine, which has no versions.
