@@ -361,7 +361,7 @@ func (c *call) firstError() error {
 	if first.err != nil {
 		return c.unknownError(first.err)
 	}
-	return c.unknownError(fmt.Errorf("%d %s", first.resp.StatusCode, http.StatusText(first.resp.StatusCode)))
+	return c.unknownError(errors.New(semantics.Status(first.resp.StatusCode)))
 }
 
 // withFirst adds the first connection error that left the effect open to a later error,

@@ -14,6 +14,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/replay"
+	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
 
 // Effect is what became of a write. It is never guessed: where nothing shows whether a
@@ -327,7 +328,7 @@ func (e *ConflictError) Error() string {
 	if text := refusedText(&e.Outcome); text != "" {
 		return text
 	}
-	text := fmt.Sprintf("ifmatch: %s %q: refused with %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
+	text := fmt.Sprintf("ifmatch: %s %q: refused with %s", e.Method, e.URL, semantics.Status(e.StatusCode))
 	if e.Err == nil {
 		return text
 	}
@@ -361,7 +362,7 @@ type StatusError struct {
 
 // Error names the request and the status.
 func (e *StatusError) Error() string {
-	text := fmt.Sprintf("ifmatch: %s %q: %d %s", e.Method, e.URL, e.StatusCode, http.StatusText(e.StatusCode))
+	text := fmt.Sprintf("ifmatch: %s %q: %s", e.Method, e.URL, semantics.Status(e.StatusCode))
 	if e.said != "" {
 		text += "; the server says " + strconv.Quote(e.said)
 	}

@@ -281,9 +281,9 @@ func refreshError(a *reply, err error) error {
 	case a.Status == 0 || a.Status == http.StatusOK:
 		return fmt.Errorf("%s: %w", text, err)
 	case err != nil:
-		return fmt.Errorf("%s: %d %s: %w", text, a.Status, http.StatusText(a.Status), err)
+		return fmt.Errorf("%s: %s: %w", text, semantics.Status(a.Status), err)
 	}
-	return fmt.Errorf("%s: %d %s", text, a.Status, http.StatusText(a.Status))
+	return fmt.Errorf("%s: %s", text, semantics.Status(a.Status))
 }
 
 // reply is the answer to a refresh request, and what was read of its body, which is closed.

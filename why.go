@@ -36,7 +36,7 @@ type refusedError struct {
 // Error ends with the code of the cause, by which docs/why-412.md tells more.
 func (e *refusedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ifmatch: %s %q: refused with %d %s: sent %s", e.method, e.url, e.status, http.StatusText(e.status), e.sent)
+	fmt.Fprintf(&b, "ifmatch: %s %q: refused with %s: sent %s", e.method, e.url, semantics.Status(e.status), e.sent)
 	if e.current != "" {
 		b.WriteString(", current is " + e.current)
 	}

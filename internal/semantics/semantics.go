@@ -46,6 +46,11 @@ func AmbiguousStatus(status int) bool {
 	return status >= 500
 }
 
+// Status is a status in words, such as "409 Conflict"; the number alone where it has none.
+func Status(status int) string {
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
+}
+
 // SeeOther reports whether a server may have performed the write before it
 // redirected so (RFC 9110 §15.4.4; 302 is used alike).
 func SeeOther(status int) bool {

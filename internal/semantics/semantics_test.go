@@ -116,3 +116,12 @@ func TestAboutTargetSpellings(t *testing.T) {
 		}
 	}
 }
+
+// TestStatus: a status of an API's own has no words, and no space for them.
+func TestStatus(t *testing.T) {
+	for status, want := range map[int]string{http.StatusConflict: "409 Conflict", 449: "449", 0: "0"} {
+		if got := Status(status); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
