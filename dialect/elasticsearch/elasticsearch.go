@@ -55,7 +55,7 @@ func judge(a *dialect.Answer) dialect.Verdict {
 	case answer.Error.Type != "version_conflict_engine_exception":
 		return a.Passes()
 	case query.Get("op_type") == "create" || operation(a.Request.URL) == "_create":
-		return a.Exists("create only: there is a document with that id")
+		return a.Exists("there is a document with that id, and the write only makes one")
 	case query.Has("version"):
 		return a.Stops("the external version isn't newer: " + answer.Error.Reason)
 	}
