@@ -24,6 +24,7 @@ const (
 	Query              // a parameter of the URL
 	Body               // a member of the JSON text
 	HeaderMember       // a member of the JSON text in a field
+	IfTag              // the entity-tag in the field If
 )
 
 // InHeader is the field with this name.
@@ -45,6 +46,11 @@ func InBody(pointer string) Place { return Place{where: Body, name: pointer} }
 func InHeaderJSON(name, pointer string) Place {
 	return Place{where: HeaderMember, name: http.CanonicalHeaderKey(name), pointer: pointer}
 }
+
+// InIf is the entity-tag in the field If, where that has one list with that tag and nothing
+// else, such as (["v1"]), or <resource> (["v1"]) (RFC 4918 §10.4). In a request the tag is
+// rewritten, and the resource stays. Any other If is left alone. It is only for Token.Sent.
+func InIf() Place { return Place{where: IfTag, name: "If"} }
 
 // Or is this place, and the other one in an answer that has nothing here. It is
 // only for Token.Current.
@@ -85,6 +91,8 @@ func (p Place) String() string {
 		return "the query parameter " + p.name
 	case Body:
 		return "the member " + p.name
+	case IfTag:
+		return "the entity-tag in the field If"
 	case HeaderMember:
 		return "the member " + p.pointer + " of the field " + p.name
 	}
@@ -98,7 +106,7 @@ func (p Place) complaint() string {
 		return "a Token needs both places"
 	case p.or != nil && p.or.or != nil:
 		return complaintOr
-	case p.or != nil && (p.or.where == Query || p.or.complaint() != ""):
+	case p.or != nil && (p.or.where == Query || p.or.where == IfTag || p.or.complaint() != ""):
 		return "Or wants a field or a member"
 	case p.where == Body && !jsonedit.PointsToMember(p.name):
 		return `InBody wants an RFC 6901 pointer such as "/version"`

@@ -72,8 +72,8 @@ func (t Token) check(tell func(field, complaint string)) {
 	} else {
 		tell("Sent", t.Sent.complaint())
 	}
-	if t.Current.where == Query {
-		tell("Current", "an answer has no query: "+t.Current.String())
+	if t.Current.where == Query || t.Current.where == IfTag {
+		tell("Current", "an answer has no query and no If: "+t.Current.String())
 	} else {
 		tell("Current", t.Current.complaint())
 	}

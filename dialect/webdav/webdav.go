@@ -1,7 +1,7 @@
 // Package webdav has the dialect of WebDAV, CalDAV and CardDAV servers.
 //
 // The version is an entity-tag in If-Match, as in RFC 9110; or one in If, where that has
-// nothing else, such as (["v1"]); or the Schedule-Tag of CalDAV in If-Schedule-Tag-Match
+// nothing else, such as (["v1"]), or <destination> (["v1"]); or the Schedule-Tag of CalDAV in If-Schedule-Tag-Match
 // (RFC 6638 §3.2). What else WebDAV has is
 // told apart and never touched: If with lock tokens (RFC 4918 §10.4), Overwrite
 // (§10.6), and 423 Locked (§11.3). An error body with a precondition code, such as
@@ -33,7 +33,7 @@ func Dialect() dialect.Dialect {
 		Name: "WebDAV",
 		Tokens: []dialect.Token{
 			{Sent: dialect.InHeader("If-Match"), Current: tag, Tag: true},
-			{Sent: dialect.InHeader("If"), Current: tag, Write: inList, Read: outOfList, For: listsOneTag},
+			{Sent: dialect.InIf(), Current: tag, For: refreshed},
 			{Sent: dialect.InHeader("If-Schedule-Tag-Match"), Current: dialect.InHeader("Schedule-Tag")},
 		},
 		Statuses: []int{
@@ -46,18 +46,28 @@ func Dialect() dialect.Dialect {
 }
 
 // atDestination: the MOVE of Nextcloud and ownCloud that assembles an upload has conditions on
-// its destination. Its source is the .file of the upload, which nobody else writes.
+// its destination. Its source is the .file of the upload, which nobody else writes. An If may
+// name the destination of any MOVE and COPY.
 func atDestination(req *http.Request) (*http.Request, error) {
 	write := dialect.WriteOf(req)
-	if write == nil || write.Request.Method != "MOVE" || !strings.HasSuffix(req.URL.Path, "/.file") || !strings.Contains(req.URL.Path, "/uploads/") {
+	if write == nil {
 		return req, nil
 	}
-	destination, err := req.URL.Parse(write.Request.Header.Get("Destination"))
+	to := write.Request.Header.Get("Destination")
+	if !assembles(write.Request) && !same(req, resourceInIf(write.Request), to) {
+		return req, nil
+	}
+	destination, err := req.URL.Parse(to)
 	if err != nil {
 		return nil, errors.New("the write has no Destination that is a URL")
 	}
 	req.URL, req.Host = destination, ""
 	return req, nil
+}
+
+// assembles reports whether a write is the MOVE that ends an upload in parts.
+func assembles(write *http.Request) bool {
+	return write.Method == "MOVE" && strings.HasSuffix(write.URL.Path, "/.file") && strings.Contains(write.URL.Path, "/uploads/")
 }
 
 func judge(a *dialect.Answer) dialect.Verdict {
@@ -133,23 +143,35 @@ func (e *sayings) noteSabre(name, text string) {
 	}
 }
 
-// inList is the If header that has one entity-tag and nothing else, and outOfList the tag in
-// one; empty where it has anything else (RFC 4918 §10.4.2).
-func inList(tag string) string { return "([" + tag + "])" }
-
-func outOfList(list string) string {
-	tag, found := strings.CutPrefix(strings.TrimSpace(list), "([")
-	tag, ended := strings.CutSuffix(tag, "])")
-	opaque := strings.TrimPrefix(tag, "W/")
-	if !found || !ended || len(opaque) < 2 || strings.Count(tag, `"`) != 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"' {
-		return ""
+// refreshed reports whether what the If of a write conditions is what a refresh asks: the
+// resource of the write, or the Destination that it names (RFC 4918 §10.4.2).
+func refreshed(req *http.Request) bool {
+	named := resourceInIf(req)
+	if same(req, named, req.Header.Get("Destination")) {
+		return true
 	}
-	return tag
+	return !assembles(req) && (named == "" || same(req, named, req.URL.String()))
 }
 
-func listsOneTag(req *http.Request) bool {
-	lines := req.Header.Values("If")
-	return len(lines) == 1 && outOfList(lines[0]) != ""
+// resourceInIf is the resource that an If begins with, empty where it names none.
+func resourceInIf(req *http.Request) string {
+	resource, found := strings.CutPrefix(strings.TrimSpace(req.Header.Get("If")), "<")
+	if !found {
+		return ""
+	}
+	resource, _, _ = strings.Cut(resource, ">")
+	return resource
+}
+
+// same reports whether two references from the URL of a request name one resource.
+func same(req *http.Request, a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	one, errA := req.URL.Parse(a)
+	other, errB := req.URL.Parse(b)
+	return errA == nil && errB == nil && one.Scheme == other.Scheme && strings.EqualFold(one.Host, other.Host) &&
+		one.Path == other.Path && one.RawQuery == other.RawQuery
 }
 
 func davNamespace(space string) bool {

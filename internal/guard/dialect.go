@@ -106,7 +106,13 @@ func isFor(t dialect.Token, req *http.Request) bool { return t.For == nil || t.F
 // dialect has a token in for such a request, or tells apart.
 func (d *Dialect) knows(name string, req *http.Request) bool {
 	return slices.ContainsFunc(d.Conditions, func(c string) bool { return strings.EqualFold(c, name) }) ||
-		slices.ContainsFunc(d.own, func(t dialect.Token) bool { return t.Sent == dialect.InHeader(name) && isFor(t, req) })
+		slices.ContainsFunc(d.own, func(t dialect.Token) bool {
+			if t.Sent == dialect.InIf() && name == "If" {
+				_, n := sentIn(t.Sent, req)
+				return n == 1 && isFor(t, req)
+			}
+			return t.Sent == dialect.InHeader(name) && isFor(t, req)
+		})
 }
 
 // sends reports whether a token of the dialect is in this field.

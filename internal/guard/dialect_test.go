@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -203,6 +204,43 @@ func TestCurrent(t *testing.T) {
 		v, versions, err := d.Current(&g, h, []byte(test.body))
 		if v.ETag != test.want || (err == nil) != (test.complaint == "") || err != nil && !strings.Contains(err.Error(), test.complaint) || Text(versions) != test.want {
 			t.Errorf("%s: %q, %v; want %q, %s", test.name, v.ETag, err, test.want, test.complaint)
+		}
+	}
+}
+
+// TestInIf: the one entity-tag in If is a version, and what else If has is left alone. A tag
+// of an answer can't end the list.
+func TestInIf(t *testing.T) {
+	d := Prepare(dialect.Dialect{Tokens: []dialect.Token{{Sent: dialect.InIf(), Current: dialect.InHeader("ETag")}}})
+	for field, want := range map[string]string{
+		`If: (["v1"])`:           `(["v2"])`,
+		`If: </b> (["v1"])`:      `</b> (["v2"])`,
+		`If: (<urn:x>)`:          "",
+		`If: (["v1"] ["v2"])`:    "",
+		`If: (<urn:x> ["v1"])`:   "",
+		`If: </b> (Not ["v1"])`:  "",
+		`If: (["v1"]) (<urn:x>)`: "",
+	} {
+		req := write(t, "PUT", "http://a.test/", field)
+		g := d.Of(req)
+		if want == "" {
+			if g.Kind != Foreign || g.Field != "If" || g.Versions != nil {
+				t.Errorf("%s: %+v", field, g)
+			}
+			continue
+		}
+		_, versions, err := d.Current(&g, http.Header{"Etag": {`"v2"`}}, nil)
+		if err == nil {
+			err = Put(req, versions)
+		}
+		if got := req.Header["If"]; err != nil || g.Tags[0] != `"v1"` || len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, %v, %v; want %s", field, got, g.Tags, err, want)
+		}
+		if _, _, err := d.Current(&g, http.Header{"Etag": {`"v2"]) (Not ["x"`}}, nil); !errors.Is(err, etag.ErrNoValidator) {
+			t.Errorf("%s: a tag that ends the list: %v", field, err)
+		}
+		if DropVersions(req.Header, req.URL, g.Versions); req.Header["If"] != nil {
+			t.Errorf("%s: a refresh has it", field)
 		}
 	}
 }

@@ -88,6 +88,8 @@ func (v Version) check() error {
 	switch {
 	case v.Value == "" || len(v.Value) > etag.MaxLen:
 		return fmt.Errorf("%w: %s has %d bytes", etag.ErrNoValidator, v.Current, len(v.Value))
+	case v.Sent.Where() == dialect.IfTag && !etag.Valid(v.Value):
+		return fmt.Errorf("%w: %s is no entity-tag: %.40q", etag.ErrNoValidator, v.Current, v.Value)
 	case v.Number && (strings.Trim(v.Value, "0123456789") != "" || len(v.Value) > 1 && v.Value[0] == '0'):
 		return fmt.Errorf("%w: %s is no number: %.40q", etag.ErrNoValidator, v.Current, v.Value)
 	case v.Valid != nil && v.Value != v.Create && !v.Valid(v.Value):
@@ -113,6 +115,10 @@ func sentIn(p dialect.Place, req *http.Request) (value string, n int) {
 			value = lines[0]
 		}
 		return value, len(lines)
+	case dialect.IfTag:
+		if _, tag, ok := etag.InIf(field.Lines(req.Header, p.Name())); ok {
+			return tag, 1
+		}
 	case dialect.HeaderMember:
 		return inField(field.Lines(req.Header, p.Name()), p.Pointer())
 	case dialect.Query:
@@ -216,6 +222,9 @@ func Put(req *http.Request, all []Version) error {
 		switch v.Sent.Where() {
 		case dialect.Header:
 			field.Set(req.Header, v.Sent.Name(), v.Value)
+		case dialect.IfTag:
+			resource, _, _ := etag.InIf(field.Lines(req.Header, v.Sent.Name()))
+			field.Set(req.Header, v.Sent.Name(), etag.IfWith(resource, v.Value))
 		case dialect.HeaderMember:
 			if err := putIntoField(req.Header, v); err != nil {
 				return err
@@ -281,7 +290,7 @@ func PutIntoBody(text []byte, all []Version) ([]byte, error) {
 func DropVersions(h http.Header, u *url.URL, all []Version) *url.URL {
 	for _, v := range all {
 		switch v.Sent.Where() {
-		case dialect.Header, dialect.HeaderMember:
+		case dialect.Header, dialect.HeaderMember, dialect.IfTag:
 			field.Drop(h, v.Sent.Name())
 		case dialect.Query:
 			u = setQuery(u, v.Sent.Name(), "")

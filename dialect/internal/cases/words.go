@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
+	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
@@ -99,6 +100,9 @@ func sentAt(t dialect.Token, req *http.Request, body string) string {
 	switch p := t.Sent; p.Where() {
 	case dialect.Header:
 		return strings.Join(field.Lines(req.Header, p.Name()), ", ")
+	case dialect.IfTag:
+		_, tag, _ := etag.InIf(field.Lines(req.Header, p.Name()))
+		return tag
 	case dialect.HeaderMember:
 		return member(strings.Join(field.Lines(req.Header, p.Name()), ", "), p.Pointer())
 	case dialect.Query:
