@@ -59,6 +59,9 @@ func (p Place) Or(other Place) Place {
 	return p
 }
 
+// onlySent reports whether no answer has such a place.
+func (p Place) onlySent() bool { return p.where == Query || p.where == IfTag }
+
 // Where returns the part of the message.
 func (p Place) Where() Where { return p.where }
 
@@ -106,7 +109,7 @@ func (p Place) complaint() string {
 		return "a Token needs both places"
 	case p.or != nil && p.or.or != nil:
 		return complaintOr
-	case p.or != nil && (p.or.where == Query || p.or.where == IfTag || p.or.complaint() != ""):
+	case p.or != nil && (p.or.onlySent() || p.or.complaint() != ""):
 		return "Or wants a field or a member"
 	case p.where == Body && !jsonedit.PointsToMember(p.name):
 		return `InBody wants an RFC 6901 pointer such as "/version"`

@@ -72,7 +72,7 @@ func (t Token) check(tell func(field, complaint string)) {
 	} else {
 		tell("Sent", t.Sent.complaint())
 	}
-	if t.Current.where == Query || t.Current.where == IfTag {
+	if t.Current.onlySent() {
 		tell("Current", "an answer has no query and no If: "+t.Current.String())
 	} else {
 		tell("Current", t.Current.complaint())

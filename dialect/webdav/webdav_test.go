@@ -128,3 +128,32 @@ func TestUpdates(t *testing.T) {
 	origin.Create(t, o, "http://dav.test/1", Dialect())
 	origin.Writers(t, o, "http://dav.test/1", Dialect())
 }
+
+// TestRefreshed: the tag of an If is rewritten only where it is for what the refresh reads.
+func TestRefreshed(t *testing.T) {
+	const parts, file = "http://h/dav/uploads/u/7/.file", "http://h/dav/files/b"
+	for _, test := range []struct {
+		method, url, field, destination string
+		want                            bool
+	}{
+		{"PUT", file, `(["v1"])`, "", true},
+		{"PUT", file, `</dav/files/b> (["v1"])`, "", true},
+		{"PUT", file, `</dav/files/c> (["v1"])`, "", false},
+		{"PUT", file, `<http://other/dav/files/b> (["v1"])`, "", false},
+		{"MOVE", file, `(["v1"])`, "/c", true},
+		{"MOVE", file, `</c> (["v1"])`, "http://h/c", true},
+		{"MOVE", file, `</d> (["v1"])`, "http://h/c", false},
+		{"MOVE", parts, `(["v1"])`, file, false},
+		{"MOVE", parts, `</dav/uploads/u/7/.file> (["v1"])`, file, false},
+		{"MOVE", parts, `<` + file + `> (["v1"])`, file, true},
+	} {
+		req, _ := http.NewRequest(test.method, test.url, nil)
+		req.Header.Set("If", test.field)
+		if test.destination != "" {
+			req.Header.Set("Destination", test.destination)
+		}
+		if refreshed(req) != test.want {
+			t.Errorf("%+v", test)
+		}
+	}
+}

@@ -96,11 +96,8 @@ func (v Version) check() error {
 		return fmt.Errorf("%w: %s is no version: %.40q", etag.ErrNoValidator, v.Current, v.Value)
 	case !utf8.ValidString(v.Value):
 		return fmt.Errorf("%w: %s is not UTF-8: %.40q", etag.ErrNoValidator, v.Current, v.Value)
-	}
-	for i := range len(v.Value) {
-		if v.Value[i] < ' ' || v.Value[i] == 0x7f {
-			return fmt.Errorf("%w: %s has a control character: %.40q", etag.ErrNoValidator, v.Current, v.Value)
-		}
+	case strings.ContainsFunc(v.Value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("%w: %s has a control character: %.40q", etag.ErrNoValidator, v.Current, v.Value)
 	}
 	return nil
 }
