@@ -100,11 +100,12 @@ func MayPass(err error) bool {
 var waitFields = [...]string{"Retry-After-Ms", "X-Ms-Retry-After-Ms", "X-Amz-Retry-After"}
 
 // RetryAfter reads Retry-After in both forms of RFC 9110 §10.2.3, and before it the fields
-// of vendors that say the same in milliseconds. A number that is too large for a duration is
-// the longest one; a date in the past, a negative number and garbage are no wait.
+// of vendors that say the same in milliseconds, where they name a wait: 0 hides none. A number
+// that is too large for a duration is the longest one; a date in the past, a negative number
+// and garbage are no wait.
 func RetryAfter(h http.Header) time.Duration {
 	for _, name := range waitFields {
-		if d, ok := waitIn(field.TrimOWS(h.Get(name)), time.Millisecond); ok {
+		if d, _ := waitIn(field.TrimOWS(h.Get(name)), time.Millisecond); d > 0 {
 			return d
 		}
 	}

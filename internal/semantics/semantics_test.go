@@ -25,7 +25,7 @@ func TestRetryAfter(t *testing.T) {
 func TestVendorWaits(t *testing.T) {
 	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"} {
 		for value, want := range map[string]time.Duration{
-			"250": 250 * time.Millisecond, " 7 ": 7 * time.Millisecond, "0": 0, "99999999999999999999999": 1<<63 - 1, "10000000000000": 1<<63 - 1,
+			"250": 250 * time.Millisecond, " 7 ": 7 * time.Millisecond, "0": 9 * time.Second, "99999999999999999999999": 1<<63 - 1, "10000000000000": 1<<63 - 1,
 			"": 9 * time.Second, "-3": 9 * time.Second, "soon": 9 * time.Second, "1.5": 9 * time.Second, "Sun, 06 Nov 1994 08:49:47 GMT": 9 * time.Second,
 		} {
 			h := http.Header{"Retry-After": {"9"}}
@@ -34,6 +34,9 @@ func TestVendorWaits(t *testing.T) {
 				t.Errorf("%s: %q: %v, want %v", name, value, got, want)
 			}
 		}
+	}
+	if got := RetryAfter(http.Header{"Retry-After-Ms": {"0"}, "X-Ms-Retry-After-Ms": {"80"}}); got != 80*time.Millisecond {
+		t.Errorf("a wait beside none: %v", got)
 	}
 }
 
