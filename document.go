@@ -183,7 +183,7 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := d.client.Do(req)
+	resp, err := readerFor(d.client, req).Do(req)
 	if err != nil {
 		return nil, redact.Error(err)
 	}
@@ -193,6 +193,8 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	// A write would go to another URL than the one that was read.
 	case redirected(resp, req.Method):
 		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(resp.Request.URL))
+	case !semantics.Safe(req.Method) && leadsTo(resp) != nil:
+		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(leadsTo(resp)))
 	case absent && d.set.create:
 		drain.Briefly(resp)
 		return d.absent(ctx, resp.Header), nil

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -82,7 +81,7 @@ type settings struct {
 	refusalErrors            bool                           // of WithRefusalError
 	credentialOrigins        []string                       // of WithRefreshCredentials
 	ownRead                  bool                           // a read that Get, Update or Resource make: repeated like a refresh
-	readBy                   *url.URL                       // of a read of ours that isn't a HEAD or GET; nil: it is one
+	readBy                   *http.Request                  // a read of ours that isn't a HEAD or GET; nil: it is one
 	writeIDs                 bool                           // of WithWriteID
 	dialects                 []*hosts.Table[*guard.Dialect] // the first that has the host counts
 	traces                   []*Trace                       // all of them are called, in this order
@@ -161,12 +160,6 @@ func defaults() settings {
 		expectContinue:      new(int64),
 		logger:              slog.New(slog.DiscardHandler),
 	}
-}
-
-// reads reports whether a request writes nothing. A dialect may read by POST; a base may send
-// other requests with the context of such a read.
-func (s *settings) reads(req *http.Request) bool {
-	return semantics.Safe(req.Method) || s.readBy != nil && sameURL(req.URL, s.readBy)
 }
 
 // OnConflict sets the policy. It overrides the one given to the constructor, so it is

@@ -1,9 +1,12 @@
 package ifmatch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/field"
@@ -80,8 +83,69 @@ func asRead(req *http.Request) *http.Request {
 		return req
 	}
 	in := scopedIn(req.Context())
-	in.settings.readBy = req.URL
+	in.settings.readBy = req
 	return req.WithContext(in)
+}
+
+// reads reports whether a request writes nothing. A dialect may read by POST. Something
+// between may rewrite the URL of such a read or its body, and may send other requests with its
+// context, for a token say.
+func (s *settings) reads(req *http.Request) bool {
+	switch read := s.readBy; {
+	case semantics.Safe(req.Method):
+		return true
+	case read == nil || req.Method != read.Method || req.URL == nil:
+		return false
+	case sameURL(req.URL, read.URL) || req.URL.RequestURI() == read.URL.RequestURI():
+		return true
+	default:
+		return sameBody(req, read)
+	}
+}
+
+// sameBody reports whether two requests have the same body, and have one. One that can't be
+// opened once more is another.
+func sameBody(a, b *http.Request) bool {
+	if a.GetBody == nil || b.GetBody == nil {
+		return false
+	}
+	var texts [2][]byte
+	for i, req := range []*http.Request{a, b} {
+		body, err := req.GetBody()
+		if err != nil {
+			return false
+		}
+		texts[i], err = io.ReadAll(io.LimitReader(body, mostCompared))
+		body.Close()
+		if err != nil || len(texts[i]) == mostCompared {
+			return false
+		}
+	}
+	return len(texts[0]) > 0 && bytes.Equal(texts[0], texts[1])
+}
+
+// mostCompared bounds the bodies of reads that are compared.
+const mostCompared = 64 << 10
+
+// readerFor returns the client for a read. A POST is one to all on the way, whatever the API
+// says, so it goes nowhere but where the dialect sends it (RFC 9110 §15.4: a method that isn't
+// known to be safe).
+func readerFor(client *http.Client, read *http.Request) *http.Client {
+	if semantics.Safe(read.Method) {
+		return client
+	}
+	stays := *client
+	stays.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &stays
+}
+
+// leadsTo is where a redirect leads that wasn't followed; nil: the answer is none.
+func leadsTo(resp *http.Response) *url.URL {
+	if resp.StatusCode < 300 || resp.StatusCode > 399 {
+		return nil
+	}
+	to, _ := resp.Location() // nil without one
+	return to
 }
 
 // changeRefresh returns what a dialect, and then WithRefreshRequest, make of a refresh:
