@@ -12,8 +12,8 @@
 // Update doesn't send one: CreateIfAbsent is an error. A document without any field reads
 // without fields, and an Update of it is an error.
 //
-// Each value in fields has a type around it, so the ids of ifmatch.Marks are in the field
-// ifmatch_marks, a stringValue.
+// Each value in fields has a type around it, so an Update of a type with ifmatch.Marks is an
+// error.
 //
 // Not covered: :commit and :batchWrite, whose preconditions are inside; transactions.
 //
