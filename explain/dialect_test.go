@@ -83,3 +83,33 @@ func TestTagOfARefusal(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestSignatureOfADialect: a read that carries the signature of the refused write is denied for
+// that, also where only the dialect knows it; the credentials may well read.
+func TestSignatureOfADialect(t *testing.T) {
+	const key, bearer = "> Authorization: type%3dmaster%26ver%3d1.0%26sig%3dabc", "> Authorization: Bearer abc"
+	const doc = "https://a.documents.azure.com/dbs/d/colls/c/docs/1"
+	const aws = "> Authorization: AWS4-HMAC-SHA256 Signature=1"
+	refused := func(url string, more ...string) Exchange {
+		return x("PUT "+url, 412, append(more, `> If-Match: "v1"`)...)
+	}
+	for name, test := range map[string]struct {
+		exchanges []Exchange
+		want      string
+	}{
+		"a key":                  {[]Exchange{refused(doc, key), x("GET "+doc, 401, key)}, "certain IFM017"},
+		"a resource token":       {[]Exchange{refused(doc, bearer), x("GET "+doc, 401, bearer)}, "certain IFM018"},
+		"a signature of its own": {[]Exchange{refused(doc, key), x("GET "+doc, 401, strings.Replace(key, "abc", "def", 1))}, "certain IFM018"},
+		"another API":            {[]Exchange{refused("/doc", key), x("GET /doc", 401, key)}, "certain IFM018"},
+		"a scheme of all APIs":   {[]Exchange{refused("/doc", aws), x("GET /doc", 403, aws)}, "certain IFM017"},
+		"a read without":         {[]Exchange{refused("/doc", "> Signature: s"), x("GET /doc", 401)}, "certain IFM018"},
+		"signed anew":            {[]Exchange{refused("/doc", "> Signature: s"), x("GET /doc", 401, "> Signature: t")}, "certain IFM018"},
+		"a proxy":                {[]Exchange{refused("/doc", aws), x("GET /doc", 407, aws)}, "certain IFM018"},
+		"a write":                {[]Exchange{refused(doc, key), x("PUT "+doc, 403, key, `> If-Match: "v2"`, "<< SignatureDoesNotMatch")}, "certain IFM017, possible IFM001"},
+	} {
+		report := Explain(test.exchanges)
+		if got := report.codes(); got != test.want {
+			t.Errorf("%s: %s, want %s\n%s", name, got, test.want, report)
+		}
+	}
+}

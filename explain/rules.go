@@ -68,7 +68,7 @@ func demandsCondition(e *step) bool {
 // isBadSignature reports whether an answer says that the signature of the request doesn't
 // fit it.
 func (s *scene) isBadSignature(e *step) bool {
-	return (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusUnauthorized) && guard.SignedAbove(e.req) != "" &&
+	return (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusUnauthorized) && e.dialect.Signed(e.req) != "" &&
 		e.guard.Kind != guard.None && (bytes.Contains(e.ResponseBody, []byte("SignatureDoesNotMatch")) ||
 		bytes.Contains(e.ResponseBody, []byte("AuthorizationFailure")) || bytes.Contains(e.ResponseBody, []byte("AuthenticationFailed")))
 }
@@ -104,7 +104,7 @@ func (r *refusal) told() {
 
 // signature: the precondition was changed after the request was signed.
 func (r *refusal) signature() {
-	signed := guard.SignedAbove(r.req)
+	signed := r.dialect.Signed(r.req)
 	if signed == "" || r.StatusCode != http.StatusForbidden && r.StatusCode != http.StatusUnauthorized {
 		return
 	}

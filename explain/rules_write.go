@@ -146,6 +146,8 @@ func (r *refusal) afterwards() {
 	case why == cause.FalseConflict && l.same:
 		passed := r.passedLater()
 		certainty, what, evidence = Certain, "The same write passed later under the same precondition: nothing had changed.", append(slices.Delete(evidence, 3, 4), passed.asked(), passed.answered())
+	case why == cause.SignedAbove:
+		what = "After the refusal " + r.dialect.Signed(r.req) + " is on a read, too, which it wasn't made for."
 	case l.by.accepted():
 		evidence = slices.Delete(evidence, 3, 4) // its status is no news
 	}
@@ -160,6 +162,7 @@ var seen = map[cause.Cause]string{
 	cause.WeakValidator:            "A read after the refusal shows only a weak tag.",
 	cause.CodedValidator:           "The tag in the write and the current one differ by a content coding alone.",
 	cause.RefreshDenied:            "The credentials may write, and may not read.",
+	cause.SignedAbove:              "", // it names the signature
 	cause.Gone:                     "A read after the refusal finds nothing at the URL.",
 	cause.NoValidator:              "A read after the refusal shows no validator that the write can name.",
 	cause.RefreshFailed:            "The read after the refusal gave no usable answer.",
@@ -167,6 +170,20 @@ var seen = map[cause.Cause]string{
 	cause.StaleCache:               "A read after the refusal still gives the refused tag, and shows that it came from a cache.",
 	cause.SelfContradiction:        "The server refuses the tag that its own reads give.",
 	cause.ConflictingPreconditions: "The tag is the current one and the date isn't: either condition can have failed.",
+}
+
+// signedFor reports whether a read carries what signed the refused write. That covers the method
+// or the fields, which aren't those of a read.
+func (r *refusal) signedFor(read *step) bool {
+	if r.dialect.Signed(r.req) == "" || r.dialect.Signed(read.req) == "" || read.StatusCode == http.StatusProxyAuthRequired {
+		return false
+	}
+	for _, name := range []string{"Authorization", "Signature", "Signature-Input", "Dpop"} {
+		if !slices.Equal(read.RequestHeader[name], r.RequestHeader[name]) {
+			return false
+		}
+	}
+	return true
 }
 
 // meaning is the cause that the reads after the refusal lead to; None where they lead to
@@ -182,6 +199,8 @@ func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
 		return cause.Gone
 	case !l.sure && named:
 		return r.guess(l)
+	case why == cause.RefreshDenied && r.signedFor(l.by):
+		return cause.SignedAbove
 	case named, why == cause.Gone, why == cause.RefreshDenied:
 		return why
 	}
