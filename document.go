@@ -162,12 +162,19 @@ func (d *document[T]) dialect(ctx context.Context) *guard.Dialect {
 // sample is a write of a state as far as a dialect looks at it to know where its version is.
 // It is never sent, and has no body: what the edit makes isn't known yet.
 func (d *document[T]) sample(dialect *guard.Dialect, s *state[T]) *http.Request {
+	write, _ := d.sampleOr(dialect, s)
+	return write
+}
+
+// sampleOr is a sample, and why there is no such write; nil: there is one.
+func (d *document[T]) sampleOr(dialect *guard.Dialect, s *state[T]) (*http.Request, error) {
 	method, contentType := d.methodAndType(dialect, s)
 	write := &http.Request{Method: method, URL: d.target, Host: d.target.Host, Header: http.Header{"Content-Type": {contentType}}}
-	if changed, err := refresh.ChangeWrite(write, dialect.WriteRequest); err == nil {
-		return changed
+	changed, err := refresh.ChangeWrite(write, dialect.WriteRequest)
+	if err != nil {
+		return write, fmt.Errorf("dialect %s: WriteRequest: %w", dialect.Name, err)
 	}
-	return write // which is never made
+	return changed, nil
 }
 
 // read gets the current state, past caches. It is the read of a store, and closes the
@@ -191,10 +198,8 @@ func (d *document[T]) read(ctx context.Context) (*state[T], error) {
 	absent := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone
 	switch {
 	// A write would go to another URL than the one that was read.
-	case redirected(resp, req.Method):
-		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(resp.Request.URL))
-	case !semantics.Safe(req.Method) && leadsTo(resp) != nil:
-		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(leadsTo(resp)))
+	case movedTo(req, resp) != nil:
+		return nil, fmt.Errorf("ifmatch: %s %q: redirected to %q: use that URL", req.Method, redact.URL(req.URL), redact.URL(movedTo(req, resp)))
 	case absent && d.set.create:
 		drain.Briefly(resp)
 		return d.absent(ctx, resp.Header), nil
@@ -369,13 +374,6 @@ func statusError(method, url string, resp *http.Response) error {
 	body := drain.Briefly(resp)
 	said := saidBy(resp.Header, body, resp.Request)
 	return &StatusError{Method: method, URL: url, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, said: said}
-}
-
-// redirected reports whether http.Client followed a redirect before it got this answer to
-// a request with this method. A RoundTripper may send a request elsewhere on its own:
-// that is no redirect, since it means the answer for this URL.
-func redirected(resp *http.Response, method string) bool {
-	return resp.Request.Response != nil || resp.Request.Method != method
 }
 
 // fits returns an error where no Update could read a document again. most is in bytes; zero

@@ -139,13 +139,23 @@ func readerFor(client *http.Client, read *http.Request) *http.Client {
 	return &stays
 }
 
-// leadsTo is where a redirect leads that wasn't followed; nil: the answer is none.
-func leadsTo(resp *http.Response) *url.URL {
-	if resp.StatusCode < 300 || resp.StatusCode > 399 {
+// movedTo is where a redirect of a read leads, followed or not; nil: the answer is none.
+func movedTo(read *http.Request, resp *http.Response) *url.URL {
+	switch {
+	case redirected(resp, read.Method):
+		return resp.Request.URL
+	case semantics.Safe(read.Method) || resp.StatusCode < 300 || resp.StatusCode > 399:
 		return nil
 	}
 	to, _ := resp.Location() // nil without one
 	return to
+}
+
+// redirected reports whether http.Client followed a redirect before it got this answer to
+// a request with this method. A RoundTripper may send a request elsewhere on its own:
+// that is no redirect, since it means the answer for this URL.
+func redirected(resp *http.Response, method string) bool {
+	return resp.Request.Response != nil || resp.Request.Method != method
 }
 
 // changeRefresh returns what a dialect, and then WithRefreshRequest, make of a refresh:

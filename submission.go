@@ -263,8 +263,8 @@ func (d *document[T]) versionsOf(s *state[T], dialect *guard.Dialect) ([]guard.V
 		return s.versions, nil
 	// The API doesn't look at If-Match.
 	case dialect.OwnPlaces():
-		method, _ := d.methodAndType(dialect, s)
-		return nil, fmt.Errorf("dialect %s has no place for the version in such a %s", dialect.Name, method)
+		write, err := d.sampleOr(dialect, s) // the error says what to do
+		return nil, cmp.Or(err, fmt.Errorf("dialect %s has no place for the version in such a %s", dialect.Name, write.Method))
 	case s.ETag == "":
 		return nil, fmt.Errorf("%w: the state was read without an ETag", ErrNoValidator)
 	}

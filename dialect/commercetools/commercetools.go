@@ -8,11 +8,14 @@
 // of actions, and in the query of a DELETE. Another one is 409 with the code
 // ConcurrentModification, and has the current one, so that no refresh asks for it.
 //
-// What is read is a resource, and what is written are actions, so Update is an error. Resend
-// sends the same actions under the current version. Rebuild gets the resource, and makes the
-// body of the next write: actions, and whatever version, which is replaced.
+// What is read is a resource, and what is written are actions, so Update is an error, unless it
+// has a codec that makes actions, of no JSON media type, and a WriteRequest that posts them: see
+// the example. Resend sends the same actions under the current version. Rebuild gets the
+// resource, and makes the body of the next write: actions, and whatever version, which is
+// replaced.
 //
-// Not covered: creates, which have no version, and orders, whose version is the cart's; GraphQL, whose versions are in variables.
+// Not covered: creates, which have no version, and orders, whose version is the cart's;
+// GraphQL, whose versions are in variables.
 //
 // commercetools documentation, "General concepts", "Optimistic concurrency control"
 // (https://docs.commercetools.com/api/general-concepts#optimistic-concurrency-control) and
@@ -21,6 +24,7 @@ package commercetools
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -40,8 +44,13 @@ func Dialect() dialect.Dialect {
 		Statuses:       []int{http.StatusConflict},
 		Judge:          judge,
 		RefreshRequest: query.Without("dataErasure"),
+		WriteRequest:   noActions,
 		NoCreate:       true,
 	}
+}
+
+func noActions(*http.Request) (*http.Request, error) {
+	return nil, errors.New("what is written are actions: send them with the policy Resend or Rebuild, or give Update a codec that makes them and set WriteRequest")
 }
 
 // updates: a POST to orders makes one, of the cart that had this version. What the buyer saw
