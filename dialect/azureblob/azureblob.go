@@ -14,6 +14,11 @@
 // operations", "Blob service error codes", "Delete Blob", "Copy Blob", and for dfs
 // "Path - Update"
 // (https://learn.microsoft.com/rest/api/storageservices/datalakestoragegen2/path/update).
+//
+// Not covered: conditions on the source of a copy or on the tags of a blob, which are left alone;
+// renames through dfs that have one.
+//
+// See https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations.
 package azureblob
 
 import (

@@ -6,6 +6,10 @@
 //
 // Azure Storage REST API, "Update Entity", "Merge Entity", "Delete Entity" and
 // "Table service error codes".
+//
+// Not covered: $batch, which passes; a create by PUT, since the service ignores If-None-Match: *.
+//
+// See https://learn.microsoft.com/rest/api/storageservices/update-entity2.
 package azuretable
 
 import (

@@ -13,6 +13,10 @@
 //
 // CouchDB refuses members that begin with an underscore, and Sync Gateway drops them, so the
 // ids of ifmatch.Marks are in the member ifmatch_marks, a text.
+//
+// Not covered: _bulk_docs, which has its conflicts inside a 201.
+//
+// See https://docs.couchdb.org/en/stable/api/document/common.html.
 package couchdb
 
 import (

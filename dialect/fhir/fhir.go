@@ -7,6 +7,11 @@
 //
 // Conditional operations (If-None-Exist, or a search in the URL that is written)
 // answer 412 where several resources match. No version cures that.
+//
+// Not covered: batches and transactions, which have their conditions inside; a 400 for want of a
+// version, which says too many things.
+//
+// See https://hl7.org/fhir/R5/http.html#concurrency.
 package fhir
 
 import (

@@ -5,6 +5,11 @@
 // Its versions are numbers: the generation of an object changes with its
 // content, the metageneration with its metadata. ETags are for reads only. Cloud
 // Storage documentation, "Request preconditions".
+//
+// Not covered: batch requests; the sources of a compose, whose conditions are in its body; uploads
+// whose name is only in their body.
+//
+// See https://cloud.google.com/storage/docs/request-preconditions.
 package gcs
 
 import (

@@ -14,6 +14,11 @@
 //
 // A merge patch of WithPatch goes as application/json, as services expect it
 // (OData 4.01 Protocol §11.4.3).
+//
+// Not covered: $batch; the codes in error bodies, but for Business Central's, since they are each
+// service's own; Update of verbose JSON, which has the entity in d.
+//
+// See https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part1-protocol.html.
 package odata
 
 import (

@@ -6,6 +6,11 @@
 // and the method, so each write and each refresh needs one of its own.
 //
 // S3 User Guide, "How to prevent object overwrites with conditional writes".
+//
+// Not covered: DeleteObjects, which has its tags in its body and passes; a copy or a CompleteMultipartUpload
+// that goes on dripping for more than a second, whose effect is unknown.
+//
+// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
 package s3
 
 import (

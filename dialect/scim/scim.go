@@ -4,6 +4,11 @@
 // meta.version of the resource. It goes back into If-Match byte for byte (RFC 7644
 // §3.14). Another version is 412, or 409 (RFC 7644 §3.12, table 8); a 409 with the
 // scimType "uniqueness" is a duplicate and passes.
+//
+// Not covered: PATCH, which has a format of its own, so that WithPatch is refused; bulk requests,
+// whose versions are inside.
+//
+// See https://www.rfc-editor.org/rfc/rfc7644#section-3.14.
 package scim
 
 import (

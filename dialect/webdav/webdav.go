@@ -12,6 +12,11 @@
 // The MOVE that ends an upload to Nextcloud in parts is refused for its destination, which
 // is read then. ownCloud and Nextcloud have the tag in OC-ETag, too: where something between
 // compresses, it has changed ETag or left it out, and OC-ETag goes before it.
+//
+// Not covered: lock tokens, which are never written or changed; an If with more than one tag; the
+// tags of what a MOVE or COPY overwrites, but for that upload.
+//
+// See https://www.rfc-editor.org/rfc/rfc4918.
 package webdav
 
 import (

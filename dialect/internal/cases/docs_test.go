@@ -90,6 +90,32 @@ func put(t *testing.T, text, name, table string) string {
 	return before + "<!-- " + name + " -->\n" + table + "<!-- end -->" + after
 }
 
+// TestPackages: the doc of each package of a dialect cites a page of the API, and says what isn't
+// covered; and there is an Example.
+func TestPackages(t *testing.T) {
+	files, err := filepath.Glob("../../*/testdata/cases.json")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, name := range files {
+		dir := filepath.Dir(filepath.Dir(name))
+		source, err := os.ReadFile(filepath.Join(dir, filepath.Base(dir)+".go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, _, _ := strings.Cut(string(source), "\npackage ")
+		for _, want := range []string{"https://", "Not covered: "} {
+			if !strings.Contains(doc, want) {
+				t.Errorf("%s: the doc has no %q", dir, want)
+			}
+		}
+		example, err := os.ReadFile(filepath.Join(dir, "example_test.go"))
+		if err != nil || !strings.Contains(string(example), "\nfunc Example") || !strings.Contains(string(example), "// Output:") {
+			t.Errorf("%s: there is no Example: %v", dir, err)
+		}
+	}
+}
+
 // TestExamples: the dialects of one's own in docs/dialects.md are those that are tested, and
 // each has less than 40 lines, its server included.
 func TestExamples(t *testing.T) {
