@@ -170,6 +170,42 @@ func TestReadRefusedAfterAuthorizedWrite(t *testing.T) {
 	}
 }
 
+// TestReadRefusedElsewhere: another origin, which got no credentials, says nothing of those of the
+// write. The text names the option that takes them there.
+func TestReadRefusedElsewhere(t *testing.T) {
+	const signer, option = "put the signer below", "WithRefreshCredentials"
+	for _, test := range []struct {
+		to   string
+		opts []Option
+		want string
+	}{
+		{"http://read.test/thing", nil, option},
+		{"http://read.test/thing?key=s", nil, option},
+		{"http://read.test/thing", []Option{WithRefreshCredentials("http://read.test")}, signer},
+		{thing + "/state", nil, signer},
+	} {
+		d := dialect.RFC9110()
+		d.RefreshOrigins = []string{"http://read.test"}
+		d.RefreshRequest = func(req *http.Request) (*http.Request, error) {
+			var err error
+			req.URL, err = req.URL.Parse(test.to)
+			req.Host = ""
+			return req, err
+		}
+		origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+			if req.Method == http.MethodPut {
+				return 412, nil, ""
+			}
+			return 401, nil, ""
+		}}
+		r := sendTo(t, NewTransport(origin, Resend, append(test.opts, WithDialect(d))...), http.MethodPut, thing, "x", `If-Match: "1"`, "Authorization: Own s")
+		text := fmt.Sprint(r.outcome.Err)
+		if r.outcome.Cause != CauseRefreshDenied || strings.Contains(text, signer) != (test.want == signer) || strings.Contains(text, option) != (test.want == option) {
+			t.Errorf("%s, %d options: %s", test.to, len(test.opts), text)
+		}
+	}
+}
+
 // TestVendorWaits (rule 14): a wait in milliseconds is kept as Retry-After is, after a failure
 // and after a refusal, and not begun where it would outlast the limits.
 func TestVendorWaits(t *testing.T) {

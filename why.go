@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/ifmatch-go/ifmatch/internal/excerpt"
 	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
+	"github.com/ifmatch-go/ifmatch/internal/hosts"
 	"github.com/ifmatch-go/ifmatch/internal/redact"
 	"github.com/ifmatch-go/ifmatch/internal/semantics"
 )
@@ -162,6 +164,9 @@ func (c *call) cureFor(cause Cause) string {
 		return "read, to see whether there is anything"
 	case cause == CauseUnattributed && c.doubt.first != nil:
 		return lostCure
+	// It may well read, with credentials that it didn't get (rule 19).
+	case cause == CauseRefreshDenied && c.readWithoutCredentials():
+		return "the origin that was asked gets no credentials of the write: name it in WithRefreshCredentials, or let the base add its own"
 	// What signs a request signs its method, so the same credentials don't fit a read.
 	case cause == CauseRefreshDenied && c.readRefused(http.StatusUnauthorized) && field.Lines(h, "Authorization") != nil:
 		return "the server takes the Authorization of the write, and not of a read: where it signs the method, put the signer below, as the base of the Transport"
@@ -170,6 +175,17 @@ func (c *call) cureFor(cause Cause) string {
 		return fmt.Sprintf("the refresh carried Accept: %s of the write and got another media type than the write sends, so its tag is of another representation: leave Accept out, or change it in WithRefreshRequest", oneLine(h.Get("Accept")))
 	}
 	return ""
+}
+
+// readWithoutCredentials reports whether the last request was a read at another origin, which
+// took nothing of the write along.
+func (c *call) readWithoutCredentials() bool {
+	all := c.told.outcome.Exchanges
+	if len(all) == 0 {
+		return false
+	}
+	at, err := url.Parse(all[len(all)-1].URL)
+	return err == nil && !hosts.SameOrigin(&http.Request{URL: at}, c.sent.write) && !hosts.Lists(c.credentialOrigins, at)
 }
 
 // readRefused reports whether the last request was a read, answered with this status.
