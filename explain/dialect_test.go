@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -111,5 +112,26 @@ func TestSignatureOfADialect(t *testing.T) {
 		if got := report.codes(); got != test.want {
 			t.Errorf("%s: %s, want %s\n%s", name, got, test.want, report)
 		}
+	}
+}
+
+// TestMarksOfDialects: which documents keep marks in a text, and which can't have any. The others
+// have the member _ifmatch.
+func TestMarksOfDialects(t *testing.T) {
+	got := map[string]string{}
+	for name, d := range Dialects() {
+		switch {
+		case d.NoMarks != "":
+			got[name] = "none"
+		case d.MarksAt != "":
+			got[name] = d.MarksAt
+		}
+	}
+	want := map[string]string{
+		"firestore": "none", "googleiam": "none", "github": "none", "contentful": "none",
+		"azuretable": "/ifmatch_marks", "couchdb": "/ifmatch_marks", "kubernetes": "/metadata/annotations/ifmatch-go.github.io~1marks",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
