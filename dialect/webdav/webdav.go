@@ -14,7 +14,7 @@
 // compresses, it has changed ETag or left it out, and OC-ETag goes before it.
 //
 // Not covered: lock tokens, which are never written or changed; an If with more than one tag; the
-// tags of what a MOVE or COPY overwrites, but for that upload.
+// tag of what a MOVE or COPY overwrites, unless an If names the destination or it is that upload.
 //
 // See https://www.rfc-editor.org/rfc/rfc4918.
 package webdav
