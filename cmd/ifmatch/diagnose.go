@@ -165,6 +165,7 @@ func (d *diagnosing) ask(ctx context.Context, w *world, all *diagnosis) error {
 	if all.endless {
 		fmt.Fprintf(w.err, "ifmatch: the content doesn't end within %d MiB and %v; its beginning is used\n", mostRead>>20, bodyTime)
 	}
+	_, all.facts.unshown = all.writable()
 	if d.write {
 		if err := all.writeBack(ctx); err != nil {
 			fmt.Fprintf(w.err, "ifmatch: %v\n", err)

@@ -203,7 +203,7 @@ func TestDiagnoseWritesTheSameBytes(t *testing.T) {
 
 func TestDiagnoseWritesNothingUnguardedOrInPart(t *testing.T) {
 	bare := newOrigin(t, func(o *origin, w http.ResponseWriter, r *http.Request) { answer(o, w, r, "", "") })
-	ask("--write", bare.URL).want(t, statusOpen, "no GET shows", "nothing would guard the write")
+	ask("--write", bare.URL).want(t, statusOpen, "--write can't show it either: the server gives no ETag", "nothing would guard the write")
 	large := newOrigin(t, strict)
 	large.content = strings.Repeat("x", mostRead+1)
 	ask("--write", large.URL).want(t, statusDone, "would go through", "wasn't read whole")
@@ -370,7 +370,7 @@ func TestDiagnoseSaysThatContentDoesNotEnd(t *testing.T) {
 			}
 		}
 	})
-	ask(o.URL).want(t, statusOpen, "no GET shows", "doesn't end within 8 MiB")
+	ask(o.URL).want(t, statusOpen, "can't show it either: the content wasn't read whole", "doesn't end within 8 MiB")
 	if n := written.Load(); n > 4*mostRead { // what buffers hold is written, too
 		t.Errorf("%d MiB were taken", n>>20)
 	}

@@ -28,6 +28,7 @@ type facts struct {
 	passed   bool   // the caller's condition, or each tag that was seen, passed in a GET
 	wrote    int    // the status of the write; 0: none was answered
 	sent     bool   // a write was sent
+	unshown  error  // why --write can't show more, or couldn't; nil: it can
 }
 
 // conclude is the exit status of a diagnosis, and its verdict; an empty one is that of the
@@ -51,7 +52,15 @@ func conclude(f facts) (int, string) {
 	case f.enforces && f.passed:
 		return statusDone, "the write would go through as far as its precondition says: a GET under it passes, and one under a bogus tag is refused"
 	}
-	return statusOpen, "nothing was refused that should pass, and no GET shows whether the write would go through; --write finds out by writing the same bytes back"
+	return statusOpen, "nothing was refused that should pass, and no GET shows whether the write would go through; --write " + f.proposal()
+}
+
+// proposal is what --write does where no GET shows enough.
+func (f *facts) proposal() string {
+	if f.unshown != nil {
+		return fmt.Sprintf("can't show it either: %v", f.unshown)
+	}
+	return "finds out by writing the same bytes back"
 }
 
 // firstCode is the code of the first finding, or empty.

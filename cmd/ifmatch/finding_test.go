@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/pem"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -40,6 +41,15 @@ func TestConclude(t *testing.T) {
 			t.Errorf("%s: %d, %q; want %d", test.name, status, verdict, test.want)
 		}
 	}
+}
+
+// What --write would refuse isn't proposed.
+func TestDiagnoseProposesAWriteThatShowsMore(t *testing.T) {
+	lax := newOrigin(t, func(o *origin, w http.ResponseWriter, r *http.Request) { answer(o, w, r, `"v2"`, "") })
+	ask(lax.URL).want(t, statusOpen, "--write finds out by writing", "")
+	ask("-X", "DELETE", lax.URL).want(t, statusOpen, "--write can't show it either: it writes by PUT", "")
+	bare := newOrigin(t, func(o *origin, w http.ResponseWriter, r *http.Request) { answer(o, w, r, "", "") })
+	ask(bare.URL).want(t, statusOpen, "--write can't show it either: the server gives no ETag", "")
 }
 
 func TestStatusOfCode(t *testing.T) {

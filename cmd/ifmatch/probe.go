@@ -121,20 +121,33 @@ func (d *diagnosis) state(ctx context.Context, note string) {
 	}
 }
 
+// writable is the condition under which what the last GET gave may be written back, or why it
+// may not.
+func (d *diagnosis) writable() (http.Header, error) {
+	header, err := guardOf(d.caller.conditions, d.fresh, d.lastRead().Get("Last-Modified"))
+	switch {
+	case d.caller.method != http.MethodPut:
+		return nil, fmt.Errorf("it writes by PUT, and not by %.20q", d.caller.method)
+	case err == nil && d.content == nil:
+		return nil, fmt.Errorf("the content wasn't read whole (at most %d MiB)", mostRead>>20)
+	}
+	return header, err
+}
+
+// lastRead is the header of the last answer, which is that of the last GET.
+func (d *diagnosis) lastRead() http.Header { return d.exchanges[len(d.exchanges)-1].ResponseHeader }
+
 // writeBack writes what the last GET gave, guarded by its tag, or by the condition of the
 // caller.
 func (d *diagnosis) writeBack(ctx context.Context) error {
 	if d.facts.state != http.StatusOK {
 		return nil // the verdict says it
 	}
-	read := d.exchanges[len(d.exchanges)-1].ResponseHeader
-	header, err := guardOf(d.caller.conditions, d.fresh, read.Get("Last-Modified"))
-	switch {
-	case err != nil:
+	header, err := d.writable()
+	if err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
-	case d.content == nil:
-		return fmt.Errorf("nothing was written: the content wasn't read whole (at most %d MiB)", mostRead>>20)
 	}
+	read := d.lastRead()
 	for _, name := range []string{"Content-Type", "Content-Language"} {
 		if value := read.Get(name); value != "" {
 			header.Set(name, value)
