@@ -98,7 +98,7 @@ func (c *call) refusedFor(cause Cause, why error) error {
 	e := &refusedError{
 		method: write.Method, url: redact.URL(write.URL), status: c.refused.resp.StatusCode,
 		sent: sentText(&c.sent.guard, write.Header), current: c.currentText(), policy: policyName(c.policy), discarded: c.discarded,
-		cause: cause, cure: c.cureFor(cause), why: why,
+		cause: cause, cure: cmp.Or(c.cureFor(cause), c.cureInPlace(cause)), why: why,
 	}
 	if c.refused.kept != nil {
 		e.said = saidBy(c.refused.resp.Header, c.refused.kept.Data, write)
@@ -173,6 +173,31 @@ func (c *call) cureFor(cause Cause) string {
 	// A tag was read under the write's own Accept, and refused all the same.
 	case c.sent.otherMedia:
 		return fmt.Sprintf("the refresh carried Accept: %s of the write and got another media type than the write sends, so its tag is of another representation: leave Accept out, or change it in WithRefreshRequest", oneLine(h.Get("Accept")))
+	}
+	return ""
+}
+
+// cureInPlace is what helps where the API has the version elsewhere than RFC 9110 has it.
+func (c *call) cureInPlace(cause Cause) string {
+	versions := c.sent.guard.Versions
+	if len(versions) == 0 || versions[0].Tag {
+		return ""
+	}
+	place, create := versions[0].Sent.String(), versions[0].Create
+	switch cause {
+	case CauseUnexamined:
+		return "read the state, and compare its version with the one that was sent"
+	case CauseExists:
+		return "read it, and update it under its version"
+	case CauseGone:
+		if c.dialect.NoCreate || create == "" {
+			return "make it anew, if that is meant"
+		}
+		return fmt.Sprintf("create it with %s in %s, if that is meant", create, place)
+	case CausePreconditionRequired:
+		return "read, and send the version in " + place
+	case CauseNoValidator:
+		return "let the answer to the read have the version in " + versions[0].Current.String()
 	}
 	return ""
 }

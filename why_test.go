@@ -345,3 +345,42 @@ func TestTagsInTexts(t *testing.T) {
 		})
 	}
 }
+
+// TestCureInPlace: what helps is told in the places of the API.
+func TestCureInPlace(t *testing.T) {
+	conflict := (*dialect.Answer).Conflict
+	exists := func(a *dialect.Answer) dialect.Verdict { return a.Exists("") }
+	for name, test := range map[string]struct {
+		policy   Policy
+		judge    func(*dialect.Answer) dialect.Verdict
+		create   string
+		noCreate bool
+		read     int
+		state    string
+		cause    Cause
+		cure     string
+	}{
+		"unexamined":                    {Stop, (*dialect.Answer).AsRFC9110, "0", false, 200, `{"version":2}`, CauseUnexamined, "compare its version with"},
+		"exists":                        {Resend, exists, "0", false, 200, `{"version":2}`, CauseExists, "update it under its version"},
+		"gone":                          {Resend, conflict, "0", false, 404, "", CauseGone, "create it with 0 in the member /version"},
+		"gone, no version is a create":  {Resend, conflict, "", false, 404, "", CauseGone, "make it anew, if"},
+		"gone, nothing is a create":     {Resend, conflict, "0", true, 404, "", CauseGone, "make it anew, if"},
+		"required":                      {Stop, (*dialect.Answer).Required, "0", false, 200, `{"version":2}`, CausePreconditionRequired, "send the version in the member /version"},
+		"no version":                    {Resend, conflict, "0", false, 200, `{}`, CauseNoValidator, "have the version in the member /version"},
+		"changed, as in all other APIs": {Stop, conflict, "0", false, 200, `{"version":2}`, CauseChanged, "read it again, and make"},
+	} {
+		d := inventedDialect(dialect.InBody("/version"), dialect.InBody("/version"))
+		d.Tokens[0].Create, d.NoCreate, d.Statuses, d.Judge = test.create, test.noCreate, []int{412}, test.judge
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			status, text := test.read, test.state
+			if req.Method == http.MethodPut {
+				status, text = 412, ""
+			}
+			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(text)), Request: req}, nil
+		})
+		r := callVia(t, t.Context(), "PUT", NewTransport(base, test.policy, WithDialect(d)), strings.NewReader(`{"version":1}`))
+		if o := r.outcome; o.Cause != test.cause || !strings.Contains(fmt.Sprint(o.Err), test.cure) || strings.Contains(fmt.Sprint(o.Err), "If-") {
+			t.Errorf("%s: %v: %v", name, o.Cause, o.Err)
+		}
+	}
+}
