@@ -206,6 +206,22 @@ func TestReadRefusedElsewhere(t *testing.T) {
 	}
 }
 
+// TestReadRefusedUnderAHost: a read under the Host of the write carries its credentials.
+func TestReadRefusedUnderAHost(t *testing.T) {
+	origin := &served{serve: func(req *http.Request, _ string) (int, http.Header, string) {
+		if req.Method == http.MethodPut {
+			return 412, nil, ""
+		}
+		return 401, nil, req.Header.Get("Authorization")
+	}}
+	req, _ := http.NewRequest(http.MethodPut, thing, strings.NewReader("x"))
+	req.Host, req.Header = "virtual.test", http.Header{"If-Match": {`"1"`}, "Authorization": {"Own s"}}
+	r := sendVia(t, NewTransport(origin, Resend), req)
+	if text := fmt.Sprint(r.outcome.Err); r.outcome.Cause != CauseRefreshDenied || strings.Contains(text, "WithRefreshCredentials") || !strings.Contains(text, "put the signer below") {
+		t.Error(text)
+	}
+}
+
 // TestVendorWaits (rule 14): a wait in milliseconds is kept as Retry-After is, after a failure
 // and after a refusal, and not begun where it would outlast the limits.
 func TestVendorWaits(t *testing.T) {

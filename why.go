@@ -203,14 +203,14 @@ func (c *call) cureInPlace(cause Cause) string {
 }
 
 // readWithoutCredentials reports whether the last request was a read at another origin, which
-// took nothing of the write along.
+// took nothing of the write along. A Host of its own goes along where the URL stays at its origin.
 func (c *call) readWithoutCredentials() bool {
 	all := c.told.outcome.Exchanges
 	if len(all) == 0 {
 		return false
 	}
 	at, err := url.Parse(all[len(all)-1].URL)
-	return err == nil && !hosts.SameOrigin(&http.Request{URL: at}, c.sent.write) && !hosts.Lists(c.credentialOrigins, at)
+	return err == nil && !hosts.SameOrigin(&http.Request{URL: at, Host: c.sent.write.Host}, c.sent.write) && !hosts.Lists(c.credentialOrigins, at)
 }
 
 // readRefused reports whether the last request was a read, answered with this status.
