@@ -112,7 +112,7 @@ func sameBody(a, b *http.Request) bool {
 	var texts [2][]byte
 	for i, req := range []*http.Request{a, b} {
 		body, err := req.GetBody()
-		if err != nil {
+		if err != nil || body == nil {
 			return false
 		}
 		texts[i], err = io.ReadAll(io.LimitReader(body, mostCompared))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -243,8 +244,11 @@ func TestRewrittenReadIsNoWrite(t *testing.T) {
 		"another path and body":  {"{}", func(req *http.Request) { req.URL.Path = "/token"; setBody(req, []byte("[]")) }, true},
 		"another length":         {"{}", func(req *http.Request) { req.URL.Path = "/token"; setBody(req, []byte("{}\n")) }, true},
 		"a body that can't open": {"{}", func(req *http.Request) { req.URL.Path, req.GetBody = "/token", nil }, true},
-		"another method":         {"{}", func(req *http.Request) { req.Method = http.MethodPut }, true},
-		"a long body":            {strings.Repeat(" ", mostCompared), func(req *http.Request) { req.URL.Path = "/x" }, true},
+		"a body that is nil": {"{}", func(req *http.Request) {
+			req.URL.Path, req.GetBody = "/token", func() (io.ReadCloser, error) { return nil, nil }
+		}, true},
+		"another method": {"{}", func(req *http.Request) { req.Method = http.MethodPut }, true},
+		"a long body":    {strings.Repeat(" ", mostCompared), func(req *http.Request) { req.URL.Path = "/x" }, true},
 	} {
 		attempts := 0
 		trace := &Trace{Attempting: func(AttemptingInfo) { attempts++ }}
