@@ -90,6 +90,7 @@ func TestTagOfARefusal(t *testing.T) {
 func TestSignatureOfADialect(t *testing.T) {
 	const key, bearer = "> Authorization: type%3dmaster%26ver%3d1.0%26sig%3dabc", "> Authorization: Bearer abc"
 	const doc = "https://a.documents.azure.com/dbs/d/colls/c/docs/1"
+	const stored = "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature="
 	const aws = "> Authorization: AWS4-HMAC-SHA256 Signature=1"
 	refused := func(url string, more ...string) Exchange {
 		return x("PUT "+url, 412, append(more, `> If-Match: "v1"`)...)
@@ -105,6 +106,9 @@ func TestSignatureOfADialect(t *testing.T) {
 		"a scheme of all APIs":   {[]Exchange{refused("/doc", aws), x("GET /doc", 403, aws)}, "certain IFM017"},
 		"a read without":         {[]Exchange{refused("/doc", "> Signature: s"), x("GET /doc", 401)}, "certain IFM018"},
 		"signed anew":            {[]Exchange{refused("/doc", "> Signature: s"), x("GET /doc", 401, "> Signature: t")}, "certain IFM018"},
+		"a URL signed for it":    {[]Exchange{refused(stored + "a"), x("GET "+stored+"b", 403)}, "certain IFM018"},
+		"the URL of the write":   {[]Exchange{refused(stored + "a"), x("GET "+stored+"a", 403)}, "certain IFM017"},
+		"a URL, and then a key":  {[]Exchange{refused("/doc?X-Amz-Signature=a", bearer), x("GET /doc", 403, aws)}, "certain IFM018"},
 		"a proxy":                {[]Exchange{refused("/doc", aws), x("GET /doc", 407, aws)}, "certain IFM018"},
 		"a write":                {[]Exchange{refused(doc, key), x("PUT "+doc, 403, key, `> If-Match: "v2"`, "<< SignatureDoesNotMatch")}, "certain IFM017, possible IFM001"},
 	} {

@@ -175,15 +175,8 @@ var seen = map[cause.Cause]string{
 // signedFor reports whether a read carries what signed the refused write. That covers the method
 // or the fields, which aren't those of a read.
 func (r *refusal) signedFor(read *step) bool {
-	if r.dialect.Signed(r.req) == "" || r.dialect.Signed(read.req) == "" || read.StatusCode == http.StatusProxyAuthRequired {
-		return false
-	}
-	for _, name := range []string{"Authorization", "Signature", "Signature-Input", "Dpop"} {
-		if !slices.Equal(read.RequestHeader[name], r.RequestHeader[name]) {
-			return false
-		}
-	}
-	return true
+	return r.dialect.Signed(r.req) != "" && r.dialect.Signed(read.req) != "" &&
+		read.StatusCode != http.StatusProxyAuthRequired && guard.SameSignature(read.req, r.req)
 }
 
 // meaning is the cause that the reads after the refusal lead to; None where they lead to

@@ -3,6 +3,7 @@ package guard
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/internal/field"
@@ -40,6 +41,27 @@ func SignedAbove(req *http.Request) string {
 	}
 	if name := signedQuery(req.URL); name != "" {
 		return "the query parameter " + name
+	}
+	return ""
+}
+
+// SameSignature reports whether what may sign two requests is the same in both.
+func SameSignature(a, b *http.Request) bool {
+	for _, name := range append(signedFields[:], "Authorization") {
+		if !slices.Equal(field.Lines(a.Header, name), field.Lines(b.Header, name)) {
+			return false
+		}
+	}
+	name := signedQuery(a.URL)
+	return name == signedQuery(b.URL) && queryFold(a.URL, name) == queryFold(b.URL, name)
+}
+
+// queryFold is what a query has under a name, in any case.
+func queryFold(u *url.URL, name string) string {
+	for got, values := range u.Query() {
+		if strings.EqualFold(got, name) {
+			return strings.Join(values, ", ")
+		}
 	}
 	return ""
 }
