@@ -26,6 +26,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/ifmatch-go/ifmatch/dialect"
@@ -176,7 +178,18 @@ func same(req *http.Request, a, b string) bool {
 	one, errA := req.URL.Parse(a)
 	other, errB := req.URL.Parse(b)
 	return errA == nil && errB == nil && one.Scheme == other.Scheme && strings.EqualFold(one.Host, other.Host) &&
-		one.Path == other.Path && one.RawQuery == other.RawQuery
+		one.Path == other.Path && slashes(one) == slashes(other) && one.RawQuery == other.RawQuery
+}
+
+// slashes is the path of a URL without what is between its slashes that are none in a name:
+// a%2Fb is one name (RFC 3986 §2.2).
+func slashes(u *url.URL) string {
+	var b strings.Builder
+	for name := range strings.SplitSeq(u.EscapedPath(), "/") {
+		name, _ = url.PathUnescape(name) // it was parsed
+		b.WriteString(strconv.Itoa(len(name)) + "/")
+	}
+	return b.String()
 }
 
 func davNamespace(space string) bool {
