@@ -99,9 +99,6 @@ func (d *Dialect) Of(req *http.Request) Guard {
 	return OfVersions(all)
 }
 
-// isFor reports whether a write may carry the version of a token.
-func isFor(t dialect.Token, req *http.Request) bool { return t.For == nil || t.For(req) }
-
 // knows reports whether a field that looks like a condition is one that the
 // dialect has a token in for such a request, or tells apart.
 func (d *Dialect) knows(name string, req *http.Request) bool {

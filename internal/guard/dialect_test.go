@@ -245,6 +245,43 @@ func TestInIf(t *testing.T) {
 	}
 }
 
+// TestPutKeepsAnIf: a version goes into an If that has one entity-tag, or into a new one. A lock
+// token isn't written over.
+func TestPutKeepsAnIf(t *testing.T) {
+	all := []Version{{Token: dialect.Token{Sent: dialect.InIf(), Current: dialect.InHeader("ETag")}, Value: `"v2"`}}
+	for field, want := range map[string]string{
+		"If":              `(["v2"])`,
+		`If: (["v1"])`:    `(["v2"])`,
+		`If: (<urn:x>)`:   "",
+		`if: (<urn:x>)`:   "",
+		`If: (Not ["a"])`: "",
+	} {
+		req := write(t, "PUT", "http://a.test/")
+		if name, value, ok := strings.Cut(field, ": "); ok {
+			req.Header[name] = []string{value}
+		}
+		err := Put(req, all)
+		if got := req.Header.Get("If"); (err != nil) != (want == "") || want != "" && got != want {
+			t.Errorf("%s: %q, %v", field, got, err)
+		}
+	}
+}
+
+// TestForFindsEachField: the function of a token finds a field by its name, however the write
+// spells that.
+func TestForFindsEachField(t *testing.T) {
+	d := Prepare(dialect.Dialect{Tokens: []dialect.Token{{Sent: dialect.InIf(), Current: dialect.InHeader("ETag"), For: func(req *http.Request) bool {
+		return !strings.HasPrefix(req.Header.Get("If"), "<")
+	}}}})
+	for _, name := range []string{"If", "if", "IF"} {
+		req := write(t, "PUT", "http://a.test/")
+		req.Header[name] = []string{`</b> (["v1"])`}
+		if g := d.Of(req); g.Kind != Foreign || g.Field != "If" {
+			t.Errorf("%s: %+v", name, g)
+		}
+	}
+}
+
 // TestGuards is the part of rule 13 that says whether a repeat could apply a
 // write twice.
 func TestGuards(t *testing.T) {

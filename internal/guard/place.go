@@ -3,7 +3,9 @@ package guard
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 
+	"github.com/ifmatch-go/ifmatch/dialect"
 	"github.com/ifmatch-go/ifmatch/internal/jsonedit"
 )
 
@@ -55,3 +57,18 @@ func (d *Dialect) WithState(body, state []byte) ([]byte, error) {
 // SameState reports whether two states are the same. What is cut out of an envelope is JSON
 // that the API has read and written anew, so it is compared by its meaning.
 func SameState(a, b []byte) bool { return bytes.Equal(a, b) || jsonedit.Same(a, b) }
+
+// isFor reports whether a write may carry the version of a token. The function finds each field
+// by its name, however the write spells that.
+func isFor(t dialect.Token, req *http.Request) bool {
+	if t.For == nil {
+		return true
+	}
+	for name := range req.Header {
+		if http.CanonicalHeaderKey(name) != name {
+			req = ForDialect(req)
+			break
+		}
+	}
+	return t.For(req)
+}

@@ -220,7 +220,11 @@ func Put(req *http.Request, all []Version) error {
 		case dialect.Header:
 			field.Set(req.Header, v.Sent.Name(), v.Value)
 		case dialect.IfTag:
-			resource, _, _ := etag.InIf(field.Lines(req.Header, v.Sent.Name()))
+			lines := field.Lines(req.Header, v.Sent.Name())
+			resource, _, ok := etag.InIf(lines)
+			if !ok && lines != nil { // a lock token, say, would get lost
+				return fmt.Errorf("the field %s has more than one entity-tag", v.Sent.Name())
+			}
 			field.Set(req.Header, v.Sent.Name(), etag.IfWith(resource, v.Value))
 		case dialect.HeaderMember:
 			if err := putIntoField(req.Header, v); err != nil {
