@@ -1,6 +1,7 @@
 package ifmatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,13 +49,14 @@ type updater[T any] struct {
 	elapsed  time.Duration // what is left of WithMaxElapsed
 	until    time.Time     // when that ends; zero before the first failure
 
-	last   *submission[T] // nil before the first
-	guard  string         // the strong tag of all writes so far; empty: they have no such tag, or several
-	made   bool           // a draft was to create the document
-	denied bool           // a read found nothing, after a refusal that said that the document exists
-	doubt  error          // of a write that may have been applied, until one is accepted; nil: none
-	found  *state[T]      // the state that was read and holds the mark; nil: not found
-	total  Outcome        // of all rounds: what the caller is told
+	last    *submission[T] // nil before the first
+	guard   string         // the strong tag of all writes so far; empty: they have no such tag, or several
+	made    bool           // a draft was to create the document
+	denied  bool           // a read found nothing, after a refusal that said that the document exists
+	doubt   error          // of a write that may have been applied, until one is accepted; nil: none
+	found   *state[T]      // the state that was read and holds the mark; nil: not found
+	total   Outcome        // of all rounds: what the caller is told
+	refused Cause          // of the last refusal; CauseNone: there was none
 
 	// The first of each, in one piece of memory with the Update: most need no other.
 	firstDraft      edit.Draft[T]
@@ -256,8 +258,8 @@ func (u *updater[T]) draft(s *state[T], inDoubt bool) (*edit.Draft[T], error) {
 	return made, askable(u.format.DraftInto(made, &s.Document, &u.mark, u.change))
 }
 
-// addRound adds the outcome of a round to those before, and tells of the wait before it where
-// that was: before its first request.
+// addRound adds the outcome of a round to those before, with the cause of a refusal before it
+// where it went through, and tells of the wait before it where that was: at its first request.
 func (u *updater[T]) addRound(o *Outcome, err error) {
 	if len(o.Exchanges) > 0 {
 		o.Exchanges[0].Wait += u.waited
@@ -268,9 +270,8 @@ func (u *updater[T]) addRound(o *Outcome, err error) {
 	}
 	o.Attempts += u.total.Attempts
 	o.Waited += u.total.Waited
-	// A round before was refused, and this one went through.
-	if err == nil && o.Cause == CauseNone {
-		o.Cause = u.total.Cause
+	if u.refused = cmp.Or(o.Cause, u.refused); err == nil {
+		o.Cause = u.refused
 	}
 	u.total = *o
 }

@@ -262,6 +262,8 @@ func everyRounds() map[string]roundsOf {
 			log: "read lost read", n: 2, err: ErrOutcomeUnknown, effect: EffectUnknown},
 		"10: refused in doubt, in a stale read": {text: doc, script: []treatment{{answer: "refused", inDoubt: true, stale: doc}},
 			log: "read refused read accepted", n: 2, effect: EffectApplied, cause: CauseChanged},
+		"10: refused in doubt, and then lost": {text: doc, script: []treatment{{answer: "refused", inDoubt: true, stale: doc}, lost},
+			log: "read refused read lost read accepted", n: 2, effect: EffectApplied, cause: CauseChanged},
 		"10: refused for good, and performed": {text: doc, attempts: 1, script: []treatment{{answer: "refused", stored: true, stale: doc}},
 			log: "read refused read", n: 2, effect: EffectApplied, cause: CauseOwnEarlierWrite},
 		"10: refused elsewhere": {text: doc, script: []treatment{{answer: "elsewhere"}},
