@@ -62,7 +62,7 @@ func BareTags() dialect.Dialect { return spelled("S3 with bare tags", dialect.Ba
 func MinIO() dialect.Dialect {
 	d := spelled("MinIO", dialect.Quoted)
 	d.Ignores = func(req *http.Request) string {
-		for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since", "X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time"} {
 			if req.Method == http.MethodDelete && req.Header.Get(name) != "" {
 				return name + " on a DELETE; one without it deletes whatever is there"
 			}

@@ -285,6 +285,8 @@ func TestMinIO(t *testing.T) {
 		{"DELETE", "If-Match", `"1"`, "If-Match on a DELETE"},
 		{"DELETE", "If-None-Match", `"1"`, "If-None-Match on a DELETE"},
 		{"DELETE", "If-Unmodified-Since", "Thu, 01 Jan 2026 00:00:00 GMT", "If-Unmodified-Since on a DELETE"},
+		{"DELETE", "X-Amz-If-Match-Size", "9", "X-Amz-If-Match-Size on a DELETE"},
+		{"DELETE", "X-Amz-If-Match-Last-Modified-Time", "Thu, 01 Jan 2026 00:00:00 GMT", "X-Amz-If-Match-Last-Modified-Time on a DELETE"},
 		{"DELETE", "Accept", "*/*", ""},
 		{"PUT", "If-Match", `"1"`, ""},
 		{"PUT", "If-None-Match", "*", ""},
