@@ -19,6 +19,7 @@ func TestCorrected(t *testing.T) {
 		"no quotes":               {all(x("GET /doc", 200, read), x("PUT /doc", 412, "> If-Match: 5e1c09")), `-H 'If-Match: "5e1c09"'`, `'If-Match: "5e1c09"'`},
 		"no quotes, and no read":  {all(x("PUT /doc", 412, "> If-Match: 5e1c09")), `-H 'If-Match: "5e1c09"'`, `'If-Match: "5e1c09"'`},
 		"no quotes of a weak tag": {all(x("PUT /doc", 412, "> If-Match: W/5e1c09")), `-H 'If-Match: W/"5e1c09"'`, `'If-Match: W/"5e1c09"'`},
+		"no tag in a script":      {all(x("PUT /doc", 412, "> If-Match: undefined")), "byte for byte", ""},
 		"words":                   {all(x("PUT /doc", 412, "> If-Match: my tag")), `-H 'If-Match: "v1"'`, ""},
 		"a star in quotes":        {all(x("PUT /doc", 412, `> If-Match: "*"`)), `send the star without quotes: -H 'If-Match: *'`, `'If-Match: *'`},
 		"a suffix":                {all(x("GET /doc", 200, `< ETag: "v1-gzip"`, "< Content-Encoding: gzip"), x("PUT /doc", 412, `> If-Match: "v1-gzip"`)), "Accept-Encoding: identity", `'If-Match: "v1"'`},

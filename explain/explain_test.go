@@ -136,7 +136,7 @@ func TestRules(t *testing.T) {
 		"a lock whose time wasn't up":    {all(x("LOCK /doc", 200, "< Timeout: Second-600", "@ 2026-11-22T10:00:00Z"), put(412, "> If: (<urn:uuid:1>)", "@ 2026-11-22T10:05:00Z")), "certain IFM015"},
 		"exists":                         {all(put(412, "> If-None-Match: *")), "certain IFM005"},
 		"exists, and a read finds it":    {all(put(412, "> If-None-Match: *"), get(`"v1"`)), "certain IFM005"},
-		"exists, and nothing is there":   {all(put(412, "> If-None-Match: *"), gone), "certain IFM011, possible IFM006"},
+		"exists, and nothing is there":   {all(put(412, "> If-None-Match: *"), gone), "certain IFM011"},
 		"a condition of its own":         {all(put(412, "> Isolation: snapshot")), "likely IFM022"},
 		"no precondition":                {all(put(412, "< Content-Type: application/json", `<< {"error":"closed"}`)), "certain IFM022"},
 		"no precondition, no body":       {all(put(412)), "likely IFM022"},

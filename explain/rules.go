@@ -85,15 +85,16 @@ func (r *refusal) told() {
 	line := Evidence{Exchange: r.index, Part: PartOutcome, Line: r.Told, Mark: m[1]}
 	at := slices.IndexFunc(r.findings, func(f Finding) bool { return f.Code == m[1] })
 	if at < 0 {
-		entry, _ := Lookup(m[1])
+		entry, ok := Lookup(m[1])
+		if !ok {
+			return // no code of ours
+		}
 		seen := strings.ReplaceAll(entry.Seen, "the refresh", "the read for the new tag")
 		if m[1] == code(cause.RefreshDenied) {
 			seen = "first the write's precondition was refused, so the state was another one by then; and then " + seen
 		}
 		r.add(m[1], Certain, "ifmatch made the call, and tells: "+seen+".", line, r.condition(), r.answered())
-		if at = len(r.findings) - 1; at < 0 || r.findings[at].Code != m[1] {
-			return // no code of ours
-		}
+		at = len(r.findings) - 1
 	} else {
 		r.findings[at].Evidence = append(r.findings[at].Evidence, line)
 	}
@@ -220,18 +221,14 @@ func (r *refusal) likeRead(sent string) *step {
 	return nil
 }
 
-// bare is the text of a tag without its quotes, W/ and escapes of any sort.
+// bare is the text of a tag without its quotes and escapes of any sort.
 func bare(tag string) string {
-	tag = strings.NewReplacer("&quot;", "", "&#34;", "", "%22", "", `\`, "", `"`, "", "'", "", "{", "", "}", "").Replace(tag)
-	if rest, found := strings.CutPrefix(tag, "w/"); found { // a lower-case w is no W/
-		return rest
-	}
-	return tag
+	return strings.NewReplacer("&quot;", "", "&#34;", "", "%22", "", `\`, "", `"`, "", "'", "", "{", "", "}", "").Replace(tag)
 }
 
 // forReads: a condition that only makes sense on a read.
 func (r *refusal) forReads() {
-	if r.safe() && r.Method != "" {
+	if r.safe() {
 		return
 	}
 	if since := r.requestLine("If-Modified-Since", ""); since.Line != "" {

@@ -28,9 +28,9 @@ func (r *refusal) unguarded() {
 
 // bucketCondition is what S3 names in <Condition> of a refusal; empty: nothing.
 func bucketCondition(body []byte) string {
-	_, rest, found := bytes.Cut(body, []byte("<Condition>"))
+	_, rest, _ := bytes.Cut(body, []byte("<Condition>"))
 	condition, _, closed := bytes.Cut(rest, []byte("</Condition>"))
-	if !found || !closed || len(condition) > 200 {
+	if !closed || len(condition) > 200 {
 		return ""
 	}
 	return string(condition)

@@ -11,18 +11,16 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
-	"github.com/ifmatch-go/ifmatch/internal/field"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 )
 
 // dates: a date that guards a write, by whose clock it is.
 func (r *refusal) dates() {
-	sent := strings.Join(field.Lines(r.req.Header, "If-Unmodified-Since"), ", ")
-	if sent == "" || r.StatusCode != http.StatusPreconditionFailed {
+	if r.StatusCode != http.StatusPreconditionFailed {
 		return
 	}
 	if r.guard.Kind == guard.Foreign && r.guard.Field == "If-Unmodified-Since" {
-		r.add(codeClockDate, Likely, "If-Unmodified-Since has no date of HTTP.", r.requestLine("If-Unmodified-Since", sent), r.answered())
+		r.add(codeClockDate, Likely, "If-Unmodified-Since has no date of HTTP.", r.requestLine("If-Unmodified-Since", ""), r.answered())
 		return
 	}
 	if r.guard.Kind == guard.Date {
@@ -172,11 +170,14 @@ func (r *refusal) endedLock() (lock *step, over bool) {
 		if e.Method != "LOCK" || !e.accepted() {
 			continue
 		}
+		token, named := strings.Trim(e.ResponseHeader.Get("Lock-Token"), "<> "), r.RequestHeader.Get("If")
+		if named == "" || !strings.Contains(named, token) {
+			return nil, false // somebody else's, for all that is shown
+		}
 		if over = r.outlives(e); over {
 			return e, true
 		}
-		token := strings.Trim(e.ResponseHeader.Get("Lock-Token"), "<> ")
-		if named := r.RequestHeader.Get("If"); token != "" && r.StatusCode == http.StatusPreconditionFailed && strings.Contains(named, token) && !strings.Contains(named, "[") {
+		if token != "" && r.StatusCode == http.StatusPreconditionFailed && !strings.Contains(named, "[") {
 			return e, false
 		}
 		return nil, false

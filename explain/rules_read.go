@@ -6,7 +6,6 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/etag"
-	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
 
@@ -39,9 +38,6 @@ func (r *refusal) unstable() {
 			nodes = nodes || lines != nil && a.got.LastModified != ""
 			evidence = append(append(evidence, a.validator(), b.validator()), lines...)
 		}
-	}
-	if pairs == 0 {
-		return
 	}
 	certainty := Likely
 	if pairs >= 2 || nodes {
@@ -76,9 +72,6 @@ func nodeLines(a, b *step) []Evidence {
 
 // lagging: after an accepted write a read gave the tag from before it.
 func (r *refusal) lagging() {
-	if r.guard.Kind != guard.Tags {
-		return
-	}
 	by := r.gave(r.before)
 	if by == nil || !by.read() || len(r.signs(by)) > 0 {
 		return
@@ -108,7 +101,7 @@ func (r *refusal) older(newer *step) bool {
 
 // cached: a cache gave the tag that was refused.
 func (r *refusal) cached() {
-	if r.guard.Kind != guard.Tags || r.found(Likely, code(cause.CodedValidator), codeLag) {
+	if r.found(Likely, code(cause.CodedValidator), codeLag) {
 		return
 	}
 	reads := slices.Concat(r.before, r.readsAfter())
@@ -155,10 +148,7 @@ func changedBefore(current, cached *step) bool {
 	modified, err := http.ParseTime(current.got.LastModified)
 	at := cached.Sent
 	if at.IsZero() {
-		date, ok := etag.Date(cached.ResponseHeader)
-		if !ok {
-			return false
-		}
+		date, _ := etag.Date(cached.ResponseHeader)               // zero: no state is from before it
 		at = date.Add(date.Sub(etag.Made(cached.ResponseHeader))) // RFC 9111 §4.2.3: the Date of the origin, and the Age since
 	}
 	return err == nil && modified.Before(at)

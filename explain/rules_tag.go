@@ -45,7 +45,7 @@ func (r *refusal) takesWeak() bool {
 
 // coded: the tag of a compressed representation.
 func (r *refusal) coded() {
-	if r.guard.Kind != guard.Tags || r.guard.Versions != nil {
+	if r.guard.Versions != nil {
 		return
 	}
 	for _, tag := range r.guard.Tags {
@@ -165,7 +165,7 @@ func (r *refusal) trapOfErrorPage() {
 
 // elsewhere: the tag was given for another URL.
 func (r *refusal) elsewhere() {
-	if r.guard.Kind != guard.Tags || r.guard.Versions != nil || r.URL == "" || r.gave(r.before) != nil {
+	if r.guard.Versions != nil || r.gave(r.before) != nil {
 		return
 	}
 	by := r.gave(r.scene.steps)

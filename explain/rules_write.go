@@ -137,9 +137,9 @@ func (r *refusal) afterwards() {
 	}
 	named := r.guard.Kind == guard.Tags || r.guard.Kind == guard.Date
 	why, evidence := r.meaning(&l, named), []Evidence{r.condition(), r.answered(), l.by.asked(), l.by.answered(), l.by.validator()}
-	what, ok := seen[why]
+	what := seen[why] // without a cause there is no code, so nothing is added
 	switch {
-	case !ok, r.found(Possible, code(why)), why == cause.Changed && (r.isOwn(l.by) || r.found(Likely, code(cause.StaleDate))):
+	case r.found(Possible, code(why)), why == cause.Changed && (r.isOwn(l.by) || r.found(Likely, code(cause.StaleDate))):
 		return
 	case why == cause.StaleCache:
 		evidence = append(evidence, r.signs(l.by)...)
@@ -182,19 +182,19 @@ func (r *refusal) signedFor(read *step) bool {
 // meaning is the cause that the reads after the refusal lead to; None where they lead to
 // none. named says that the write names a validator.
 func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
-	why := cause.OfRefresh(l.step.Reason)
+	why, star := cause.OfRefresh(l.step.Reason), r.guard.Kind == guard.Exists
 	switch {
 	case l.same && named && r.passedLater() != nil:
 		return cause.FalseConflict
 	case l.same && named:
 		return cause.OfConfirmed(&r.guard, l.fresh, r.dialect.WeakTags, len(r.signs(l.by)) > 0)
-	case !l.sure && notThere(l.by):
+	case !l.sure && notThere(l.by) && (named || star):
 		return cause.Gone
 	case !l.sure && named:
 		return r.guess(l)
 	case why == cause.RefreshDenied && r.signedFor(l.by):
 		return cause.SignedAbove
-	case named, why == cause.Gone, why == cause.RefreshDenied:
+	case named, star && (why == cause.Gone || why == cause.RefreshDenied):
 		return why
 	}
 	return cause.None
@@ -274,9 +274,6 @@ func (r *refusal) outdated() {
 
 // unexamined: a precondition was refused, and nothing that was recorded shows why.
 func (r *refusal) unexamined() {
-	if r.found(Possible, code(cause.Unattributed), code(cause.SignedAbove)) || len(r.findings) > 0 && r.findings[0].Code != code(cause.Gone) && r.findings[0].Code != code(cause.Changed) {
-		return
-	}
 	if len(r.findings) > 0 {
 		return
 	}
