@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"regexp"
 	"slices"
@@ -29,21 +30,46 @@ var rules = [...]func(*refusal){
 	(*refusal).conflicting,
 	(*refusal).weak,
 	(*refusal).coded,
-	(*refusal).lagging,
-	(*refusal).written,
-	(*refusal).exists,
-	(*refusal).unstable,
-	(*refusal).cached,
-	(*refusal).elsewhere,
-	(*refusal).otherMedia,
+	compared((*refusal).lagging),
+	compared((*refusal).written),
+	compared((*refusal).exists),
+	compared((*refusal).unstable),
+	compared((*refusal).cached),
+	compared((*refusal).elsewhere),
+	compared((*refusal).otherMedia),
 	(*refusal).dates,
 	(*refusal).starred,
-	(*refusal).afterwards,
-	(*refusal).outdated,
+	compared((*refusal).afterwards),
+	compared((*refusal).outdated),
 	(*refusal).foreign,
 	(*refusal).unguarded,
 	(*refusal).told,
 	(*refusal).unexamined,
+}
+
+// compared is a rule for refusals whose precondition was compared with a state: of a lock, a
+// demand or a signature that doesn't fit no tag or date has a part in it.
+func compared(rule func(*refusal)) func(*refusal) {
+	return func(r *refusal) {
+		if r.compares() {
+			rule(r)
+		}
+	}
+}
+
+// compares reports whether the answer may say that the precondition was false.
+func (r *refusal) compares() bool {
+	switch r.verdict.Kind() {
+	case dialect.KindLocked, dialect.KindRequired:
+		return false
+	case dialect.KindConflict, dialect.KindChanged, dialect.KindExists, dialect.KindGone:
+		return true
+	}
+	switch r.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusLocked, http.StatusPreconditionRequired:
+		return false
+	}
+	return true
 }
 
 // demands are texts that ask for a precondition.
@@ -183,13 +209,17 @@ func (r *refusal) withBody(certainty Certainty) Certainty {
 // apiCode is the line with the error code of an API that has one in a field.
 func (r *refusal) apiCode() Evidence { return r.responseLine("X-Ms-Error-Code", "") }
 
+// noTags are what programs send that have no tag.
+var noTags = []string{"", "undefined", "null"}
+
 // misquoted: the precondition is no entity-tag, or a star in quotes.
 func (r *refusal) misquoted() {
-	sent := strings.Join(field.Lines(r.req.Header, "If-Match"), ", ")
+	lines := field.Lines(r.req.Header, "If-Match")
+	sent := strings.Join(lines, ", ")
 	switch g := &r.guard; {
-	case sent == "" || r.StatusCode == http.StatusConflict:
-	case sent == "undefined" || sent == "null":
-		r.add(codeQuotes, Certain, "A script sent If-Match: "+sent+", since it had no ETag.", r.requestLine("If-Match", sent), r.answered())
+	case lines == nil || r.StatusCode == http.StatusConflict:
+	case slices.Contains(noTags, sent):
+		r.add(codeQuotes, Certain, "A script sent If-Match: "+cmp.Or(sent, "(nothing)")+", since it had no ETag.", r.requestLine("If-Match", sent), r.answered())
 	case g.Kind == guard.Exists && g.Quoted:
 		r.add(codeQuotes, Certain, `"*" in quotes is a tag, and no star.`, r.requestLine("If-Match", `"*"`), r.answered()).correct("*", "send the star without quotes")
 	case g.Kind == guard.Foreign && g.Field == "If-Match" && !strings.Contains(sent, `"`):

@@ -74,6 +74,7 @@ func TestRulesNeedEachReading(t *testing.T) {
 		now   = "< Date: Sun, 06 Nov 1994 10:00:00 GMT"
 		since = "> If-Unmodified-Since: Sun, 06 Nov 1994 08:00:00 GMT"
 		sig   = "> Authorization: AWS4-HMAC-SHA256 Signature=1"
+		bad   = "<< <Error><Code>SignatureDoesNotMatch</Code></Error>"
 		sig2  = "> Authorization: AWS4-HMAC-SHA256 Signature=2"
 		html  = "< Content-Type: text/html"
 		couch = "< Server: CouchDB/3.3"
@@ -116,6 +117,17 @@ func TestRulesNeedEachReading(t *testing.T) {
 		"no precondition, and nothing there":   {all(put(412, "<< {}"), x("GET /doc", 404)), "certain IFM022"},
 		"no precondition, no reading":          {all(put(412, "<< {}"), x("GET /doc", 401)), "certain IFM022"},
 		"428, and nothing there":               {all(put(428), x("HEAD /doc", 404)), "certain IFM013"},
+		"an empty If-Match":                    {all(put(412, "> If-Match: ")), "certain IFM101"},
+		"a read without the write's token":     {all(put(412, v1, "> Authorization: Bearer x"), x("GET /doc", 401)), "certain IFM019"},
+		"a read with the write's token":        {all(put(412, v1, "> Authorization: Bearer x"), x("GET /doc", 403, "> Authorization: Bearer x")), "certain IFM018"},
+		"a foreign condition, and no reading":  {all(put(412, "> Isolation: snapshot"), x("GET /doc", 401)), "likely IFM022"},
+		"a bad signature of a create":          {all(put(403, none, sig, bad)), "likely IFM017"},
+		"a bad signature, and another state":   {all(get(`"v1"`), put(403, v1, sig, bad), get(`"v2"`)), "likely IFM017"},
+		"a bad signature with 401, its tag":    {all(get(`"v1"`), put(401, v1, sig, bad), get(`"v1"`)), "likely IFM017"},
+		"423 to a create":                      {all(put(423, none)), "certain IFM015"},
+		"423 after a write with its tag":       {all(put(204, v1), put(423, v1)), "certain IFM015"},
+		"428 to a tag, and another state":      {all(put(428, v1), get(`"v2"`)), "certain IFM013"},
+		"a lease, and the tag is current":      {all(x("PUT https://a.blob.core.windows.net/c/b", 412, v1, "< X-Ms-Error-Code: LeaseIdMissing"), x("GET https://a.blob.core.windows.net/c/b", 200, `< ETag: "v1"`)), "certain IFM015"},
 		"the same tag, and weak while young":   {all(put(412, v1), get(`W/"v1"`, day, "< Date: Sun, 06 Nov 1994 08:00:00 GMT")), "likely IFM008"},
 	} {
 		if got := Explain(test.exchanges).codes(); got != test.want {
@@ -159,6 +171,7 @@ func TestRulesSay(t *testing.T) {
 		"a create, and a read":     {all(put("> If-None-Match: *"), get(`"v1"`)), "IFM005", `ETag: "v1"`, "404"},
 		"the request isn't there":  {all(Exchange{URL: "https://api.test/doc", StatusCode: 412}), "IFM001", "doesn't have the request", "A precondition"},
 		"nobody looked at a star":  {all(put("> If-Match: *")), "IFM001", "may be nothing at the URL", "A precondition was refused"},
+		"a star, and a redirect":   {all(put("> If-Match: *"), x("GET /doc", 302)), "IFM001", "no read shows the state", "nobody"},
 		"the tag was read before":  {all(get(`"v1"`), put(v1)), "IFM001", "GET https://api.test/doc", "another state"},
 	} {
 		var said []string

@@ -179,6 +179,19 @@ func (r *refusal) signedFor(read *step) bool {
 		read.StatusCode != http.StatusProxyAuthRequired && guard.SameSignature(read.req, r.req)
 }
 
+// denied is the cause that a read which was denied leads to.
+func (r *refusal) denied(read *step, named bool) cause.Cause {
+	switch {
+	case !named && r.guard.Kind != guard.Exists:
+		return cause.None // no tag is missing
+	case r.signedFor(read):
+		return cause.SignedAbove
+	case read.sees() && read.RequestHeader.Get("Authorization") == "" && r.RequestHeader.Get("Authorization") != "":
+		return cause.RefreshFailed // it didn't carry what the write did, so that was denied nothing
+	}
+	return cause.RefreshDenied
+}
+
 // meaning is the cause that the reads after the refusal lead to; None where they lead to
 // none. named says that the write names a validator.
 func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
@@ -192,9 +205,9 @@ func (r *refusal) meaning(l *learnt, named bool) cause.Cause {
 		return cause.Gone
 	case !l.sure && named:
 		return r.guess(l)
-	case why == cause.RefreshDenied && r.signedFor(l.by):
-		return cause.SignedAbove
-	case named, star && (why == cause.Gone || why == cause.RefreshDenied):
+	case why == cause.RefreshDenied:
+		return r.denied(l.by, named)
+	case named, star && why == cause.Gone:
 		return why
 	}
 	return cause.None
@@ -277,12 +290,16 @@ func (r *refusal) unexamined() {
 	if len(r.findings) > 0 {
 		return
 	}
-	what := "A precondition was refused, and nobody looked at the state."
+	looked := "nobody looked at the state"
+	if len(r.readsAfter()) > 0 {
+		looked = "no read shows the state"
+	}
+	what := "A precondition was refused, and " + looked + "."
 	if !r.sees() {
 		what = "Something was refused, and the recording doesn't have the request."
 	}
 	if r.guard.Kind == guard.Exists {
-		what = "If-Match: * was refused: there may be nothing at the URL, and nobody looked."
+		what = "If-Match: * was refused: there may be nothing at the URL, and " + looked + "."
 	}
 	lines := []Evidence{r.condition(), r.answered(), r.said("")}
 	if by := r.gave(r.before); by != nil {
