@@ -105,6 +105,7 @@ func TestCompletion(t *testing.T) {
 
 func TestEachCommandHasHelp(t *testing.T) {
 	try("").want(t, statusDone, "explain ", "")
+	try("", "--help").want(t, statusDone, "Examples:\n"+rootExamples, "")
 	for _, cmd := range newRoot(&world{}).Commands() {
 		if cmd.Example == "" {
 			t.Errorf("%s has no example", cmd.Name())

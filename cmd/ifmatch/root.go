@@ -8,6 +8,9 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
+const rootExamples = `  ifmatch explain network.har
+  ifmatch diagnose -X PUT -H 'If-Match: "v1"' https://api.example.com/doc`
+
 // newRoot returns the command with all that is below it.
 func newRoot(w *world) *cobra.Command {
 	root := &cobra.Command{
@@ -15,6 +18,7 @@ func newRoot(w *world) *cobra.Command {
 		Short: "Tells why a write was refused with 412 Precondition Failed",
 		Long: `ifmatch tells why a write was refused with 412 Precondition Failed: what shows it,
 why a refusal follows from that, and what helps.`,
+		Example:           rootExamples,
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
