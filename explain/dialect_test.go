@@ -35,6 +35,11 @@ func TestVerdicts(t *testing.T) {
 		if got := report.codes(); got != test.want || report.Dialect != "mine" {
 			t.Errorf("%s: %s, want %s\n%s", name, got, test.want, report)
 		}
+		for _, f := range report.Findings {
+			if strings.HasSuffix(f.What, ": ") {
+				t.Errorf("%s: %q", name, f.What)
+			}
+		}
 	}
 	if got := Explain(put(409)).codes(); got != "nothing" {
 		t.Errorf("409 without a dialect: %s", got)

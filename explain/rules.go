@@ -40,6 +40,7 @@ var rules = [...]func(*refusal){
 	(*refusal).dates,
 	(*refusal).starred,
 	compared((*refusal).afterwards),
+	compared((*refusal).weakened),
 	compared((*refusal).outdated),
 	(*refusal).foreign,
 	(*refusal).unguarded,

@@ -30,6 +30,23 @@ func (r *refusal) weak() {
 	r.add(code(cause.WeakValidator), Certain, what, evidence...)
 }
 
+// weakened: the tag was read as a weak one, and sent as a strong one.
+func (r *refusal) weakened() {
+	read := r.lastRead()
+	if read == nil || r.dialect.WeakTags || r.gave(r.before) != nil {
+		return
+	}
+	if tag := read.got.ETag; etag.Weak(tag) && r.namesTwin(tag) {
+		r.add(code(cause.WeakValidator), Likely, "A read before the write shows the tag in If-Match as a weak one.", r.condition(), read.asked(), read.validator(), r.answered())
+	}
+}
+
+// namesTwin reports whether the write lists a tag that differs from another one by a content
+// coding or W/ alone.
+func (r *refusal) namesTwin(tag string) bool {
+	return slices.ContainsFunc(r.guard.Tags, func(sent string) bool { return etag.Twins(sent, tag) })
+}
+
 // young reports whether an answer was made within a second of the last change.
 func young(e *step) bool {
 	modified, err := http.ParseTime(e.ResponseHeader.Get("Last-Modified"))

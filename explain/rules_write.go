@@ -7,7 +7,6 @@ import (
 
 	"github.com/ifmatch-go/ifmatch/internal/cause"
 	"github.com/ifmatch-go/ifmatch/internal/doubt"
-	"github.com/ifmatch-go/ifmatch/internal/etag"
 	"github.com/ifmatch-go/ifmatch/internal/guard"
 	"github.com/ifmatch-go/ifmatch/internal/refresh"
 )
@@ -22,7 +21,7 @@ func (r *refusal) written() {
 	if first := r.earlier(); first != nil {
 		evidence := []Evidence{first.asked(), first.condition(), first.answered(), r.condition(), r.answered()}
 		if first.accepted() {
-			r.add(own, r.demoted(Certain, codeLag), "The same precondition was sent before, and that write was accepted: it moved the state on.", append(evidence, first.validator())...)
+			r.add(own, r.demoted(r.movedOn(first), codeLag), "The same precondition was sent before, and that write was accepted: it moved the state on.", append(evidence, first.validator())...)
 			return
 		}
 		const what = "An earlier write under the same precondition has no answer that says whether it was performed; the refusal may be due to it."
@@ -40,6 +39,17 @@ func (r *refusal) written() {
 	}
 }
 
+// movedOn is how certain it is that an accepted write moved the state on: a read since may show
+// the tag or the date from before it.
+func (r *refusal) movedOn(first *step) Certainty {
+	if slices.ContainsFunc(r.before, func(e *step) bool {
+		return e.index > first.index && e.read() && (r.names(e.got.ETag) || r.guard.Kind == guard.Date && e.got.LastModified == r.guard.Date)
+	}) {
+		return Likely
+	}
+	return Certain
+}
+
 // appliedFixes are those where a read shows that the write was applied.
 func appliedFixes() []Fix {
 	return []Fix{asIs("nothing: the state is what was sent"), asIs("after an answer that was lost, GET and compare before the write is sent again")}
@@ -49,6 +59,9 @@ func appliedFixes() []Fix {
 // performed, or may have been; nil: there is none.
 func (r *refusal) earlier() *step {
 	for _, e := range slices.Backward(r.before) {
+		if r.guard.Kind == guard.Create && e.Method == http.MethodDelete && e.accepted() {
+			return nil // what was created before is gone
+		}
 		if e.Method != r.Method || !e.sees() || !sameGuard(&e.guard, &r.guard) {
 			continue
 		}
@@ -240,7 +253,6 @@ func (r *refusal) starred() {
 
 // guess is the cause that the last read speaks for where a Transport would read once more.
 func (r *refusal) guess(l *learnt) cause.Cause {
-	same := func(tag string) bool { return etag.Twins(tag, l.fresh.ETag) }
 	switch l.step.Do {
 	case refresh.Compare:
 		if before := r.facts().Known.Before; before != (refresh.Digest{}) && before == l.by.digest {
@@ -248,7 +260,7 @@ func (r *refusal) guess(l *learnt) cause.Cause {
 		}
 		return cause.Changed
 	case refresh.Settle:
-		if slices.ContainsFunc(r.guard.Tags, same) {
+		if r.namesTwin(l.fresh.ETag) {
 			return cause.WeakValidator
 		}
 		return cause.Changed
@@ -270,7 +282,7 @@ func (r *refusal) outdated() {
 	gave := r.gave(r.before)
 	for _, e := range slices.Backward(r.before) {
 		fresh := e.got.ETag
-		if fresh == "" || e.failed() || r.names(fresh) || gave != nil && e.index < gave.index {
+		if fresh == "" || e.failed() || r.names(fresh) || r.namesTwin(fresh) || gave != nil && e.index < gave.index {
 			continue
 		}
 		certainty, what := Likely, "A read before the write shows another tag than the one that the write names."
